@@ -1,0 +1,1 @@
+"""The nouns. Frozen dataclasses of the standard library alone: every other package may import them."""

@@ -1,0 +1,128 @@
+"""Rules as the engine holds them after loading: immutable, validated, positions kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from engine.model.condition import ALWAYS, Condition
+from engine.model.event import Json, Scope
+from engine.model.position import Position
+
+
+class Severity(StrEnum):
+    """How much it matters, least first; `at_least` compares."""
+
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for info to 4 for critical."""
+        return list(Severity).index(self)
+
+    def at_least(self, bar: "Severity") -> bool:
+        """Whether this severity reaches `bar`."""
+        return self.rank >= bar.rank
+
+
+class RuleMode(StrEnum):
+    """live acts, shadow records what it would have done, off is not evaluated."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+    OFF = "off"
+
+
+class Verb(StrEnum):
+    """What a step does."""
+
+    NOTIFY = "notify"
+    CALLBACK = "callback"
+    STRIPE = "stripe"
+
+
+class OnError(StrEnum):
+    """What steps that depend on this one do when it is dead."""
+
+    STOP = "stop"
+    CONTINUE = "continue"
+
+
+LADDER: tuple[timedelta, ...] = (
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=10),
+)
+"""The waits between attempts where a step says nothing: eight attempts over a little more than a day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """`attempts` tries in all; `waits[i]` before attempt i + 2, the last one repeating; `limit` caps each wait."""
+
+    attempts: int = len(LADDER) + 1
+    waits: tuple[timedelta, ...] = LADDER
+    limit: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """One way for a rule to be concerned: the patterns of section 2, all of which must hold.
+
+    `types` are patterns in which only `*` is special; `scopes` and `accounts` are None for any;
+    `livemode` is None for any, and `livemode_source` says where it came from (`rule` or `default`).
+    """
+
+    types: tuple[str, ...]
+    scopes: frozenset[Scope] | None = None
+    livemode: bool | None = True
+    livemode_source: str = "default"
+    accounts: tuple[str, ...] | None = None
+    where: Condition = ALWAYS
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to do. `options` holds the verb's own keys, checked; `needs` the ids of steps it reads from.
+
+    `id` is the one written, else the verb and the step's place (`notify-1`).
+    """
+
+    id: str
+    verb: Verb
+    targets: tuple[str, ...]
+    options: Mapping[str, Json] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    retry: RetryPolicy = RetryPolicy()
+    timeout: timedelta | None = None
+    on_error: OnError = OnError.STOP
+    position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule of the language, without state."""
+
+    id: str
+    when: tuple[When, ...]
+    steps: tuple[Step, ...]
+    description: str | None = None
+    severity: Severity = Severity.MEDIUM
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+    runbook: str | None = None
+    mode: RuleMode = RuleMode.LIVE
+    position: Position | None = None
+
+    def step(self, step_id: str) -> Step | None:
+        """The step of that id, None if there is none."""
+        return next((step for step in self.steps if step.id == step_id), None)

@@ -1,0 +1,54 @@
+"""What became of one rule for one event, and why: what `explain` prints and its JSON carries."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from engine.model.event import Json
+
+
+class VerdictKind(StrEnum):
+    """fired and would (shadow) held; no did not; the others are decided by state, or are errors on record."""
+
+    FIRED = "fired"
+    WOULD = "would"
+    NO = "no"
+    WAITING = "waiting"
+    SUPPRESSED = "suppressed"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Because:
+    """The first thing that did not hold: where it was looked for, what stood there, what was needed.
+
+    `path` is `type`, `scope`, `livemode`, `account`, or a path of `where`; `actual` is for people ("missing" where
+    the path is not there), `value` the JSON value itself; `needs` is written as in the rule.
+    """
+
+    path: str
+    actual: str
+    needs: str
+    value: Json = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """One node of a condition's tree: what was tested, whether it held, and why not."""
+
+    label: str
+    held: bool
+    actual: str | None = None
+    needs: str | None = None
+    children: "tuple[Branch, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One rule's answer for one event; `because` is None when it fired, `held` lists what did hold."""
+
+    rule: str
+    kind: VerdictKind
+    because: Because | None = None
+    held: tuple[str, ...] = ()
+    tree: Branch | None = None
