@@ -1,0 +1,53 @@
+"""Steps that read another's result wait for it, and go on or end with it."""
+
+from dataclasses import replace
+
+from engine.decide.release import released
+from engine.model.delivery import Delivery, DeliveryStatus
+from engine.model.rule import OnError, Rule, Step, Verb, When
+from tests.decide.test_retry import delivery
+
+PENDING, WAITING, SKIPPED = DeliveryStatus.PENDING, DeliveryStatus.WAITING, DeliveryStatus.SKIPPED
+
+
+def rule(on_error: OnError = OnError.STOP) -> Rule:
+    return Rule(
+        id="payout-failed",
+        when=(When(types=("payout.failed",)),),
+        steps=(
+            Step(id="payout", verb=Verb.STRIPE, targets=("payouts.retrieve",), on_error=on_error),
+            Step(id="tell", verb=Verb.NOTIFY, targets=("payments",), needs=("payout",)),
+            Step(id="log", verb=Verb.CALLBACK, targets=("log",), needs=("tell",)),
+        ),
+    )
+
+
+def firing(*statuses: DeliveryStatus) -> list[Delivery]:
+    return [
+        replace(delivery(key=f"dlv_{step.id}"), step=step.id, needs=step.needs, status=status)
+        for step, status in zip(rule().steps, statuses, strict=True)
+    ]
+
+
+def test_nothing_is_released_while_the_needed_step_is_open() -> None:
+    assert released(rule(), firing(PENDING, WAITING, WAITING)) == []
+
+
+def test_the_next_step_goes_on_when_what_it_needs_has_arrived() -> None:
+    assert released(rule(), firing(DeliveryStatus.DELIVERED, WAITING, WAITING)) == [("dlv_tell", PENDING, None)]
+
+
+def test_a_dead_step_ends_all_that_need_it_down_the_chain() -> None:
+    assert released(rule(), firing(DeliveryStatus.DEAD, WAITING, WAITING)) == [
+        ("dlv_tell", SKIPPED, "step payout did not succeed"),
+        ("dlv_log", SKIPPED, "step tell did not succeed"),
+    ]
+
+
+def test_on_error_continue_lets_the_dependants_run() -> None:
+    dead = firing(DeliveryStatus.DEAD, WAITING, WAITING)
+    assert released(rule(OnError.CONTINUE), dead) == [("dlv_tell", PENDING, None)]
+
+
+def test_a_held_write_keeps_its_dependants_waiting() -> None:
+    assert released(rule(), firing(DeliveryStatus.HELD, WAITING, WAITING)) == []
