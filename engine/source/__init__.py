@@ -1,0 +1,28 @@
+"""YAML 1.2 with positions, and how mistakes in it are printed. Rule files and the configuration are read with it."""
+
+from engine.source.durations import Rate, format_duration, parse_duration, parse_rate
+from engine.source.nearest import did_you_mean, nearest
+from engine.source.nodes import Document, Entry, Mapping, Node, Scalar, Sequence, plain
+from engine.source.printing import counted, print_mistakes, to_github, to_json
+from engine.source.reader import parse
+
+__all__ = [
+    "Document",
+    "Entry",
+    "Mapping",
+    "Node",
+    "Rate",
+    "Scalar",
+    "Sequence",
+    "counted",
+    "did_you_mean",
+    "format_duration",
+    "nearest",
+    "parse",
+    "parse_duration",
+    "parse_rate",
+    "plain",
+    "print_mistakes",
+    "to_github",
+    "to_json",
+]

@@ -1,0 +1,104 @@
+"""YAML 1.2 with positions: libyaml's events under a constructor of our own.
+
+Nothing in here raises for bad input. A value that only wants quotes is masked by as many characters that mean
+nothing to YAML, and the file is read again: positions stay right, and one run finds what else is wrong.
+"""
+
+import re
+
+from engine.model.mistake import Mistake, MistakeLevel
+from engine.source.builder import Builder
+from engine.source.nodes import Document
+from engine.source.trouble import MASK, Quote, Trouble, place_at, quote_mistake
+
+MAX_CHARACTERS = 32_000_000
+"""Files beyond this are refused unread."""
+
+_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010fffc]")
+_LINE = re.compile(r"\r\n|\n|\r")
+
+
+def parse(text: str, file: str) -> Document:
+    """Read a file's text. Everything wrong with it is in `mistakes`; it never raises.
+
+    `file` is the name that positions carry. Sizes are bounded by the constants of this module.
+    """
+    body = text.removeprefix("\ufeff")
+    early = _too_large(body, file) or _unreadable(body, file)
+    if early:
+        return Document(file=file, text=text, root=None, mistakes=(early,))
+    lines = split_lines(body)
+    quotes: list[Quote] = []
+    for _ in range(_repairs(len(body))):
+        builder = Builder(_masked(lines, quotes) if quotes else body, file, lines, quotes)
+        problem = builder.build()
+        if problem is None:
+            found = [*(quote_mistake(file, quote) for quote in quotes), *builder.mistakes]
+            return Document(file=file, text=text, root=builder.root, mistakes=_sorted(found))
+        if isinstance(problem, Trouble) or _overlaps(problem, quotes):
+            last = _trouble_mistake(file, problem) if isinstance(problem, Trouble) else None
+            found = [*(quote_mistake(file, quote) for quote in quotes), *builder.mistakes, *([last] if last else [])]
+            return Document(file=file, text=text, root=None, mistakes=_sorted(found))
+        quotes.append(problem)
+    return Document(file=file, text=text, root=None, mistakes=_sorted([quote_mistake(file, q) for q in quotes]))
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a file as YAML 1.2 counts them (fewer characters end a line than for `str.splitlines`)."""
+    return _LINE.split(text)
+
+
+def _too_large(text: str, file: str) -> Mistake | None:
+    if len(text) <= MAX_CHARACTERS:
+        return None
+    message = f"the file has more than {MAX_CHARACTERS} characters; split it"
+    return Mistake(level=MistakeLevel.ERROR, code="too-large", message=message, position=place_at(file, 0, 0))
+
+
+def _unreadable(text: str, file: str) -> Mistake | None:
+    found = _UNREADABLE.search(text)
+    if found is None:
+        return None
+    before = split_lines(text[: found.start()])
+    name = f"U+{ord(found[0]):04X}"
+    return Mistake(
+        level=MistakeLevel.ERROR,
+        code="syntax",
+        message=f"the character {name} cannot stand in YAML",
+        position=place_at(file, len(before) - 1, len(before[-1])),
+        hint="delete it" if ord(found[0]) > 0x2029 else f'delete it, or write "\\u{ord(found[0]):04x}"',
+    )
+
+
+def _trouble_mistake(file: str, trouble: Trouble) -> Mistake:
+    return Mistake(
+        level=MistakeLevel.ERROR,
+        code="syntax",
+        message=trouble.message,
+        position=place_at(file, trouble.line, trouble.column),
+        hint=trouble.hint,
+    )
+
+
+def _sorted(mistakes: list[Mistake]) -> tuple[Mistake, ...]:
+    def place(mistake: Mistake) -> tuple[int, int]:
+        return (mistake.position.line, mistake.position.column) if mistake.position else (0, 0)
+
+    return tuple(sorted(mistakes, key=place))
+
+
+def _masked(lines: list[str], quotes: list[Quote]) -> str:
+    out = list(lines)
+    for quote in quotes:
+        line = out[quote.line]
+        out[quote.line] = line[: quote.start] + MASK * (quote.end - quote.start) + line[quote.end :]
+    return "\n".join(out)
+
+
+def _overlaps(quote: Quote, quotes: list[Quote]) -> bool:
+    return any(quote.line == q.line and quote.start < q.end and q.start < quote.end for q in quotes)
+
+
+def _repairs(size: int) -> int:
+    """How often a file may be read: each repair reads it again, so large files get fewer."""
+    return max(4, min(60, 4_000_000 // max(1, size)))
