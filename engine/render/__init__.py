@@ -1,0 +1,8 @@
+"""Texts: the scene they read, templates in a sandbox, filters, and a default message for every event."""
+
+from engine.render.default_message import default_message
+from engine.render.message import Message
+from engine.render.scene import scene
+from engine.render.text import check_template, referenced_steps, render_text, render_value
+
+__all__ = ["Message", "check_template", "default_message", "referenced_steps", "render_text", "render_value", "scene"]

@@ -1,0 +1,54 @@
+"""How values are written in a text."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from jinja2.runtime import Undefined
+
+NONE = "(none)"
+"""What a null becomes in a text: visible, since an empty place reads as a mistake of ours."""
+
+
+def names(text: str) -> frozenset[str]:
+    """A closed set of names, written as one text."""
+    return frozenset(text.split())
+
+
+def written(value: Any) -> str:
+    """A value as a text shows it: text as it is, null `(none)`, true/false in lower case, maps and lists as JSON."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Undefined):
+        return str(value)  # raises, naming it
+    if value is None:
+        return NONE
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | Decimal):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return json.dumps(plain(value), ensure_ascii=False)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON: exact numbers stay numbers, times become ISO texts, anything that can be gone through a list.
+
+    Raises through the undefined value when one is inside.
+    """
+    if isinstance(value, Undefined):
+        return str(value)  # raises, naming it
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): plain(child) for key, child in value.items()}
+    if isinstance(value, Iterable):
+        return [plain(child) for child in value]
+    return str(value)
