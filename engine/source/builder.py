@@ -8,7 +8,7 @@ from yaml._yaml import Mark as CMark
 
 from engine.model.mistake import Mistake, MistakeLevel
 from engine.source.nodes import Entry, Mapping, Node, Scalar, Sequence
-from engine.source.scalars import UnfitNumber, resolve
+from engine.source.scalars import MAYBE_NO_TEXT, UnfitNumber, resolve
 from engine.source.trouble import MASK, Quote, Trouble, diagnose, quote_mistake, quoted, value_quote
 
 MAX_DEPTH = 64
@@ -27,6 +27,7 @@ class Builder:
         self.mistakes: list[Mistake] = []
         self.text = text
         self.frames: list[_Frame] = []
+        self.frame: _Frame | None = None
         self.anchors: dict[str, Node] = {}
         self.expanded = 0
         self.documents = 0
@@ -34,23 +35,23 @@ class Builder:
     def build(self) -> Quote | Trouble | None:
         """Read everything. None when it went to the end, else what has to be quoted or stopped it."""
         loader = yaml.CSafeLoader(self.text)
+        add, scalar = self._add, self._scalar
         try:
-            while True:
-                event = loader.get_event()
+            while (event := loader.get_event()) is not None:
+                stop: Quote | Trouble | None = None
                 if isinstance(event, yaml.ScalarEvent):
-                    self._add(self._scalar(event))
-                elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+                    add(scalar(event))
+                elif isinstance(event, yaml.CollectionStartEvent):
                     stop = self._open(event)
-                    if stop:
-                        return stop
-                elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+                elif isinstance(event, yaml.CollectionEndEvent):
                     self._close(event)
                 elif isinstance(event, yaml.AliasEvent):
                     stop = self._alias(event)
-                    if stop:
-                        return stop
-                elif event is None or (isinstance(event, yaml.DocumentStartEvent) and self._second_document(event)):
+                elif isinstance(event, yaml.DocumentStartEvent) and self._second_document(event):
                     return None
+                if stop is not None:
+                    return stop
+            return None
         except yaml.MarkedYAMLError as error:
             return diagnose(error, self.lines, flow=any(frame.flow for frame in self.frames))
         except yaml.YAMLError as error:
@@ -60,42 +61,36 @@ class Builder:
 
     def _scalar(self, event: yaml.ScalarEvent) -> Scalar:
         text: str = event.value
-        line, column = _spot(event.start_mark)
-        end_line, end = _spot(event.end_mark)
-        length = end - column if end_line == line else len(self._line(line)) - column
+        start, end = event.start_mark, event.end_mark
+        assert start is not None, "libyaml marks every event"
+        assert end is not None
+        line, column = start.line, start.column
+        length = end.column - column if end.line == line else len(self._line(line)) - column
         is_quoted = not event.implicit[0]
-        if text[:1] == MASK:
-            meant = self.masked.get((line, column))
-            text, is_quoted = (meant.text if meant else text), True
-        scalar = Scalar(text, text, is_quoted, self.file, line + 1, column + 1, max(length, 1))
+        if text[:1] == MASK and (line, column) in self.masked:
+            text, is_quoted = self.masked[line, column].text, True
+        value: bool | int | Decimal | str | None = text
+        if not is_quoted and text[:1] in MAYBE_NO_TEXT:
+            try:
+                value = resolve(text)
+            except UnfitNumber as problem:
+                self._unfit(Scalar(text, text, False, self.file, line + 1, column + 1, length), problem)
+        scalar = Scalar(value, text, is_quoted, self.file, line + 1, column + 1, length or 1)
+        if text == "" and not is_quoted:
+            self._swallowed(scalar, event)
         if event.tag is not None:
             self._tag(scalar)
-        if not is_quoted:
-            scalar = self._resolved(scalar, event)
         if event.anchor is not None:
             self.anchors[event.anchor] = scalar
         return scalar
 
-    def _resolved(self, scalar: Scalar, event: yaml.ScalarEvent) -> Scalar:
-        text = scalar.text
-        value: bool | int | Decimal | str | None = text
-        try:
-            value = resolve(text)
-        except UnfitNumber as problem:
-            self._unfit(scalar, str(problem))
-        if value is text:
-            return scalar
-        if text == "":
-            self._swallowed(scalar, event)
-        return Scalar(value, text, False, self.file, scalar.line, scalar.column, scalar.length)
-
-    def _unfit(self, scalar: Scalar, why: str) -> None:
+    def _unfit(self, scalar: Scalar, problem: UnfitNumber) -> None:
         hint = f"write {quoted(scalar.text)} for text"
-        if "leading zeros" in why:
-            hint += f", {scalar.text.replace('0', '', 1) if scalar.text.strip('+-0') else '0'} for the number"
-            self._mistake("quote-this", scalar, f"put quotes around {scalar.text}: {why}", hint)
+        if problem.number is None:
+            self._mistake("number", scalar, str(problem), hint)
         else:
-            self._mistake("number", scalar, why, hint)
+            message = f"put quotes around {scalar.text}: {problem}"
+            self._mistake("quote-this", scalar, message, f"{hint}, {problem.number} for the number")
 
     def _swallowed(self, scalar: Scalar, event: yaml.ScalarEvent) -> None:
         """An empty value where a comment or an anchor ate what was meant: `notify: #risk`, `title: &co`."""
@@ -115,10 +110,10 @@ class Builder:
             reason = "in YAML a leading ! is a tag"
             self._mistake("quote-this", scalar, f"put quotes around {written}: {reason}", f"write {quoted(written)}")
 
-    def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> Quote | Trouble | None:
+    def _open(self, event: yaml.CollectionStartEvent) -> Quote | Trouble | None:
         line, column = _spot(event.start_mark)
         flow = bool(event.flow_style)
-        is_map = type(event) is yaml.MappingStartEvent
+        is_map = isinstance(event, yaml.MappingStartEvent)
         if self.frames and is_map and flow and self.frames[-1].opens_template(line, column):
             outer = any(frame.flow for frame in self.frames[:-1])
             template = value_quote(self.lines, line, column - 1, flow=outer)
@@ -128,11 +123,13 @@ class Builder:
         if event.tag is not None:
             place = Scalar("", "", True, self.file, line + 1, column + 1, 1)
             self._mistake("tag", place, "tags have no meaning here", "leave it out")
-        self.frames.append(_Frame(is_map, flow, line, column, event.anchor))
+        self.frame = _Frame(is_map, flow, line, column, event.anchor)
+        self.frames.append(self.frame)
         return None
 
-    def _close(self, event: yaml.MappingEndEvent | yaml.SequenceEndEvent) -> None:
+    def _close(self, event: yaml.CollectionEndEvent) -> None:
         frame = self.frames.pop()
+        self.frame = self.frames[-1] if self.frames else None
         line, column = _spot(event.end_mark)
         length = column - frame.column if frame.flow and line == frame.line else 1
         node: Node
@@ -170,46 +167,43 @@ class Builder:
         return True
 
     def _add(self, node: Node) -> None:
-        if not self.frames:
+        frame = self.frame
+        if frame is None:
             self.root = None if isinstance(node, Scalar) and node.value is None and not node.text else node
-            return
-        frame = self.frames[-1]
-        if not frame.is_map:
+        elif not frame.is_map:
             frame.items.append(node)
-        elif frame.key is None:
-            frame.key = self._key(node, frame)
-        else:
+        elif frame.key is not None:
             if frame.keep:
                 frame.entries.append(Entry(frame.key, node))
             frame.key = None
+        elif isinstance(node, Scalar) and node.value.__class__ is str and node.text not in frame.seen:
+            frame.keep = True
+            frame.key = frame.seen[node.text] = node
+            if not node.quoted and (frame.flow or node.text == "<<"):
+                self._merge_or_space(node, frame)
+        else:
+            frame.key = self._odd_key(node, frame)
 
-    def _key(self, node: Node, frame: "_Frame") -> Scalar:
-        """The key as text, whatever was written; `frame.keep` says whether its entry counts."""
-        frame.keep = True
+    def _odd_key(self, node: Node, frame: "_Frame") -> Scalar:
+        """The key as text of one that is no text or stands there twice; `frame.keep` says if its entry counts."""
+        frame.keep = False
+        key = Scalar("", "", True, self.file, node.line, node.column, node.length)
         if not isinstance(node, Scalar):
-            frame.keep = False
             self._mistake("syntax", node, "a key must be text, not a list or a map")
-            return Scalar("", "", True, self.file, node.line, node.column, node.length)
-        if not isinstance(node.value, str):
-            if node.text == "":
-                frame.keep = False
-                self._mistake("syntax", node, "a key is missing before this colon")
-            else:
-                reason = "a key must be text"
-                self._mistake(
-                    "quote-this", node, f"put quotes around {node.text}: {reason}", f"write {quoted(node.text)}"
-                )
-            node = Scalar(node.text, node.text, node.quoted, self.file, node.line, node.column, node.length)
-        self._merge_or_space(node, frame)
-        first = frame.seen.setdefault(node.text, node)
-        if frame.keep and first is not node:
-            frame.keep = False
-            self._mistake("duplicate-key", node, f"'{node.text}' appears twice (first on line {first.line})")
-        return node
+        elif node.text == "" and not node.quoted:
+            self._mistake("syntax", node, "a key is missing before this colon")
+        else:
+            key = Scalar(node.text, node.text, node.quoted, self.file, node.line, node.column, node.length)
+            if not isinstance(node.value, str):
+                message = f"put quotes around {node.text}: a key must be text"
+                self._mistake("quote-this", node, message, f"write {quoted(node.text)}")
+            first = frame.seen.setdefault(node.text, key)
+            frame.keep = first is key
+            if first is not key:
+                self._mistake("duplicate-key", node, f"'{node.text}' appears twice (first on line {first.line})")
+        return key
 
     def _merge_or_space(self, key: Scalar, frame: "_Frame") -> None:
-        if key.quoted:
-            return
         if key.text == "<<":
             frame.keep = False
             self._mistake("merge-key", key, "YAML 1.2 has no merge key '<<'", "use defaults, or write the keys out")

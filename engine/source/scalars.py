@@ -17,6 +17,8 @@ _WORDS: dict[str, bool | None] = {
     "FALSE": False,
 }
 _STARTS = frozenset("+-.0123456789")
+MAYBE_NO_TEXT = _STARTS | {word[:1] for word in _WORDS}
+"""How every plain scalar that is not text begins; of the rest nothing has to be asked."""
 _INTEGER = re.compile(r"[-+]?[0-9]+", re.ASCII)
 _OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+", re.ASCII)
 _DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
@@ -27,7 +29,14 @@ MAX_DIGITS = 400
 
 
 class UnfitNumber(ValueError):
-    """Something YAML takes for a number and that is surely not meant as one; the message says why."""
+    """Something YAML takes for a number and that is surely not meant as one; the message says why.
+
+    `number` is how to write the number it would be, None where it cannot be one.
+    """
+
+    def __init__(self, message: str, number: str | None = None) -> None:
+        self.number = number
+        super().__init__(message)
 
 
 def resolve(text: str) -> bool | int | Decimal | str | None:
@@ -49,7 +58,7 @@ def resolve(text: str) -> bool | int | Decimal | str | None:
 
 def _integer(text: str) -> int:
     if _LEADING_ZERO.fullmatch(text):
-        raise UnfitNumber("a number loses its leading zeros")
+        raise UnfitNumber("a number loses its leading zeros", number=str(int(_short(text))))
     return int(_short(text))
 
 
