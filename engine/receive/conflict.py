@@ -25,8 +25,7 @@ def conflict_of(
     found = []
     if endpoint.scope is not None and event_type != "v2.core.event_destination.ping":  # a ping has no scope
         found.append(_scope_conflict(endpoint.name, endpoint.scope, thin, account, context))
-    if endpoint.livemode is not livemode:
-        found.append(_livemode_conflict(endpoint.name, endpoint.livemode, livemode))
+    found.append(_livemode_conflict(endpoint.name, endpoint.livemode, livemode))
     return " ".join(text for text in found if text) or None
 
 
@@ -60,7 +59,7 @@ def _livemode_conflict(name: str, expected: bool | None, livemode: Json) -> str 
     if not isinstance(livemode, bool):
         taken = "live" if expected is True else "test"
         return f"This event does not say whether it is live; it is taken as a {taken} event."
-    if expected is None:
+    if expected is None or expected is livemode:
         return None
     if expected:
         return (
