@@ -364,7 +364,7 @@ ENDPOINTS = st.builds(
     to=ENDPOINTS,
 )
 @example(root={"object": "v2.core.event", "related_object": {"id": []}}, fixed={"id": "e", "type": V2}, to=endpoint())
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_any_json_is_an_event_or_malformed(root: Any, fixed: dict[str, str], to: Any) -> None:
     value = {**root, **fixed} if isinstance(root, dict) else root
     try:
