@@ -1,0 +1,211 @@
+"""Group commit: everything that arrives while one commit is under way is the next batch.
+
+One connection, one batch at a time. A batch holds the events, what matched, its deliveries and their jobs, all in
+one transaction; when nothing matched, it is a single statement. The caller is answered after the commit, so what it
+acknowledges is durable. A lost connection is made again and the batch repeated: dedupe keys make that safe.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+import structlog
+
+from engine.errors import StoreUnavailable
+from engine.model.delivery import Delivery, DeliveryStatus, Firing, Plan
+from engine.model.event import Event
+from engine.store import deliveries, events, firings
+from engine.store.connect import Connection, Target, is_unavailable
+from engine.store.jobs import enqueue
+
+log = structlog.get_logger("tocsin.committer")
+
+CAPACITY = 10_000
+"""Events that may wait; beyond that Stripe is asked to send again."""
+
+BATCH_EVENTS = 500
+BATCH_BYTES = 8 * 1024 * 1024
+
+CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+CONFLICT_RETRIES = 5
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """One call of `commit`, and its later duplicates in the same batch."""
+
+    event: Event
+    plan: Plan
+    revision: str
+    done: asyncio.Future[bool]
+    arrived: float
+    again: "list[_Entry]" = field(default_factory=list)
+
+    def resolve(self, new: bool) -> None:
+        if not self.done.done():  # the caller may have gone
+            self.done.set_result(new)
+        for entry in self.again:
+            entry.resolve(False)
+
+    def fail(self, error: StoreUnavailable) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+        for entry in self.again:
+            entry.fail(error)
+
+
+class Committer:
+    """Where events become durable; one per process."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._patience = target.timeouts.commit.total_seconds()
+        self._waiting: deque[_Entry] = deque()
+        self._arrived = asyncio.Event()
+        self._connection: Connection | None = None
+        self._closing = False
+        self._clock = asyncio.get_running_loop().time
+        self._task = asyncio.create_task(self._run(), name="tocsin-committer")
+
+    async def commit(self, event: Event, plan: Plan, revision: str) -> bool:
+        """Make the event and everything that must come of it durable. False: it was there already.
+
+        A snapshot that arrives after its thin twin takes over the row and adds what of `plan` is not there yet; the
+        answer is False then too. Raises StoreUnavailable when the database did not take it in time; it may still
+        have been stored, so Stripe sends it again and nothing is made twice.
+        """
+        if self._closing or len(self._waiting) >= CAPACITY:
+            raise StoreUnavailable("shutting down" if self._closing else f"{CAPACITY} events are waiting already")
+        loop = asyncio.get_running_loop()
+        entry = _Entry(event, plan, revision, loop.create_future(), self._clock())
+        self._waiting.append(entry)
+        self._arrived.set()
+        return await entry.done
+
+    async def close(self) -> None:
+        """Commit what has arrived, and stop."""
+        self._closing = True
+        self._arrived.set()
+        await self._task
+        if self._connection is not None:
+            await self._disconnect()
+
+    @property
+    def backlog(self) -> int:
+        """Events that wait for their commit to begin."""
+        return len(self._waiting)
+
+    async def _run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            batch = self._take()
+            if batch:
+                await self._attempt(batch)
+            elif self._closing:
+                return
+            else:
+                self._arrived.clear()
+
+    def _take(self) -> list[_Entry]:
+        """The next batch, sorted by key: every process locks keys in the same order."""
+        taken: dict[str, _Entry] = {}
+        later: list[_Entry] = []
+        size = 0
+        while self._waiting and len(taken) < BATCH_EVENTS and size < BATCH_BYTES:
+            entry = self._waiting.popleft()
+            first = taken.setdefault(entry.event.dedupe_key, entry)
+            if first is entry:
+                size += len(entry.event.body)
+            elif first.event.payload is entry.event.payload:
+                first.again.append(entry)
+            else:
+                later.append(entry)  # the other twin, which may have more to say
+        self._waiting.extendleft(reversed(later))
+        return [taken[key] for key in sorted(taken)]
+
+    async def _attempt(self, batch: list[_Entry]) -> None:
+        """Commit the batch, or put back what may wait longer."""
+        oldest = min(entry.arrived for entry in batch)
+        try:
+            async with asyncio.timeout(max(oldest + self._patience - self._clock(), 0.5)):
+                await self._commit(batch)
+        except Exception as error:  # the outermost loop of ingest: whatever it was, others go on
+            if is_unavailable(error) or isinstance(error, StoreUnavailable):
+                await self._put_back(batch, error)
+            elif len(batch) > 1:
+                for entry in batch:
+                    await self._attempt([entry])
+            else:
+                await self._clean(batch[0], error)
+
+    async def _put_back(self, batch: list[_Entry], error: BaseException) -> None:
+        await self._disconnect()
+        now = self._clock()
+        reason = str(error) or type(error).__name__
+        log.warning("commit_failed", events=len(batch), reason=reason)
+        for entry in reversed(batch):
+            if now - entry.arrived < self._patience:
+                self._waiting.appendleft(entry)
+            else:
+                entry.fail(StoreUnavailable(f"not stored within {self._patience:g} seconds: {reason}"))
+        if self._waiting:
+            await asyncio.sleep(0.1)
+
+    async def _clean(self, entry: _Entry, error: Exception) -> None:
+        """The event alone is refused: for a column's value if for anything, so once more without what may be wrong."""
+        event = events.cleaned(entry.event)
+        if event != entry.event:
+            entry.event = event
+            await self._attempt([entry])
+            return
+        log.error("event_refused", event=entry.event.id, exc_info=error)
+        entry.fail(StoreUnavailable(f"the database refuses event {entry.event.id}: {type(error).__name__}"))
+
+    async def _commit(self, batch: list[_Entry]) -> None:
+        new: set[str] = set()
+        for again in range(CONFLICT_RETRIES + 1):
+            try:
+                new = await self._write(batch)
+                break
+            except CONFLICTS:
+                if again == CONFLICT_RETRIES:
+                    raise
+                await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311  no secret
+        for entry in batch:
+            entry.resolve(entry.event.dedupe_key in new)
+
+    async def _write(self, batch: list[_Entry]) -> set[str]:
+        """One transaction with everything; the keys of the events that were not there in any form."""
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._target.connect("ingest")
+        connection = self._connection
+        arrived = [entry.event for entry in batch]
+        revisions = [entry.revision for entry in batch]
+        if not any(entry.plan.firings for entry in batch):
+            return (await events.insert(connection, arrived, revisions)).new
+        async with connection.transaction():
+            inserted = await events.insert(connection, arrived, revisions)
+            taken = inserted.new | inserted.supplemented
+            plans = [entry.plan for entry in batch if entry.event.dedupe_key in taken]
+            await _carry_out(connection, plans)
+        return inserted.new
+
+    async def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+
+async def _carry_out(connection: Connection, plans: Sequence[Plan]) -> None:
+    """Insert the firings, deliveries and jobs; of a firing that is there already nothing is made again."""
+    wanted: list[Firing] = sorted((f for plan in plans for f in plan.firings), key=lambda firing: firing.id)
+    if not wanted:
+        return
+    fired = await firings.insert(connection, wanted)
+    fresh: list[Delivery] = [d for plan in plans for d in plan.deliveries if d.firing in fired]
+    if fresh:
+        await deliveries.insert(connection, fresh)
+        await enqueue(connection, [d for d in fresh if d.status is DeliveryStatus.PENDING])

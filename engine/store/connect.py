@@ -1,0 +1,164 @@
+"""Connections to PostgreSQL: how they are made, and what their failures are called.
+
+`Target` makes connections; `Pool` lends them to everything but ingest and the job queue, which keep their own so
+that neither a flood of events nor slow queries can starve the other.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import asyncpg
+
+from engine.errors import StoreUnavailable
+from engine.store.embedded import Address
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+    Record = asyncpg.Record
+else:  # the classes are generic in their stubs alone
+    Connection = asyncpg.Connection
+    Record = asyncpg.Record
+
+UNAVAILABLE = (
+    OSError,  # TimeoutError included
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,  # class 53: disk full, out of memory, too many connections
+    asyncpg.OperatorInterventionError,  # class 57: shutting down, crashed, statement timeout
+    asyncpg.PostgresSystemError,  # class 58: the disk failed
+    asyncpg.InvalidAuthorizationSpecificationError,  # class 28: a role or password that is no longer right
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ReadOnlySQLTransactionError,  # a failover: we still talk to what is now the standby
+    asyncpg.InternalClientError,
+)
+"""What a database that cannot be used now raises; `is_unavailable` knows one more."""
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether `error` means that the database cannot be used now, as opposed to refusing this statement or data."""
+    if isinstance(error, asyncpg.InterfaceError):
+        return not isinstance(error, ValueError)  # a closed connection, but not DataError: a value we may not send
+    return isinstance(error, UNAVAILABLE)
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Raise StoreUnavailable for a database that cannot be used now; let everything else pass."""
+    try:
+        yield
+    except (*UNAVAILABLE, asyncpg.InterfaceError) as error:
+        if not is_unavailable(error):
+            raise
+        raise StoreUnavailable(f"the database cannot be used: {error or type(error).__name__}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Bounds on waiting for the database: for a connection, a statement, and a whole commit of events."""
+
+    connect: timedelta = timedelta(seconds=5)
+    statement: timedelta = timedelta(seconds=15)
+    commit: timedelta = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Which database, and with which bounds. Its `repr` holds no password."""
+
+    where: dict[str, Any] = field(repr=False)
+    timeouts: Timeouts = Timeouts()
+
+    @classmethod
+    def from_url(cls, url: str, timeouts: Timeouts = Timeouts()) -> "Target":
+        """A database somewhere: libpq's URL; what it leaves out comes from libpq's PG* variables."""
+        return cls(where={"dsn": url}, timeouts=timeouts)
+
+    @classmethod
+    def from_address(cls, address: Address, timeouts: Timeouts = Timeouts()) -> "Target":
+        """The embedded server, whatever PG* variables say."""
+        return cls(where=address.arguments(), timeouts=timeouts)
+
+    async def connect(self, purpose: str) -> Connection:
+        """A connection of one's own, to be closed by the caller. Raises StoreUnavailable."""
+        with translated():
+            connection: Connection = await asyncpg.connect(**self._arguments(purpose))
+            return connection
+
+    async def pool(self, purpose: str, size: int) -> "Pool":
+        """A pool of at most `size` connections. Raises StoreUnavailable."""
+        with translated():
+            return Pool(
+                await asyncpg.create_pool(**self._arguments(purpose), min_size=1, max_size=size, reset=_leave),
+                self.timeouts,
+            )
+
+    def _arguments(self, purpose: str) -> dict[str, Any]:
+        statement = self.timeouts.statement.total_seconds()
+        return self.where | {
+            "timeout": self.timeouts.connect.total_seconds(),
+            # Ours, in case the server cannot answer any more; a little later than its own.
+            "command_timeout": statement + 1,
+            "server_settings": {
+                "application_name": f"tocsin {purpose}",
+                "statement_timeout": f"{statement * 1000:.0f}",
+                "idle_in_transaction_session_timeout": "60000",
+                "timezone": "UTC",
+                "jit": "off",
+            },
+        }
+
+
+async def _leave(connection: object) -> None:
+    """What a pool does to a returned connection: nothing, we leave no state in sessions (asyncpg: a round trip)."""
+
+
+class Pool:
+    """Lends connections; a database that cannot be used now is StoreUnavailable throughout."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", timeouts: Timeouts) -> None:
+        self._pool = pool
+        self._wait = timeouts.connect.total_seconds()
+
+    async def fetch(self, sql: str, *arguments: object) -> Sequence[Record]:
+        """All rows."""
+        async with self._lent() as connection:
+            return await connection.fetch(sql, *arguments)
+
+    async def first(self, sql: str, *arguments: object) -> Record | None:
+        """The first row, None without one."""
+        async with self._lent() as connection:
+            return await connection.fetchrow(sql, *arguments)
+
+    async def value(self, sql: str, *arguments: object) -> Any:
+        """The first column of the first row, None without one."""
+        async with self._lent() as connection:
+            return await connection.fetchval(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: object) -> int:
+        """No rows; how many were written."""
+        async with self._lent() as connection:
+            status = await connection.execute(sql, *arguments)
+        return int(status.rpartition(" ")[2])
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection inside a transaction, committed at the end, rolled back on an exception."""
+        async with self._lent() as connection, connection.transaction():
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Connection]:
+        with translated():
+            async with self._pool.acquire(timeout=self._wait) as connection:
+                yield cast("Connection", connection)  # a proxy with all the same methods
+
+    async def close(self) -> None:
+        """Close every connection; those that do not come back soon are cut."""
+        try:
+            async with asyncio.timeout(self._wait):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()

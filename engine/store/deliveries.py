@@ -1,0 +1,368 @@
+"""The deliveries table, which is the truth about what is still to be done, and the attempts of each delivery."""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+
+from engine.model.delivery import Attempt, Delivery, DeliveryStatus
+from engine.model.event import Json
+from engine.model.rule import Verb
+from engine.store.columns import columns, from_json, text, to_json
+from engine.store.connect import Connection, Pool, Record
+from engine.store.events import like
+from engine.store.jobs import enqueue, prune
+
+# A delivery that is there already stays as it is.
+INSERT_DELIVERIES = """
+    insert into tocsin.deliveries (
+        id, firing, event, rule, revision, step, verb, destination, account, livemode, needs, status, reason,
+        attempts, next_attempt, first_attempt, request, result, created, finished
+    )
+    select
+        id, firing, event, rule, revision, step, verb, destination, account, livemode, string_to_array(needs, ' '),
+        status, reason, attempts, next_attempt, first_attempt, request, result, created, finished
+    from unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+        $10::boolean[], $11::text[], $12::text[], $13::text[], $14::integer[], $15::timestamptz[],
+        $16::timestamptz[], $17::text[], $18::text[], $19::timestamptz[], $20::timestamptz[]
+    ) as d (
+        id, firing, event, rule, revision, step, verb, destination, account, livemode, needs, status, reason,
+        attempts, next_attempt, first_attempt, request, result, created, finished
+    )
+    on conflict (id) do nothing
+    returning id
+"""
+
+SELECT_DELIVERY = "select * from tocsin.deliveries where id = $1"
+
+SELECT_SIBLINGS = "select * from tocsin.deliveries where firing = $1 order by id"
+
+# Two steps of one firing may end at once, and a third may wait for both. Whoever ends a step locks all deliveries of
+# the firing, in the order of their ids: the second sees what the first recorded, and one of them releases the third.
+LOCK_SIBLINGS = """
+    select * from tocsin.deliveries
+    where id = $1 or firing = (select firing from tocsin.deliveries where id = $1)
+    order by id
+    for update
+"""
+
+LIST_DELIVERIES = """
+    select * from tocsin.deliveries
+    where ($1::text[] is null or status = any($1))
+      and ($2::text is null or rule like $2)
+      and ($3::text is null or verb = $3)
+      and ($4::text is null or destination like $4)
+      and ($5::text is null or account = $5)
+      and ($6::text is null or firing in (select id from tocsin.firings where event = $6))
+      and ($7::timestamptz is null or created >= $7)
+      and ($8::timestamptz is null or created < $8)
+    order by created desc, id
+    limit $9
+"""
+
+LIST_FAILED = """
+    select * from tocsin.deliveries
+    where status in ('dead', 'held') and created >= $1
+    order by created desc, id
+    limit $2
+"""
+
+# The first rendering stays: what was once tried under a delivery's id is what its id stands for.
+SET_REQUEST = """
+    update tocsin.deliveries set request = coalesce(request, $2) where id = $1 returning request
+"""
+
+# Numbered here, not by the caller: two workers may have tried at once, and both tries are on record.
+RECORD_ATTEMPT = """
+    insert into tocsin.attempts (delivery, number, started, duration, outcome, reason, status, excerpt)
+    select $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7 from tocsin.attempts where delivery = $1
+"""
+
+# The row is locked by LOCK_SIBLINGS. What has ended stays so, but for a late success of what was given up.
+RECORD_DELIVERY = """
+    update tocsin.deliveries set
+        attempts = attempts + 1,
+        first_attempt = coalesce(first_attempt, $2),
+        status = case when is_open then $3 else status end,
+        reason = case when is_open then $4 else reason end,
+        next_attempt = case when is_open then $5 else next_attempt end,
+        result = case when is_open then $6 else result end,
+        finished = case when is_open then $7 else finished end
+    from (
+        select id as same, status in ('pending', 'waiting') or $3 = 'delivered' and status <> 'delivered' as is_open
+        from tocsin.deliveries
+        where id = $1
+    ) as before
+    where id = same
+    returning is_open
+"""
+
+# The rows are locked by LOCK_SIBLINGS.
+RELEASE = """
+    update tocsin.deliveries d set
+        status = r.status, reason = r.reason,
+        next_attempt = case when r.status = 'pending' then $4 end,
+        finished = case when r.status = 'pending' then null else $4 end
+    from unnest($1::text[], $2::text[], $3::text[]) as r (id, status, reason)
+    where d.id = r.id and d.status = 'waiting'
+    returning d.*
+"""
+
+SELECT_ATTEMPTS = "select * from tocsin.attempts where delivery = $1 order by number"
+
+# Locks the rows in the order of their ids. A Stripe write whose idempotency key may have been forgotten is left alone
+# unless $2; with $2 it begins anew, its first attempt forgotten.
+RETRY = """
+    with chosen as (
+        select id, status from tocsin.deliveries
+        where id = any($1) and status in ('dead', 'held')
+          and ($2 or verb <> 'stripe' or first_attempt is null or first_attempt > $3)
+        order by id
+        for update
+    )
+    update tocsin.deliveries d set
+        status = 'pending', reason = null, next_attempt = $4, finished = null, attempts = 0,
+        first_attempt = case when $2 or d.verb <> 'stripe' then null else d.first_attempt end
+    from chosen
+    where d.id = chosen.id
+    returning d.*, chosen.status as was
+"""
+
+# A held write is let through, beyond the cap and not counted in it.
+RELEASE_WRITE = """
+    insert into tocsin.writes (delivery, operation, claimed, released)
+    select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::boolean[])
+    on conflict (delivery) do nothing
+"""
+
+# Skips what another process is sweeping or recording just now: it is looked after.
+SELECT_FORGOTTEN = """
+    select * from tocsin.deliveries d
+    where status = 'pending' and next_attempt <= now()
+      and not exists (
+          select from tocsin_queue.pgqueuer j where j.dedupe_key = d.id and j.status in ('queued', 'picked')
+      )
+    order by next_attempt
+    limit $1
+    for update skip locked
+"""
+
+COLUMNS = (
+    attrgetter("id"),
+    attrgetter("firing"),
+    attrgetter("event"),
+    attrgetter("rule"),
+    attrgetter("revision"),
+    attrgetter("step"),
+    attrgetter("verb"),
+    attrgetter("destination"),
+    attrgetter("account"),
+    attrgetter("livemode"),
+    lambda delivery: " ".join(delivery.needs),  # unnest would flatten an array of arrays; ids of steps have no spaces
+    attrgetter("status"),
+    lambda delivery: text(delivery.reason),
+    attrgetter("attempts"),
+    attrgetter("next_attempt"),
+    attrgetter("first_attempt"),
+    lambda delivery: to_json(delivery.request),
+    lambda delivery: to_json(delivery.result),
+    attrgetter("created"),
+    attrgetter("finished"),
+)
+
+OPEN = frozenset({DeliveryStatus.PENDING, DeliveryStatus.WAITING})
+
+KEY_LIFE = timedelta(hours=23)
+"""How long after its first attempt a Stripe write may be tried again under the same idempotency key."""
+
+SWEEP_BATCH = 1000
+
+Released = tuple[str, DeliveryStatus, str | None]
+"""A waiting delivery that may go on (PENDING) or ends unsent: its id, new status, and the reason."""
+
+Release = Callable[[Sequence[Delivery]], Sequence[Released]]
+"""Given all deliveries of a firing as they stand, those that wait no longer; pure, for it is called with locks held."""
+
+
+async def insert(connection: Connection, deliveries: Sequence[Delivery]) -> set[str]:
+    """Insert deliveries; the ids that were new. Their jobs are the caller's business."""
+    rows = await connection.fetch(INSERT_DELIVERIES, *columns(deliveries, *COLUMNS))
+    return {row["id"] for row in rows}
+
+
+class Deliveries:
+    """What is asked of deliveries and done to them. Raises StoreUnavailable."""
+
+    def __init__(self, pool: Pool, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    async def get(self, delivery_id: str) -> Delivery | None:
+        """The delivery of that id."""
+        row = await self._pool.first(SELECT_DELIVERY, delivery_id)
+        return None if row is None else _delivery(row)
+
+    async def siblings(self, firing: str) -> list[Delivery]:
+        """All deliveries of a firing."""
+        return [_delivery(row) for row in await self._pool.fetch(SELECT_SIBLINGS, firing)]
+
+    async def attempts(self, delivery_id: str) -> list[Attempt]:
+        """The tries of a delivery, in order."""
+        return [_attempt(row) for row in await self._pool.fetch(SELECT_ATTEMPTS, delivery_id)]
+
+    async def ls(
+        self,
+        *,
+        status: Collection[DeliveryStatus] | None = None,
+        rule: str | None = None,
+        verb: Verb | None = None,
+        destination: str | None = None,
+        account: str | None = None,
+        event: str | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        limit: int = 50,
+    ) -> list[Delivery]:
+        """Deliveries created from `since` on and before `before`, newest first.
+
+        In `rule` and `destination`, `*` stands for anything; `event` is a dedupe key.
+        """
+        statuses = None if status is None else list(status)
+        rows = await self._pool.fetch(
+            LIST_DELIVERIES, statuses, like(rule), verb, like(destination), account, event, since, before, limit
+        )
+        return [_delivery(row) for row in rows]
+
+    async def insert(self, deliveries: Sequence[Delivery]) -> int:
+        """Insert deliveries with their jobs; how many were new."""
+        async with self._pool.transaction() as connection:
+            new = await insert(connection, deliveries)
+            await enqueue(connection, [d for d in deliveries if d.id in new and d.status is DeliveryStatus.PENDING])
+        return len(new)
+
+    async def set_request(self, delivery_id: str, request: Json) -> Json:
+        """Keep what was rendered, and return what is to be sent: the first rendering, whoever made it."""
+        return from_json(await self._pool.value(SET_REQUEST, delivery_id, to_json(request)))
+
+    async def record(
+        self,
+        delivery_id: str,
+        attempt: Attempt,
+        *,
+        status: DeliveryStatus,
+        reason: str | None,
+        next_attempt: datetime | None,
+        result: Json,
+        release: Release | None = None,
+    ) -> None:
+        """Record an attempt and what becomes of the delivery; and when it ends, of those that waited for it.
+
+        `attempt.number` is not used, the store counts. A delivery that has ended stays as it ended, unless it was
+        given up and this is its success.
+        """
+        ends = status not in OPEN
+        async with self._pool.transaction() as connection:
+            siblings = await connection.fetch(LOCK_SIBLINGS, delivery_id)
+            changed = await connection.fetchval(
+                RECORD_DELIVERY,
+                delivery_id,
+                attempt.started,
+                status,
+                text(reason),
+                next_attempt,
+                to_json(result),
+                self._clock() if ends else None,
+            )
+            await connection.execute(
+                RECORD_ATTEMPT,
+                delivery_id,
+                attempt.started,
+                attempt.duration,
+                attempt.outcome,
+                text(attempt.reason),
+                attempt.status,
+                text(attempt.excerpt),
+            )
+            if changed and ends and release and any(row["status"] == DeliveryStatus.WAITING for row in siblings):
+                await self._release(connection, siblings[0]["firing"], release)
+
+    async def _release(self, connection: Connection, firing: str, release: Release) -> None:
+        siblings = [_delivery(row) for row in await connection.fetch(SELECT_SIBLINGS, firing)]
+        released = release(siblings)
+        rows = await connection.fetch(
+            RELEASE,
+            [delivery for delivery, _, _ in released],
+            [status for _, status, _ in released],
+            [text(reason) for _, _, reason in released],
+            self._clock(),
+        )
+        freed = [_delivery(row) for row in rows]
+        await enqueue(connection, [d for d in freed if d.status is DeliveryStatus.PENDING])
+
+    async def retry(self, ids: Sequence[str], *, again: bool = False) -> int:
+        """Make dead and held deliveries pending now, with a fresh run of attempts; how many.
+
+        A held Stripe write passes its cap. One whose idempotency key Stripe may have forgotten is left out unless
+        `again`, which may do it a second time.
+        """
+        now = self._clock()
+        async with self._pool.transaction() as connection:
+            rows = await connection.fetch(RETRY, list(ids), again, now - KEY_LIFE, now)
+            retried = [_delivery(row) for row in rows]
+            held = [_delivery(row) for row in rows if row["was"] == DeliveryStatus.HELD]
+            if held:
+                await connection.execute(
+                    RELEASE_WRITE,
+                    [d.id for d in held],
+                    [d.destination for d in held],
+                    [now] * len(held),
+                    [True] * len(held),
+                )
+            await enqueue(connection, retried)
+        return len(retried)
+
+    async def sweep(self) -> int:
+        """Give a job to every due delivery that has none; how many. Also keeps the queue's own log short."""
+        async with self._pool.transaction() as connection:
+            forgotten = [_delivery(row) for row in await connection.fetch(SELECT_FORGOTTEN, SWEEP_BATCH)]
+            await enqueue(connection, forgotten)
+        await prune(self._pool)
+        return len(forgotten)
+
+
+def _delivery(row: Record) -> Delivery:
+    return Delivery(
+        id=row["id"],
+        firing=row["firing"],
+        event=row["event"],
+        rule=row["rule"],
+        revision=row["revision"],
+        step=row["step"],
+        verb=Verb(row["verb"]),
+        destination=row["destination"],
+        account=row["account"],
+        livemode=row["livemode"],
+        needs=tuple(row["needs"]),
+        status=DeliveryStatus(row["status"]),
+        reason=row["reason"],
+        attempts=row["attempts"],
+        next_attempt=row["next_attempt"],
+        first_attempt=row["first_attempt"],
+        request=from_json(row["request"]),
+        result=from_json(row["result"]),
+        created=row["created"],
+        finished=row["finished"],
+    )
+
+
+def _attempt(row: Record) -> Attempt:
+    return Attempt(
+        delivery=row["delivery"],
+        number=row["number"],
+        started=row["started"],
+        duration=row["duration"],
+        outcome=row["outcome"],
+        reason=row["reason"],
+        status=row["status"],
+        excerpt=row["excerpt"],
+    )

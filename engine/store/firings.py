@@ -1,0 +1,57 @@
+"""The firings table: a row for each rule that held for an event."""
+
+from collections.abc import Sequence
+from operator import attrgetter
+
+from engine.model.delivery import Firing
+from engine.model.rule import RuleMode, Severity
+from engine.store.columns import columns
+from engine.store.connect import Connection, Pool
+
+# Locks ids in the order given, so callers sort. A firing that is there already stays as it is.
+INSERT_FIRINGS = """
+    insert into tocsin.firings (id, rule, revision, event, account, severity, mode, replay, created)
+    select * from unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::integer[],
+        $9::timestamptz[]
+    )
+    on conflict (id) do nothing
+    returning id
+"""
+
+SELECT_FIRINGS = "select * from tocsin.firings where event = $1 order by replay, created, rule"
+
+COLUMNS = (
+    attrgetter("id"),
+    attrgetter("rule"),
+    attrgetter("revision"),
+    attrgetter("event"),
+    attrgetter("account"),
+    attrgetter("severity"),
+    attrgetter("mode"),
+    attrgetter("replay"),
+    attrgetter("created"),
+)
+
+
+async def insert(connection: Connection, firings: Sequence[Firing]) -> set[str]:
+    """Insert firings, sorted by id; the ids that were new."""
+    return {row["id"] for row in await connection.fetch(INSERT_FIRINGS, *columns(firings, *COLUMNS))}
+
+
+async def of_event(pool: Pool, event_key: str) -> list[Firing]:
+    """The firings of the event of that dedupe key."""
+    return [
+        Firing(
+            id=row["id"],
+            rule=row["rule"],
+            revision=row["revision"],
+            event=row["event"],
+            account=row["account"],
+            severity=Severity(row["severity"]),
+            mode=RuleMode(row["mode"]),
+            replay=row["replay"],
+            created=row["created"],
+        )
+        for row in await pool.fetch(SELECT_FIRINGS, event_key)
+    ]
