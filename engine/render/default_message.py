@@ -11,9 +11,8 @@ from engine.render.facts import amount_of, facts_of, failure_of
 from engine.render.headlines import headline
 from engine.render.message import Message
 from engine.render.reading import at, identifier, money, requirement, text, when
+from engine.render.text import MAX_TITLE, TEST
 
-TEST = "[TEST] "
-LONGEST_TITLE = 160
 MOST_CHANGES = 6
 
 # What to do next, where Stripe's documentation or plain practice says so.
@@ -41,7 +40,7 @@ def default_message(scene: Scene) -> Message:
     account = _map(scene.get("account"))
     name = text(account.get("name")) or text(account.get("id"))
     lines = [
-        _line("Account", _account(account)),
+        _line("Account", text(account.get("label")) or name),
         _line("Reason", failure_of(found)),
         *facts_of(found, _now(scene)),
         *_related(event, found),
@@ -51,7 +50,7 @@ def default_message(scene: Scene) -> Message:
         _rule(_map(scene.get("rule"))),
     ]
     prefix = TEST if event.get("livemode") is False else ""
-    title = _cut(f"{what} · {name}" if name else what, LONGEST_TITLE - len(prefix))
+    title = _cut(f"{what} · {name}" if name else what, MAX_TITLE - len(prefix))
     return Message(title=prefix + title, text="\n".join(line for line in lines if line))
 
 
@@ -71,11 +70,6 @@ def _line(label: str, value: str | None) -> str | None:
 def _cut(line: str, length: int) -> str:
     line = " ".join(line.split())
     return line if len(line) <= length else line[: length - 1] + "…"
-
-
-def _account(account: Mapping[str, Json]) -> str | None:
-    name, identifier_ = text(account.get("name")), text(account.get("id"))
-    return f"{name} ({identifier_})" if name and identifier_ and name != identifier_ else name or identifier_
 
 
 def _related(event: Mapping[str, Json], found: Mapping[str, Json]) -> list[str]:

@@ -29,7 +29,8 @@ def scene(
       for what this kind of event lacks (account, context, api_version, request_id, idempotency_key);
     - `object`, `previous`: empty, and saying why when read, where the event has none;
     - `changed`: `{path: {path, old, new}}`, one for each leaf of `previous`;
-    - `account`: id (null: the platform), name, url, country, email, is_platform; what `account` gives wins;
+    - `account`: id (null: the platform), name, label (`Acme GmbH (acct_1A..)`), url, country, email, is_platform; what
+      `account` gives wins;
     - `rule`: id, description, severity, owner, tags, runbook; `steps`: step id to `{result: ..}`;
     - `now`: when the text is written (default: when the event was received), for `ago`.
 
@@ -46,7 +47,7 @@ def scene(
         about["account"] = _account(event)
     return {
         **about,
-        "account": {**about["account"], **{key: value for key, value in (account or {}).items() if value is not None}},
+        "account": _labelled({**about["account"], **_given(account)}),
         "rule": _rule(rule),
         "steps": dict(steps or {}),
         "vars": dict(vars or {}),
@@ -124,6 +125,15 @@ def _account(event: Event) -> dict[str, Json]:
         "email": _text(itself, "email") or _text(itself, "contact_email"),
         "is_platform": False,
     }
+
+
+def _given(account: Mapping[str, Json] | None) -> dict[str, Json]:
+    return {key: value for key, value in (account or {}).items() if value is not None}
+
+
+def _labelled(account: dict[str, Json]) -> dict[str, Json]:
+    name, identifier = account["name"], account["id"]
+    return {"label": name if identifier in (None, name) else f"{name} ({identifier})", **account}
 
 
 def _platform(livemode: bool) -> dict[str, Json]:

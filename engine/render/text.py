@@ -26,6 +26,9 @@ EVENT_NAMES = names(
 RULE_NAMES = frozenset({"id", "description", "severity", "owner", "tags", "runbook"})
 _FIXED = {"event": EVENT_NAMES, "rule": RULE_NAMES}
 
+TEST = "[TEST] "
+MAX_TITLE = 200
+
 _ENVIRONMENT = TextEnvironment(FILTERS, TESTS)
 _MARK = "\n… (cut: the text is longer than it may be)"
 
@@ -54,6 +57,18 @@ def render_text(template: str, scene: Mapping[str, Any], *, limit: int = MAX_TEX
             if length > limit:
                 return "".join(pieces)[: max(0, limit - len(_MARK))] + _MARK
     return "".join(pieces)
+
+
+def render_title(template: str, scene: Mapping[str, Any]) -> str:
+    """The title of an alert: one line of at most 200 characters, starting with `[TEST] ` where the event is not live.
+
+    Raises TemplateError.
+    """
+    line = " ".join(render_text(template, scene).split())
+    event = scene.get("event")
+    testing = isinstance(event, Mapping) and event.get("livemode") is False and not line.startswith(TEST)
+    line = TEST + line if testing else line
+    return line if len(line) <= MAX_TITLE else line[: MAX_TITLE - 1] + "…"
 
 
 def render_value(value: Json, scene: Mapping[str, Any]) -> Json:
