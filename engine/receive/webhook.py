@@ -183,7 +183,7 @@ class WebhookPaths:
             webhook = Webhook(sharing, accept, metrics, reader, tolerance=tolerance, clock=clock, malformed=malformed)
             self._webhooks[path] = self._webhooks[path.rstrip("/") + "/"] = webhook
 
-    def find(self, path: str) -> Webhook | None:
+    def at(self, path: str) -> Webhook | None:
         """The webhook of a request path, None where none is configured."""
         return self._webhooks.get(path)
 

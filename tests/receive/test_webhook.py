@@ -94,7 +94,7 @@ async def send_to(
     async def send(message: Message) -> None:
         answer.messages.append(message)
 
-    webhook = paths.find(path)
+    webhook = paths.at(path)
     assert webhook is not None
     await webhook({"type": "http", "method": method, "path": path, "headers": list(headers)}, receive, send)
     return answer
@@ -260,7 +260,7 @@ async def _hang(paths: WebhookPaths, started: asyncio.Event, sent: list[Message]
     async def send(message: Message) -> None:
         sent.append(message)
 
-    webhook = paths.find("/webhooks/stripe")
+    webhook = paths.at("/webhooks/stripe")
     assert webhook is not None
     await webhook({"type": "http", "method": "POST", "headers": []}, lambda: _never(started), send)
 
@@ -314,11 +314,11 @@ async def test_what_a_middleware_adds_to_one_answer_does_not_reach_the_next() ->
 
 async def test_paths_are_found_with_and_without_a_trailing_slash_and_the_rest_is_left_to_the_application() -> None:
     paths = Platform().paths(endpoint(path="/webhooks/stripe/"), endpoint(path="hooks/b"), endpoint(path="/"))
-    assert paths.find("/webhooks/stripe") is paths.find("/webhooks/stripe/") is not None
-    assert paths.find("/hooks/b") is paths.find("/hooks/b/") is not None
-    assert paths.find("/") is not None
+    assert paths.at("/webhooks/stripe") is paths.at("/webhooks/stripe/") is not None
+    assert paths.at("/hooks/b") is paths.at("/hooks/b/") is not None
+    assert paths.at("/") is not None
     for other in ("/webhooks", "/webhooks/stripe//", "/webhooks/stripe/x", "//hooks/b"):
-        assert paths.find(other) is None
+        assert paths.at(other) is None
     reached: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
