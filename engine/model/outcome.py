@@ -24,7 +24,8 @@ class Retry:
     """It did not arrive, and trying again may help.
 
     `after` is what the destination asked for (Retry-After), None: as the ladder says.
-    `maybe_delivered`: the answer was lost, so it may have arrived.
+    `maybe_delivered`: the answer was lost, so it may have arrived. `attempted` False: nothing was sent because it
+    was not this delivery's turn (the destination is busy, or at its rate); no attempt is used up by that.
     """
 
     reason: str
@@ -32,6 +33,7 @@ class Retry:
     excerpt: str | None = None
     after: timedelta | None = None
     maybe_delivered: bool = False
+    attempted: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
