@@ -14,7 +14,7 @@
 Expected failure is a value with a reason (`Outcome`, `Verdict`); an exception is a promise that was broken.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,10 +26,14 @@ class TocsinError(Exception):
 
 
 class ConfigError(TocsinError):
-    """One or more mistakes in configuration or rule files; `mistakes` holds them all, in file order."""
+    """One or more mistakes in configuration or rule files; `mistakes` holds them all, in file order.
 
-    def __init__(self, mistakes: "Sequence[Mistake]") -> None:
+    `sources` is file name -> text for printing them, with everything starred out that may be a secret.
+    """
+
+    def __init__(self, mistakes: "Sequence[Mistake]", *, sources: Mapping[str, str] | None = None) -> None:
         self.mistakes = tuple(mistakes)
+        self.sources = dict(sources or {})
         super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
 
 

@@ -3,8 +3,8 @@
 from engine.source.durations import Rate, format_duration, parse_duration, parse_rate
 from engine.source.nearest import did_you_mean, nearest
 from engine.source.nodes import Document, Entry, Mapping, Node, Scalar, Sequence, plain
-from engine.source.printing import counted, print_mistakes, to_github, to_json
-from engine.source.reader import parse
+from engine.source.printing import counted, print_mistakes, redact, to_github, to_json
+from engine.source.reader import parse, split_lines
 
 __all__ = [
     "Document",
@@ -23,6 +23,8 @@ __all__ = [
     "parse_rate",
     "plain",
     "print_mistakes",
+    "redact",
+    "split_lines",
     "to_github",
     "to_json",
 ]

@@ -12,7 +12,7 @@ _WIDTH = 140
 _CREDENTIAL = re.compile(
     r"(?<![A-Za-z0-9])((?:whsec|[srp]k_live|[srp]k_test)_)[A-Za-z0-9+/=_-]+"
     r"|([A-Za-z][A-Za-z0-9+.-]*://)[^\s\"'/@]+@"
-    r"|(?<![A-Za-z0-9])((?!https?://)[A-Za-z][A-Za-z0-9+.-]*://)[^\s\"',}]+"
+    r"|(?<![A-Za-z0-9])((?!https?://)[A-Za-z][A-Za-z0-9+.-]*://)(?!\.\.\.)[^\s\"',}]+"
 )
 _COLORS = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "dim": "\x1b[2m", "caret": "\x1b[1;36m", "off": "\x1b[0m"}
 
@@ -46,6 +46,16 @@ def counted(mistakes: Iterable[Mistake]) -> str:
     return ", ".join(parts) or "no mistakes"
 
 
+def redact(text: str) -> str:
+    """The text with what looks like a secret, and credentials in URLs, starred out character for character."""
+
+    def stars(found: re.Match[str]) -> str:
+        kept = found[1] or found[2] or found[3] or ""
+        return kept + "*" * (len(found[0]) - len(kept))
+
+    return _CREDENTIAL.sub(stars, text)
+
+
 def _shown(mistake: Mistake, lines: Mapping[str, list[str]], color: bool) -> str:
     paint = _COLORS if color else dict.fromkeys(_COLORS, "")
     place = mistake.position
@@ -67,7 +77,7 @@ def _shown(mistake: Mistake, lines: Mapping[str, list[str]], color: bool) -> str
 
 def _excerpt(line: str, column: int, length: int) -> tuple[str, str]:
     """The line, cut to a window around the column where it is long, and the carets to stand below it."""
-    line = _redacted(line)
+    line = redact(line)
     cut = max(0, column - _WIDTH // 2) if len(line) > _WIDTH else 0
     window = _printable(line[cut : cut + _WIDTH])
     lead = "…" if cut else ""
@@ -75,16 +85,6 @@ def _excerpt(line: str, column: int, length: int) -> tuple[str, str]:
     marked = window[column - cut : column - cut + length]
     tail = "…" if cut + _WIDTH < len(line) else ""
     return (lead + window + tail).rstrip(), " " * _cells(before) + "^" * max(1, _cells(marked))
-
-
-def _redacted(line: str) -> str:
-    """The line with secrets and credentials in URLs starred out, character for character."""
-
-    def stars(found: re.Match[str]) -> str:
-        kept = found[1] or found[2] or found[3] or ""
-        return kept + "*" * (len(found[0]) - len(kept))
-
-    return _CREDENTIAL.sub(stars, line)
 
 
 def _printable(text: str) -> str:

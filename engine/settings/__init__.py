@@ -1,0 +1,41 @@
+"""The configuration: defaults < config.yaml < environment < secret files, checked whole before anything starts."""
+
+from engine.settings.describe import describe, variables
+from engine.settings.load import load_settings
+from engine.settings.local import ensure_data, local_secret
+from engine.settings.values import (
+    ALIASES,
+    CONSOLE,
+    AllowedWrite,
+    CallbackTarget,
+    Channel,
+    ConsoleSettings,
+    Endpoint,
+    LogSettings,
+    ReceiveSettings,
+    Retention,
+    Settings,
+    StoreSettings,
+    StripeSettings,
+)
+
+__all__ = [
+    "ALIASES",
+    "CONSOLE",
+    "AllowedWrite",
+    "CallbackTarget",
+    "Channel",
+    "ConsoleSettings",
+    "Endpoint",
+    "LogSettings",
+    "ReceiveSettings",
+    "Retention",
+    "Settings",
+    "StoreSettings",
+    "StripeSettings",
+    "describe",
+    "ensure_data",
+    "load_settings",
+    "local_secret",
+    "variables",
+]
