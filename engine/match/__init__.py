@@ -1,0 +1,32 @@
+"""Whether a rule's condition holds for an event: pure, total, and explainable.
+
+`compile_condition` makes the closure that runs at every event; `examine` answers the same question with its reasons.
+Nothing here reads a clock, a file or the network, and no event and no rule makes it raise.
+"""
+
+from engine.match.compile import compile_condition
+from engine.match.evaluate import holds
+from engine.match.index import TypeIndex
+from engine.match.operators import OPERATORS, Operator
+from engine.match.paths import Base, Path, PathError, parse_path
+from engine.match.patterns import compile_pattern, compile_type_pattern
+from engine.match.reason import because, examine, held
+from engine.match.wording import describe
+
+__all__ = [
+    "OPERATORS",
+    "Base",
+    "Operator",
+    "Path",
+    "PathError",
+    "TypeIndex",
+    "because",
+    "compile_condition",
+    "compile_pattern",
+    "compile_type_pattern",
+    "describe",
+    "examine",
+    "held",
+    "holds",
+    "parse_path",
+]

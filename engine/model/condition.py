@@ -1,17 +1,71 @@
-"""Conditions as data: what `where` says, before it is compiled for speed."""
+"""Conditions as data: what `where` says, before it is compiled for speed.
+
+Two forms of the language are not here, because they are others in disguise: `p: {not: T}` is `none: [{p: T}]`, and a
+list of tests is `any` of them. The loader writes them so.
+"""
 
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 
 from engine.model.event import Json
 from engine.model.position import Position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One operator and its operand, which for `not`, `changed`, `length` and money is itself structured.
+class Money:
+    """`500 USD` of a rule. `amount` is in major units as written, `minor` what Stripe's integers are compared with;
+    `currency` is lower case, as Stripe sends it."""
 
-    The operand is already checked and converted by the loader (a money literal is a `Money`, a `$name` a
-    `Reference`, a nested test a tuple of `Operation`).
+    amount: Decimal
+    currency: str
+    minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """A list of money, one a currency. `others`: every currency that has none passes; else it does not."""
+
+    bounds: tuple[Money, ...]
+    others: bool = False
+
+    def of(self, currency: str) -> Money | None:
+        """The bound for that (lower case) currency, None if there is none."""
+        return next((bound for bound in self.bounds if bound.currency == currency), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Time:
+    """A moment of a rule, aware and in UTC; `text` as it was written."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A value that stands elsewhere: `$account.id`, `$previous.amount`, `$event.created`."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What `changed` asks for, each None when it does not: tests of the old and of the new value, and of (one of)
+    the elements that a list gained or lost. The tests are conditions on the path `.`, the value itself."""
+
+    old: "Condition | None" = None
+    new: "Condition | None" = None
+    added: "Condition | None" = None
+    removed: "Condition | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One operator and its operand, already checked and converted by the loader.
+
+    An operand is a scalar, a tuple of scalars (`eq`: any of them), a Money, Bounds, Time or Reference, a pair of
+    those (`between`), a tuple of operations (`length`), or a Changed.
     """
 
     operator: str

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from engine.model.event import Json
 
@@ -34,12 +35,20 @@ class Because:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """One node of a condition's tree: what was tested, whether it held, and why not."""
+    """One node of a condition's tree: what was tested, whether it held, and why not.
+
+    `kind` is `test` for a path's test, whose `label` is the path; a block's kind and label are `all`, `any` or `none`.
+    `value` is what stood at the path (None where nothing did, a list where several did); `note` says what a reader
+    might not see from `actual` and `needs` alone.
+    """
 
     label: str
     held: bool
+    kind: Literal["test", "all", "any", "none"] = "test"
     actual: str | None = None
     needs: str | None = None
+    value: Json = None
+    note: str | None = None
     children: "tuple[Branch, ...]" = ()
 
 
