@@ -17,7 +17,7 @@ from engine.errors import TemplateError
 from engine.model.money import money_text
 from engine.render.dashboard import url_of
 from engine.render.sandbox import MAX_TEXT
-from engine.render.spelling import names, plain, written
+from engine.render.spelling import code_words, names, plain, written
 from engine.render.times import ago_text, date_text, moment
 
 Filter = Callable[..., Any]
@@ -186,14 +186,7 @@ def words(value: Any) -> Any:
     `individual: verification document`; of a list, each element."""
     if isinstance(value, list | tuple):
         return [words(item) for item in value]
-    head, dot, tail = written(value).partition(".")
-    if head.startswith("person_") and dot:
-        return f"person {head}: {_spaced(tail)}"
-    return f"{_spaced(head)}: {_spaced(tail)}" if dot else _spaced(head)
-
-
-def _spaced(code: str) -> str:
-    return re.sub(r"[._]+", " ", code).strip()
+    return code_words(written(value))
 
 
 @_given

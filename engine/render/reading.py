@@ -7,7 +7,7 @@ from typing import Any
 from engine.errors import TemplateError
 from engine.model.event import Json
 from engine.model.money import money_text
-from engine.render.spelling import written
+from engine.render.spelling import code_words, written
 from engine.render.times import ago_text, date_text, moment
 
 LONGEST = 240
@@ -82,12 +82,7 @@ def requirement(value: Json) -> str | None:
     line = text(value)
     if not line:
         return None
-    head, dot, tail = line.partition(".")
-    spaced = tail.replace(".", " ").replace("_", " ")
-    if head.startswith("person_"):
-        return f"person {head}: {spaced}" if dot else f"person {head}"
-    head = head.replace("_", " ")
-    return f"{head}: {spaced}" if dot else head
+    return code_words(line)
 
 
 def identifier(value: Json) -> str | None:

@@ -52,3 +52,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, Iterable):
         return [plain(child) for child in value]
     return str(value)
+
+
+def code_words(code: str) -> str:
+    """A code or field path of Stripe's in words: `could_not_process` is `could not process`, `requirements.past_due`
+    is `requirements past due`, `individual.verification.document` is `individual: verification document`. The ids of
+    persons stay as they are."""
+    head, dot, tail = code.partition(".")
+    spaced = tail.replace(".", " ").replace("_", " ")
+    if head.startswith("person_"):
+        return f"person {head}: {spaced}" if dot else f"person {head}"
+    head = head.replace("_", " ")
+    return f"{head}{' ' if head == 'requirements' else ': '}{spaced}".strip() if dot else head.strip()
