@@ -1,0 +1,145 @@
+"""The commands put together, their global options, and how failures are told."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from engine.cli import check, deliveries, events, explain, retry, send_test, serve, sign, simulate, verify
+from engine.cli.help import FAILED, INTERRUPTED, ending
+from engine.errors import ConfigError, TocsinError
+
+SETTINGS_VARIABLE = "TOCSIN_CONFIG"
+
+
+ORDER = ["check", "serve", "simulate", "events", "explain", "deliveries", "retry", "send-test", "sign", "verify"]
+"""The commands as the help lists them: in the order of a newcomer's day."""
+
+
+class Commands(TyperGroup):
+    """All commands. What Tocsin says it cannot do ends in its reason and an exit code, not in a traceback."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """As in ORDER."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """`--config` may stand anywhere on the line, as people write it after the command as often as before."""
+        return super().parse_args(ctx, hoisted(args, "--config"))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command; ends with exit code 1 and the reason where Tocsin says why it cannot."""
+        try:
+            return super().invoke(ctx)
+        except TocsinError as error:
+            _tell(error)
+            raise typer.Exit(FAILED) from None
+        except BrokenPipeError:
+            _close_quietly()
+            raise typer.Exit(FAILED) from None
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"tocsin {version('tocsin')}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: a third of the time to the first line, and the same text when piped
+    pretty_exceptions_enable=False,
+    epilog=ending("tocsin simulate payout.failed --account acct_demo"),
+)
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="PATH", help="The configuration file. [env: TOCSIN_CONFIG, else config.yaml]"),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Rules and alerts for Stripe Connect webhooks.
+
+    Each command has its own help, with an example: tocsin COMMAND --help
+    """
+    if config is not None:
+        _use(context, config)
+
+
+def _use(context: typer.Context, config: Path) -> None:
+    """Names the configuration file for this run alone."""
+    before = os.environ.get(SETTINGS_VARIABLE)
+
+    def restore() -> None:
+        os.environ.pop(SETTINGS_VARIABLE, None)
+        if before is not None:
+            os.environ[SETTINGS_VARIABLE] = before
+
+    os.environ[SETTINGS_VARIABLE] = str(config)
+    context.call_on_close(restore)
+
+
+def hoisted(args: Sequence[str], option: str) -> list[str]:
+    """`args` with `option` and its value moved to the front, wherever they stood before a `--`."""
+    end = args.index("--") if "--" in args else len(args)
+    front: list[str] = []
+    rest: list[str] = []
+    place = 0
+    while place < end:
+        if args[place] == option and place + 1 < end:
+            front += args[place : place + 2]
+            place += 2
+        elif args[place].startswith(f"{option}="):
+            front.append(args[place])
+            place += 1
+        else:
+            rest.append(args[place])
+            place += 1
+    return [*front, *rest, *args[end:]]
+
+
+def _tell(error: TocsinError) -> None:
+    """The reason on standard error: of a configuration every mistake with its place, of all else a line."""
+    if isinstance(error, ConfigError):
+        from engine.source import print_mistakes
+
+        color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        typer.echo(print_mistakes(error.mistakes, error.sources, color=color), nl=False, err=True)
+    else:
+        typer.echo(f"error: {error}", err=True)
+
+
+def _close_quietly() -> None:
+    """Whoever read our output has left; Python must not complain of it at exit."""
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+
+
+app.add_typer(events.app, name="events")
+app.add_typer(deliveries.app, name="deliveries")
+for _name, _module, _run, _summary in (
+    ("check", check, check.check, "Find every mistake in configuration and rules."),
+    ("serve", serve, serve.serve, "Receive events, match rules, deliver."),
+    ("simulate", simulate, simulate.simulate, "Post a signed, plausible event of any type."),
+    ("explain", explain, explain.explain, "Why each rule did or did not fire."),
+    ("retry", retry, retry.retry, "Send again what was given up or held."),
+    ("send-test", send_test, send_test.send_test, "Send a test message to a channel."),
+    ("sign", sign, sign.sign, "The signature header of a body."),
+    ("verify", verify, verify.verify, "Whether a signature holds, or exactly why not."),
+):
+    app.command(_name, epilog=_module.ENDING, short_help=_summary)(_run)

@@ -1,0 +1,167 @@
+"""`tocsin check`: every mistake in the configuration and the rules, before they run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.help import FAILED, STRICT, ending, plural
+from engine.cli.report import console, print_json
+from engine.errors import ConfigError
+from engine.model.mistake import Mistake, MistakeLevel
+
+if TYPE_CHECKING:
+    from engine.rulebook import Known
+    from engine.settings import Settings
+
+ENDING = ending(
+    "tocsin check",
+    "tocsin check rules/disputes.yaml --strict --format github",
+    _0="no errors",
+    _1="errors",
+    _2="usage: no such file or folder",
+    _3="no errors, but warnings, with --strict",
+)
+
+
+class Format(StrEnum):
+    """How mistakes are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What was looked at and what was found: mistakes in the order to read them, and the texts they stand in."""
+
+    mistakes: Sequence[Mistake]
+    sources: Mapping[str, str]
+    config: Path | None
+    files: int
+    rules: int
+    trusted: bool = field(default=False)
+
+    @property
+    def errors(self) -> int:
+        """How many mistakes keep a file from loading."""
+        return sum(mistake.level is MistakeLevel.ERROR for mistake in self.mistakes)
+
+    @property
+    def warnings(self) -> int:
+        """How many are warnings."""
+        return len(self.mistakes) - self.errors
+
+
+def check(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Rule files or folders; else the configured ones.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,
+    format: Annotated[  # noqa: A002 (what people call it)
+        Format, typer.Option("--format", help="How to print mistakes.", show_default=True)
+    ] = Format.TEXT,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print mistakes only.")] = False,
+) -> None:
+    """Find every mistake in the configuration and the rules, each with its place and what to write instead.
+
+    Nothing is started or sent. Without a configuration file the built-in defaults are checked with the rules.
+    """
+    for path in paths or []:
+        if not path.exists():
+            raise typer.BadParameter(f"there is no file or folder '{path}'")
+    found = examine(paths or [])
+    match Format.JSON if as_json else format:
+        case Format.JSON:
+            _print_json(found)
+        case Format.GITHUB:
+            _print_github(found)
+        case Format.TEXT:
+            _print_text(found, quiet)
+    if found.errors:
+        raise typer.Exit(FAILED)
+    if found.warnings and strict:
+        raise typer.Exit(STRICT)
+
+
+def examine(paths: Sequence[Path]) -> Examination:
+    """Everything wrong in the configuration and in the rules of `paths` (empty: the configured ones).
+
+    A mistake in the configuration does not hide those in the rules: names that they take from it are then taken on
+    trust.
+    """
+    from engine import wiring
+    from engine.rulebook import load, read_rule_files
+
+    mistakes: list[Mistake] = []
+    sources: dict[str, str] = {}
+    settings: Settings | None = None
+    try:
+        settings = wiring.load()
+    except ConfigError as error:
+        mistakes += error.mistakes
+        sources |= error.sources
+    known = wiring.known(settings) if settings else _anything()
+    files = read_rule_files(paths or (settings.rules if settings else [Path("rules")]), Path.cwd())
+    loaded = load(files, known)
+    return Examination(
+        mistakes=[*mistakes, *loaded.mistakes],
+        sources={**sources, **files},
+        config=settings.file if settings else None,
+        files=len(files),
+        rules=len(loaded.rulebook.rules),
+        trusted=settings is None,
+    )
+
+
+class _Anything(frozenset[str]):
+    """Every name is in it."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def _anything() -> "Known":
+    """What rules may name while the configuration cannot be read: whatever they do."""
+    raise NotImplementedError
+
+
+def _print_text(found: Examination, quiet: bool) -> None:
+    from engine.source import counted, print_mistakes
+
+    color = console().color_system is not None
+    typer.echo(print_mistakes(found.mistakes, found.sources, color=color), nl=False)
+    if quiet:
+        return
+    looked = f"{plural(found.files, 'file')}, {plural(found.rules, 'rule')}"
+    typer.echo(f"{looked}: {counted(found.mistakes)}")
+    if found.trusted:
+        typer.echo("names of channels and callbacks are not checked until the configuration can be read")
+
+
+def _print_json(found: Examination) -> None:
+    import json
+
+    from engine.source import to_json
+
+    print_json(
+        {
+            "config": found.config,
+            "files": found.files,
+            "rules": found.rules,
+            "errors": found.errors,
+            "warnings": found.warnings,
+            "mistakes": json.loads(to_json(found.mistakes)),
+        }
+    )
+
+
+def _print_github(found: Examination) -> None:
+    from engine.source import to_github
+
+    typer.echo(to_github(found.mistakes), nl=False)

@@ -1,0 +1,184 @@
+"""`tocsin events`: what Stripe sent, and what came of it."""
+
+import sys
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.deliveries import print_deliveries, summary
+from engine.cli.help import ending
+from engine.cli.options import Account, JsonOut, Limit, Live, Since, start_of
+from engine.cli.report import full_moment, mode_word, moment, note, print_fields, print_json, say
+from engine.cli.stored import event_of, with_store
+from engine.cli.table import Column, Row, print_table
+from engine.model.delivery import Delivery, Firing
+from engine.model.event import Event, Json, ScopeSource
+from engine.model.rule import RuleMode
+
+if TYPE_CHECKING:
+    from engine.store import Store
+
+LS_ENDING = ending(
+    "tocsin events ls --type 'payout.*' --live --since 24h",
+    _0="listed, also when there are none",
+    _1="the store cannot be reached, or the configuration has mistakes",
+)
+SHOW_ENDING = ending(
+    "tocsin events show evt_1SxDz2eZvKYlo2C",
+    "tocsin events show evt_1SxDz2eZvKYlo2C --body | tocsin explain -",
+    _0="shown",
+    _1="no such event, or the store cannot be reached",
+)
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What Stripe sent, and what came of it.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An event with the rules that fired for it, and what they sent."""
+
+    event: Event
+    revision: str | None
+    firings: list[Firing]
+    deliveries: list[Delivery]
+
+
+@app.command("ls", epilog=LS_ENDING)
+def ls(
+    type: Annotated[  # noqa: A002 (Stripe's word)
+        str | None, typer.Option("--type", metavar="TYPE", help="Of this type; * stands for anything.")
+    ] = None,
+    account: Account = None,
+    live: Live = None,
+    since: Since = None,
+    limit: Limit = 30,
+    as_json: JsonOut = False,
+) -> None:
+    """List stored events, the latest received first, with the rules that fired. Times are UTC."""
+
+    async def read(store: "Store") -> list[tuple[Event, list[Firing]]]:
+        found = await store.events.ls(type=type, account=account, livemode=live, since=start_of(since), limit=limit)
+        return [(event, await store.events.firings(event.dedupe_key)) for event in found]
+
+    found = with_store(read)
+    if as_json:
+        print_json([{**event_summary(event), "fired": [f.rule for f in firings]} for event, firings in found])
+    elif not found:
+        asked = any((type, account, since)) or live is not None
+        note("no events like that" if asked else "no events yet; try: tocsin simulate payout.failed")
+    else:
+        _print_events(found)
+        if len(found) == limit:
+            note(f"the latest {limit}; --limit shows more")
+
+
+@app.command("show", epilog=SHOW_ENDING)
+def show(
+    event: Annotated[str, typer.Argument(metavar="ID", help="Its id.")],
+    body: Annotated[bool, typer.Option("--body", help="Only the body, byte for byte as it was received.")] = False,
+    as_json: JsonOut = False,
+) -> None:
+    """Show one event: what it is about, the rules that fired, and what was sent."""
+
+    async def read(store: "Store") -> Told:
+        found = await event_of(store, event)
+        key = found.dedupe_key
+        return Told(
+            event=found,
+            revision=await store.events.revision_of(key),
+            firings=await store.events.firings(key),
+            deliveries=await store.deliveries.ls(event=key, limit=1000),
+        )
+
+    told = with_store(read)
+    if body:
+        sys.stdout.buffer.write(told.event.body)
+        sys.stdout.flush()
+    elif as_json:
+        print_json(
+            {
+                **event_summary(told.event),
+                "revision": told.revision,
+                "firings": [asdict(firing) for firing in told.firings],
+                "deliveries": [summary(delivery) for delivery in told.deliveries],
+                "data": told.event.data,
+            }
+        )
+    else:
+        _print_event(told)
+
+
+def event_summary(event: Event) -> dict[str, Json]:
+    """An event as JSON, without its content."""
+    left_out = ("object", "previous", "data", "body")
+    return {name: value for name, value in _fields(event).items() if name not in left_out}
+
+
+def _fields(event: Event) -> dict[str, Json]:
+    return {name: getattr(event, name) for name in Event.__slots__}
+
+
+def _print_events(found: list[tuple[Event, list[Firing]]]) -> None:
+    now = datetime.now(UTC)
+    columns = [
+        Column(title="ID", whole=True),
+        Column(title="TYPE"),
+        Column(title="ACCOUNT", whole=True),
+        Column(title="MODE", whole=True),
+        Column(title="RECEIVED", whole=True),
+    ]
+    rows = [
+        Row(
+            cells=(
+                event.id,
+                event.type,
+                event.account or "",
+                mode_word(event.livemode),
+                moment(event.received, now),
+            ),
+            note="; ".join(filter(None, (_fired(firings), event.conflict))),
+        )
+        for event, firings in found
+    ]
+    print_table(columns, rows)
+
+
+def _fired(firings: list[Firing]) -> str:
+    """`fired payout-failed, big-payout (shadow)`; empty when no rule did."""
+    names = list(dict.fromkeys(f.rule + (" (shadow)" if f.mode is RuleMode.SHADOW else "") for f in firings))
+    return "fired " + ", ".join(names) if names else ""
+
+
+def _print_event(told: Told) -> None:
+    event = told.event
+    how = "set for its endpoint" if event.scope_source is ScopeSource.CONFIGURED else "inferred from the event"
+    say(f"{event.id}  {event.type}", "bold")
+    print_fields(
+        {
+            "about": event.account or "your own account",
+            "object": f"{event.object_id or 'without id'} ({event.object_type or 'of no known type'})"
+            if event.object_id or event.object_type
+            else None,
+            "mode": mode_word(event.livemode),
+            "scope": f"{event.scope}, {how}",
+            "warning": event.conflict,
+            "created": full_moment(event.created),
+            "received": f"{full_moment(event.received)} by endpoint '{event.endpoint}'",
+            "payload": f"{event.payload}, API version {event.api_version}" if event.api_version else event.payload,
+            "context": event.context,
+            "request": event.request_id,
+            "judged by": f"rules revision {told.revision[:12]}" if told.revision else None,
+            "fired": _fired(told.firings).removeprefix("fired ") or "no rule",
+        },
+        indent=2,
+    )
+    if told.deliveries:
+        say("")
+        print_deliveries(told.deliveries, indent=2)
+    say("")
+    print_fields(
+        {"why": f"tocsin explain {event.id}", "body": f"tocsin events show {event.id} --body"},
+        indent=2,
+    )

@@ -1,0 +1,130 @@
+"""`tocsin explain`: why each rule did, or did not, fire for an event."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.deliveries import summary
+from engine.cli.explained import Explained, print_explained
+from engine.cli.help import ending
+from engine.cli.inputs import read_body
+from engine.cli.options import JsonOut, chosen
+from engine.cli.report import note, print_json
+from engine.cli.stored import event_of, with_store
+from engine.errors import MalformedEvent, TocsinError
+from engine.model.delivery import Delivery
+from engine.model.event import Event, Json, Scope
+
+if TYPE_CHECKING:
+    from engine.rulebook import Rulebook
+    from engine.store import Store
+
+ENDING = ending(
+    "tocsin explain evt_1SxDz2eZvKYlo2C --rule payout-failed",
+    "tocsin simulate charge.dispute.created --print | tocsin explain -",
+    _0="explained, whether or not a rule fired",
+    _1="no such event, or the store cannot be reached, or the configuration has mistakes",
+    _2="usage: no such file or rule",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _NoEndpoint:
+    """Where an event from a file came in: nowhere, so that its scope is inferred."""
+
+    name: str = "file"
+    scope: Scope | None = None
+    livemode: bool | None = None
+
+
+def explain(
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="An event's id, a file, or - for standard input.")],
+    rule: Annotated[
+        str | None, typer.Option("--rule", metavar="RULE", help="This rule alone, with every condition tested.")
+    ] = None,
+    all_rules: Annotated[bool, typer.Option("--all", help="Also rules that do not look at this type.")] = False,
+    as_json: JsonOut = False,
+) -> None:
+    """Show each rule's answer for an event: fired, or the first condition that did not hold, what stood there, and
+    what it needed.
+
+    A stored event is judged again by the very rules that judged it when it came, and what was sent is shown beside.
+    An event from a file is judged by the rules as they stand now.
+    """
+    explained = _from_file(event, rule, all_rules) if _is_file(event) else _stored(event, rule, all_rules)
+    if as_json:
+        print_json(as_content(explained))
+    else:
+        print_explained(explained, datetime.now(UTC), tree=rule is not None)
+
+
+def as_content(explained: Explained) -> dict[str, Json]:
+    """The JSON of rule-language, section 7; with a stored event's deliveries beside each rule."""
+    from engine.rulebook import verdict_json
+
+    content: dict[str, Json] = verdict_json(explained.event, explained.verdicts)
+    if explained.stored:
+        for entry in content["rules"]:
+            entry["deliveries"] = [summary(each) for each in explained.deliveries.get(entry["rule"], ())]
+    return {**content, "revision": explained.rulebook.revision}
+
+
+def _is_file(event: str) -> bool:
+    """An id is never a path with a folder or an ending, so those are files even when they do not exist."""
+    return event == "-" or "/" in event or event.endswith(".json") or Path(event).is_file()
+
+
+def _stored(event_id: str, rule: str | None, all_rules: bool) -> Explained:
+    from engine import wiring
+
+    async def read(store: "Store") -> Explained:
+        event = await event_of(store, event_id)
+        revision = await store.events.revision_of(event.dedupe_key)
+        if revision is None:
+            raise TocsinError(f"it is not on record which rules judged '{event_id}'")
+        rulebook = await wiring.rulebook_of(store)(revision)
+        deliveries = await store.deliveries.ls(event=event.dedupe_key, limit=10_000)
+        return _explained(event, rulebook, rule, all_rules, deliveries=deliveries, stored=True)
+
+    return with_store(read)
+
+
+def _from_file(file: str, rule: str | None, all_rules: bool) -> Explained:
+    from engine import wiring
+    from engine.receive.normalize import normalize
+
+    try:
+        event = normalize(read_body(file), _NoEndpoint(), datetime.now(UTC))
+    except MalformedEvent as error:
+        raise TocsinError(f"{'standard input' if file == '-' else file} is no event of Stripe's: {error}") from None
+    loaded = wiring.rules(wiring.load())
+    if loaded.mistakes:
+        note("the rules have mistakes, which `tocsin check` shows; files with errors are left out")
+    return _explained(event, loaded.rulebook, rule, all_rules, deliveries=[], stored=False)
+
+
+def _explained(
+    event: Event,
+    rulebook: "Rulebook",
+    rule: str | None,
+    all_rules: bool,
+    *,
+    deliveries: Sequence[Delivery],
+    stored: bool,
+) -> Explained:
+    if rule is not None:
+        chosen(rule, "rule", [each.id for each in rulebook.rules])
+    by_rule: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        by_rule.setdefault(delivery.rule, []).append(delivery)
+    return Explained(
+        event=event,
+        rulebook=rulebook,
+        verdicts=rulebook.explain(event, rule=rule, all_rules=all_rules),
+        deliveries=by_rule,
+        stored=stored,
+    )

@@ -1,0 +1,36 @@
+"""What became of a delivery, in a few words: the same in every command that speaks of deliveries."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from engine.cli.help import plural
+from engine.cli.report import moment
+from engine.model.delivery import Delivery, DeliveryStatus
+
+
+def aim(delivery: Delivery) -> str:
+    """`notify risk`, `callback case-system`."""
+    return f"{delivery.verb} {delivery.destination}"
+
+
+def fate(delivery: Delivery, now: datetime) -> str:
+    """`sent 14:02:12`, `failed (503), retry 14:07:00`, `dead: ...`: how it stands and what comes next."""
+    match delivery.status:
+        case DeliveryStatus.DELIVERED:
+            return f"sent {moment(delivery.finished, now)}".rstrip()
+        case DeliveryStatus.PENDING if delivery.attempts or delivery.reason:
+            reason = f" ({delivery.reason})" if delivery.reason else ""
+            return f"failed{reason}, retry {moment(delivery.next_attempt, now)}".rstrip()
+        case DeliveryStatus.PENDING:
+            due = delivery.next_attempt
+            return "due now" if due is None or due <= now else f"due {moment(due, now)}"
+        case DeliveryStatus.WAITING:
+            return f"waits for {', '.join(delivery.needs)}"
+        case _:
+            return f"{delivery.status}: {delivery.reason}" if delivery.reason else str(delivery.status)
+
+
+def fates(deliveries: Iterable[Delivery], now: datetime) -> str:
+    """`2 deliveries: notify risk sent 14:02:12 · callback case-system failed (503), retry 14:07:00`."""
+    told = [f"{aim(delivery)} {fate(delivery, now)}" for delivery in deliveries]
+    return f"{plural(len(told), 'delivery')}: " + " · ".join(told) if told else "nothing to send"

@@ -1,0 +1,45 @@
+"""Options that several commands share, so that they are written and explained the same everywhere."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from engine.source.durations import parse_duration
+
+JsonOut = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, metavar="N", help="At most so many.")]
+
+Account = Annotated[
+    str | None, typer.Option("--account", metavar="ACCT", help="About this account; 'platform' for your own.")
+]
+
+Live = Annotated[bool | None, typer.Option("--live/--test", help="Live or test mode only.", show_default=False)]
+
+Since = Annotated[
+    timedelta | None,
+    typer.Option("--since", metavar="SPAN", parser=lambda text: _span(text), help="Not older than this: 30m 2h 7d."),
+]
+
+
+def _span(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def start_of(since: timedelta | None) -> datetime | None:
+    """The moment `since` reaches back to, None for no limit."""
+    return datetime.now(UTC) - since if since else None
+
+
+def chosen(word: str, what: str, known: "list[str]") -> str:
+    """`word` if it is one of `known`; else a usage error that lists them and names the nearest."""
+    from engine.source.nearest import did_you_mean
+
+    if word in known:
+        return word
+    hint = did_you_mean(word, known)
+    raise typer.BadParameter(f"no {what} '{word}'; " + (hint or f"there are: {', '.join(known) or 'none'}"))

@@ -1,0 +1,51 @@
+"""`tocsin serve`: the service, started with a checked configuration."""
+
+from typing import Annotated
+
+import typer
+
+from engine.cli.check import examine
+from engine.cli.help import ending
+from engine.cli.report import note
+from engine.model.mistake import MistakeLevel
+
+ENDING = ending(
+    "tocsin serve --port 8080",
+    _0="it was asked to stop, and has",
+    _1="the configuration has mistakes, or it could not start",
+)
+
+APPLICATION = "engine.main:app"
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", metavar="HOST", help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", envvar="PORT", min=1, max=65535, metavar="PORT", help="The port to listen at.")
+    ] = 8000,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=64, metavar="N", help="Processes that share the port and the work.")
+    ] = 1,
+) -> None:
+    """Check the configuration, then serve: receive events, match rules, deliver.
+
+    The same as `uvicorn engine.main:app`, but a mistake in the configuration is told before anything starts, also
+    with several workers. Rule files with errors do not stop it: their last good version runs on.
+    """
+    import uvicorn
+
+    _check()
+    uvicorn.run(APPLICATION, host=host, port=port, workers=workers if workers > 1 else None, access_log=False)
+
+
+def _check() -> None:
+    """Raises ConfigError for a configuration that cannot be used; mistakes in rules are printed."""
+    from engine import wiring
+    from engine.source import print_mistakes
+
+    wiring.load()
+    found = examine([])
+    errors = [mistake for mistake in found.mistakes if mistake.level is MistakeLevel.ERROR]
+    if errors:
+        typer.echo(print_mistakes(errors, found.sources), err=True, nl=False)
+        note("serving all the same: of files with errors the last good version runs, if there was one")
