@@ -1,0 +1,156 @@
+"""The `notify` verb: people, through Apprise or the console.
+
+Every attempt is one Apprise object for one destination in a thread of its own lane (`notifiers.lanes`); what a failure
+means is decided by `notifiers.failures`.
+"""
+
+from collections.abc import Mapping
+from typing import TextIO
+
+from engine.errors import DestinationError
+from engine.model.delivery import Delivery
+from engine.model.event import Json
+from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
+from engine.model.rule import Severity, Step, Verb
+from engine.render import default_message, render_text, render_title
+from engine.settings import Channel
+from notifiers import channels
+from notifiers.answers import clean
+from notifiers.channels import Sent
+from notifiers.console import Alert, write_alert
+from notifiers.failures import judge_failure
+from notifiers.lanes import Busy, Lanes
+
+FORMATS = ("markdown", "text")
+
+
+class NotifyNotifier:
+    """Sends messages. A delivery's `destination` is `channel` or `channel/recipient`.
+
+    What is stored with it is `{title, text, format, severity, live, event, type, account, rule}`; the channel's URL is
+    read from the configuration at each attempt and never stored.
+    """
+
+    verb = Verb.NOTIFY
+
+    def __init__(self, channels: Mapping[str, Channel], console: TextIO, *, lanes: Lanes | None = None) -> None:
+        self._channels = channels
+        self._console = console
+        self._lanes = lanes or Lanes()
+
+    def render(self, step: Step, delivery: Delivery, scene: Scene) -> Json:
+        """The message: the step's title and text, and the default ones for what it does not say."""
+        options = step.options
+        default = default_message(scene)
+        title = render_title(options["title"], scene) if options.get("title") else default.title
+        text = render_text(options["text"], scene).strip() if options.get("text") else default.text
+        # Plain unless the rule says otherwise: in Markdown, what a customer wrote could become a link.
+        markup = str(options.get("format") or ("text" if options.get("text") else default.format))
+        if markup not in FORMATS:
+            raise DestinationError(f"the format of a message is markdown or text, not {markup[:20]!r}")
+        event, account = scene["event"], scene["account"]
+        about = event if isinstance(event, dict) else {}
+        return {
+            **_message(title, text, markup, Severity(scene["rule"]["severity"])),
+            "live": about.get("livemode") is not False,
+            "event": about.get("id"),
+            "type": about.get("type"),
+            "account": account.get("id"),
+            "rule": scene["rule"]["id"],
+        }
+
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        """One message to one recipient."""
+        name, _, recipient = delivery.destination.partition("/")
+        channel = self._channels.get(name)
+        if channel is None:
+            known = ", ".join(self._channels)
+            return Refused(reason=f"no channel '{name}' is configured any more; configured: {known}")
+        request = delivery.request
+        if channel.url is None:
+            return self._print(_alert(name, delivery, request))
+        return await self._send(channel, recipient or None, request)
+
+    async def warm(self) -> None:
+        """Import Apprise, where a channel needs it, so that the first alert need not wait for it."""
+        if any(channel.url is not None for channel in self._channels.values()):
+            await channels.warm()
+
+    async def close(self) -> None:
+        """Nothing is kept open between messages; a thread that still sends is left to end by itself."""
+
+    def _print(self, alert: Alert) -> Outcome:
+        try:
+            write_alert(self._console, alert)
+        except (OSError, ValueError) as error:  # a closed or full stream; ValueError is Python's for a closed one
+            return Retry(reason=f"console: cannot be written ({type(error).__name__})")
+        return Delivered()
+
+    async def _send(self, channel: Channel, recipient: str | None, request: Json) -> Outcome:
+        assert channel.url is not None
+        timeout = channel.timeout.total_seconds()
+
+        def send() -> Sent:
+            return channels.send(
+                channel,
+                recipient,
+                title=request["title"],
+                text=request["text"],
+                markup=request["format"],
+                severity=Severity(request["severity"]),
+            )
+
+        try:
+            sent = await self._lanes.run(channel.url.get_secret_value(), send, within=timeout, rate=channel.rate)
+        except Busy as busy:
+            return Retry(reason=f"{channel.name} is busy", after=busy.after, attempted=False)
+        except TimeoutError:
+            return Retry(reason=f"{channel.name}: no answer within {timeout:g} s", maybe_delivered=True)
+        except DestinationError as error:
+            return Refused(reason=f"{channel.name}: {error}")
+        except Exception as error:  # plugins of many authors; the type names the fault, its text may hold the URL
+            return Retry(reason=f"{channel.name}: its plugin failed ({type(error).__name__})", maybe_delivered=True)
+        return _outcome(channel, sent)
+
+
+def _outcome(channel: Channel, sent: Sent) -> Outcome:
+    who = f"{channel.name} ({sent.service})"
+    match sent.status:
+        case "SUCCESS":
+            return Delivered(status=sent.notes.http)
+        case "NOMATCH":
+            return Refused(reason=f"{who}: the channel's URL leads to nobody")
+        case "TIMEOUT":
+            return Retry(reason=f"{who}: no answer in time", maybe_delivered=True)
+        case _:  # FAILURE and PARTIAL
+            return judge_failure(who, sent.notes, several=sent.recipients > 1 or sent.status == "PARTIAL")
+
+
+def report(title: str, text: str, severity: Severity) -> Json:
+    """What is stored with a delivery of Tocsin's own reports, which are about no event."""
+    about = {"live": True, "event": None, "type": None, "account": None, "rule": None}
+    return {**_message(title, text, "text", severity), **about}
+
+
+def _message(title: str, text: str, markup: str, severity: Severity) -> dict[str, Json]:
+    return {
+        "title": clean(" ".join(title.split()), 200),
+        "text": clean(text, 100_000),
+        "format": markup,
+        "severity": str(severity),
+    }
+
+
+def _alert(channel: str, delivery: Delivery, request: Json) -> Alert:
+    return Alert(
+        title=request["title"],
+        text=request["text"],
+        severity=Severity(request["severity"]),
+        live=request["live"],
+        channel=channel,
+        rule=request["rule"],
+        event=request["event"],
+        type=request["type"],
+        account=request["account"],
+        delivery=delivery.id,
+    )
