@@ -38,7 +38,7 @@ _EVENT_KEYS = (
 
 def _event(scene: Scene) -> Json:
     event = scene["event"]
-    if not isinstance(event, dict):
+    if type(event) is not dict:
         return None
     return {
         **_pick(event, *_EVENT_KEYS),
@@ -50,7 +50,7 @@ def _event(scene: Scene) -> Json:
 
 def _there(value: Any) -> Json:
     """A map of the scene, None for one that is absent (the scene marks it with the reason)."""
-    return value if isinstance(value, dict) else None
+    return value if type(value) is dict else None  # an absent map is of a type of its own
 
 
 def _pick(source: Any, *keys: str) -> dict[str, Json]:

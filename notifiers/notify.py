@@ -49,7 +49,7 @@ class NotifyNotifier:
         if markup not in FORMATS:
             raise DestinationError(f"the format of a message is markdown or text, not {markup[:20]!r}")
         event, account = scene["event"], scene["account"]
-        about = event if isinstance(event, dict) else {}
+        about = event if type(event) is dict else {}
         return {
             **_message(title, text, markup, Severity(scene["rule"]["severity"])),
             "live": about.get("livemode") is not False,

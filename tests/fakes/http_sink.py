@@ -14,6 +14,7 @@ import contextlib
 import json
 import socket
 import struct
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -121,6 +122,7 @@ class HttpSink:
         self._queue: deque[Behaviour] = deque()
         self._always: Behaviour = Answer()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: weakref.WeakSet[asyncio.StreamWriter] = weakref.WeakSet()
         self._arrived = asyncio.Event()
 
     def url(self, path: str = "/", *, scheme: str = "http", host: str = "127.0.0.1") -> str:
@@ -148,6 +150,7 @@ class HttpSink:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._writers.add(writer)
         self.connections += 1
         try:
             await self._talk(reader, writer, self.connections)
@@ -156,8 +159,6 @@ class HttpSink:
         finally:
             self._tasks.discard(task)
             writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
 
     async def close(self) -> None:
         """End every connection, the hanging ones too."""
@@ -165,10 +166,16 @@ class HttpSink:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         while True:
-            self.requests.append(await _read(reader, number))
+            received = await _read(reader, number)
+            if received is None:
+                writer.write(_head(400, {}))
+                return
+            self.requests.append(received)
             self._arrived.set()
             behaviour = self._queue.popleft() if self._queue else self._always
             if not await self._behave(behaviour, reader, writer):
@@ -217,8 +224,13 @@ class HttpSink:
             self.written += len(chunk)
 
 
-async def _read(reader: asyncio.StreamReader, number: int) -> Received:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+async def _read(reader: asyncio.StreamReader, number: int) -> Received | None:
+    """One request; None for a TLS handshake, which a plain server takes for a bad request."""
+    first_byte = await reader.readexactly(1)
+    if first_byte == b"\x16":
+        await reader.read(65536)
+        return None
+    head = (first_byte + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.rstrip().split("\r\n")
     method, path, _ = first.split(" ", 2)
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
