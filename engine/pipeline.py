@@ -1,0 +1,130 @@
+"""READ FIRST: the way of one event, as a page of code.
+
+    verify -> normalize          engine/receive, before this page: only signed, well-formed events get here
+    match                        which rules hold for the event; pure, microseconds
+    plan                         what must come of it: firings, and a delivery per step and destination; pure
+    commit                       the event and its plan in one durable commit; only then is Stripe answered 200
+    deliver                      engine/work, woken by the commit: render once, attempt until it has ended
+
+The server, replay, and the tests all walk this way; nothing else creates a firing or a delivery.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from engine.decide.release import released
+from engine.model.delivery import NOTHING, Delivery, DeliveryStatus, Firing, Plan, delivery_id, firing_id
+from engine.model.event import Event
+from engine.model.rule import Rule, RuleMode, Severity, Step
+from engine.rulebook import Rulebook
+
+
+class Destination(Protocol):
+    """One place a step goes to; `skipped` says why this event is not for it, None when it is."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def skipped(self) -> str | None: ...
+
+
+Expand = Callable[[Step, Severity, bool], Iterable[Destination]]
+"""The destinations of a step, for an event of this severity and livemode: `notifiers.expand` on the settings."""
+
+
+class Committer(Protocol):
+    """Where events become durable. Raises StoreUnavailable: then nothing was stored."""
+
+    async def commit(self, event: Event, plan: Plan, revision: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """What an event passes through once it is verified and normalized.
+
+    `rulebook` gives the rules of this moment: a reload between two events changes what it returns.
+    """
+
+    rulebook: Callable[[], Rulebook]
+    expand: Expand
+    committer: Committer
+    seen: Callable[[Event, Plan, bool], None] = lambda event, plan, new: None
+
+    async def accept(self, event: Event) -> bool:
+        """Match, plan and commit one event; True when it was new. When this returns, nothing can lose it."""
+        rulebook = self.rulebook()
+        matches = rulebook.match(event)
+        plan = make_plan(event, (m.rule for m in matches), rulebook.revision, self.expand) if matches else NOTHING
+        new = await self.committer.commit(event, plan, rulebook.revision)
+        self.seen(event, plan, new)
+        return new
+
+
+def make_plan(event: Event, rules: Iterable[Rule], revision: str, expand: Expand, replay: int = 0) -> Plan:
+    """Everything that must come of `event`, given the rules that hold for it. Ids are fixed: twice is once."""
+    firings: list[Firing] = []
+    deliveries: list[Delivery] = []
+    for rule in rules:
+        firing = Firing(
+            id=firing_id(rule.id, event.dedupe_key, replay),
+            rule=rule.id,
+            revision=revision,
+            event=event.dedupe_key,
+            account=event.account,
+            severity=rule.severity,
+            mode=rule.mode,
+            replay=replay,
+            created=event.received,
+        )
+        firings.append(firing)
+        if rule.mode is RuleMode.LIVE:
+            planned = [d for step in rule.steps for d in _deliveries(event, rule, firing, step, expand)]
+            deliveries += _settle(rule, planned, event.received)
+    return Plan(firings=tuple(firings), deliveries=tuple(deliveries))
+
+
+def _deliveries(event: Event, rule: Rule, firing: Firing, step: Step, expand: Expand) -> Iterable[Delivery]:
+    for destination in expand(step, rule.severity, event.livemode):
+        status = _first_status(step, destination)
+        yield Delivery(
+            id=delivery_id(firing.id, step.id, destination.name),
+            firing=firing.id,
+            event=event.dedupe_key,
+            rule=rule.id,
+            revision=firing.revision,
+            step=step.id,
+            verb=step.verb,
+            destination=destination.name,
+            account=event.account,
+            livemode=event.livemode,
+            needs=step.needs,
+            status=status,
+            reason=destination.skipped,
+            next_attempt=_due(status, event.received),
+            created=event.received,
+            finished=event.received if status is DeliveryStatus.SKIPPED else None,
+        )
+
+
+def _settle(rule: Rule, planned: list[Delivery], now: datetime) -> Iterable[Delivery]:
+    """Steps that wait for one which is skipped from the start do not wait for ever."""
+    decided = {key: (status, reason) for key, status, reason in released(rule, planned)}
+    for delivery in planned:
+        if delivery.id in decided:
+            status, reason = decided[delivery.id]
+            finished = now if status is DeliveryStatus.SKIPPED else None
+            yield replace(delivery, status=status, reason=reason, next_attempt=_due(status, now), finished=finished)
+        else:
+            yield delivery
+
+
+def _first_status(step: Step, destination: Destination) -> DeliveryStatus:
+    if destination.skipped:
+        return DeliveryStatus.SKIPPED
+    return DeliveryStatus.WAITING if step.needs else DeliveryStatus.PENDING
+
+
+def _due(status: DeliveryStatus, now: datetime) -> datetime | None:
+    return now if status is DeliveryStatus.PENDING else None

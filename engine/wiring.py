@@ -1,0 +1,308 @@
+"""The composition root: settings in, parts or a running service out. The server and the commands both start here."""
+
+import asyncio
+import contextlib
+import gc
+import hmac
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from notifiers.stripe import StripeNotifier
+
+from engine.decide.retry import Decision
+from engine.errors import ConfigError, StoreError, TocsinError
+from engine.model.delivery import Delivery, DeliveryStatus, Plan
+from engine.model.event import Event
+from engine.model.outcome import Notifier, Outcome
+from engine.model.rule import Severity, Step, Verb
+from engine.observe import CONTENT_TYPE, Health, Metrics, logs
+from engine.pipeline import Destination, Pipeline
+from engine.receive.parse import parse
+from engine.receive.webhook import WebhookPaths
+from engine.rulebook import Known, Loaded, Reloader, ReloadReport, Rulebook, read_rule_files, rebuild
+from engine.rulebook import load as load_rules
+from engine.settings import Settings, load_settings
+from engine.source import print_mistakes
+from engine.store import Store
+from engine.stripe_api import operations
+from engine.work.deliver import Deliverer
+from engine.work.ops import Ops
+from engine.work.readiness import Queue, readiness
+from engine.work.worker import work
+from notifiers import expand
+from notifiers.callback import CallbackNotifier
+from notifiers.channels import recipients
+from notifiers.notify import NotifyNotifier, report
+
+Claim = Callable[..., Awaitable[bool]]
+"""Whether a Stripe write is within its cap: `store.writes.claim`."""
+
+DRAIN = timedelta(seconds=8)
+"""How long deliveries under way may go on when the service is asked to stop; after that they are handed back."""
+
+REVISIONS_KEPT = 16
+"""Old revisions held compiled: deliveries that are retried for a day still need the rules of their time."""
+
+
+def load() -> Settings:
+    """The settings of this process. Raises ConfigError with every mistake."""
+    return load_settings()
+
+
+def known(settings: Settings) -> Known:
+    """What rules may name: channels, callbacks, hosts, Stripe operations."""
+    return Known(
+        channels=frozenset(settings.channels),
+        callbacks=frozenset(settings.callbacks),
+        callback_hosts=settings.callback_hosts,
+        stripe_operations=operations,
+        allowed_writes=frozenset(write.operation for write in settings.stripe.allow),
+        default_livemode=settings.default_livemode,
+    )
+
+
+def rules(settings: Settings) -> Loaded:
+    """The rules as they stand on disk, with every mistake; no database is needed."""
+    return load_rules(read_rule_files(settings.rules, base_of(settings)), known(settings))
+
+
+def base_of(settings: Settings) -> Path:
+    """What names of rule files are relative to: the configuration's folder, else the working directory."""
+    return settings.file.parent if settings.file else Path.cwd()
+
+
+@contextlib.asynccontextmanager
+async def stored(settings: Settings) -> AsyncIterator[Store]:
+    """The store, opened and closed. Raises StoreError."""
+    store = await Store.open(settings, parse=parse)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def rulebook_of(store: Store) -> Callable[[str], Awaitable[Rulebook]]:
+    """Rebuilds the rules of any revision that was ever in force, keeping the latest few."""
+    kept: dict[str, Rulebook] = {}
+
+    async def find(revision: str) -> Rulebook:
+        if revision not in kept:
+            stored_revision = await store.revisions.get(revision)
+            if stored_revision is None:
+                raise TocsinError(f"the rules of revision {revision[:12]} were never stored here")
+            files, default_livemode = stored_revision
+            while len(kept) >= REVISIONS_KEPT:
+                del kept[next(iter(kept))]
+            kept[revision] = rebuild(files, default_livemode)
+        return kept[revision]
+
+    return find
+
+
+def notifiers(settings: Settings, claim: Claim) -> Mapping[Verb, Notifier]:
+    """The three verbs on these settings; `claim` guards the caps of Stripe writes."""
+    return {
+        Verb.NOTIFY: NotifyNotifier(settings.channels, sys.stdout),
+        Verb.CALLBACK: CallbackNotifier(settings.callbacks, settings.callback_hosts),
+        Verb.STRIPE: StripeNotifier(settings.stripe, settings.endpoints, claim),
+    }
+
+
+def expander(settings: Settings) -> Callable[[Step, Severity, bool], tuple[Destination, ...]]:
+    """`notifiers.expand` on these settings, as the pipeline calls it."""
+    return lambda step, severity, livemode: expand(step, severity=severity, livemode=livemode, settings=settings)
+
+
+@dataclass(kw_only=True)
+class Service:
+    """A running Tocsin: what the routes of `engine.main` ask, and what has to be stopped in order."""
+
+    settings: Settings
+    store: Store
+    metrics: Metrics
+    reloader: Reloader
+    webhooks: WebhookPaths
+    conflicts: dict[str, str]
+    notifiers: Mapping[Verb, Notifier]
+    _stop: asyncio.Event
+    _tasks: list[asyncio.Task[None]]
+
+    async def health(self) -> Health:
+        """What /readyz answers."""
+        queue: Queue | str
+        try:
+            queue = await self.store.health()
+        except StoreError as error:
+            queue = str(error)
+        status = self.reloader.status
+        return readiness(
+            store=queue,
+            backlog=self.store.committer.backlog,
+            worker_running=not any(task.done() for task in self._tasks),
+            rules=len(self.reloader.current.rules),
+            loaded=status.loaded,
+            broken=status.broken,
+            conflicts=self.conflicts,
+        )
+
+    async def scrape(self) -> tuple[bytes, str]:
+        """The page of metrics and its content type."""
+        with contextlib.suppress(StoreError):
+            queue = await self.store.health()
+            age = max(queue.queue_age.values(), default=timedelta())
+            self.metrics.queue(age.total_seconds(), queue.pending)
+        return self.metrics.page(), CONTENT_TYPE
+
+    async def reload(self) -> ReloadReport:
+        """Read the rules again now."""
+        return await self.reloader.reload()
+
+    def may_operate(self, client: str | None, authorization: str | None) -> bool:
+        """Whether a request may change something: with the console's token, or without one from this machine."""
+        token = self.settings.console.token
+        if token is None:
+            return client in ("127.0.0.1", "::1")
+        expected = f"Bearer {token.get_secret_value()}".encode()
+        return hmac.compare_digest(expected, (authorization or "").encode("utf-8", "replace"))
+
+    async def stop(self) -> None:
+        """Hand back what is not done within the drain, then let go of everything."""
+        self._stop.set()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for notifier in self.notifiers.values():
+            await notifier.close()
+        await self.store.close()
+
+
+async def start() -> Service:
+    """A running service on the configuration of this process. Raises TocsinError."""
+    settings = load()
+    logs.configure(log_format=settings.logs.format, level=settings.logs.level, secrets=settings.secrets())
+    store = await Store.open(settings, parse=parse)
+    try:
+        return await _assemble(settings, store)
+    except BaseException:
+        await store.close()
+        raise
+
+
+async def _assemble(settings: Settings, store: Store) -> Service:
+    metrics = Metrics()
+    verbs = notifiers(settings, store.writes.claim)
+    ops = _ops(settings, store)
+    reloader = _reloader(settings, store, metrics, ops)
+    await reloader.reload()
+    conflicts: dict[str, str] = {}
+    pipeline = Pipeline(
+        rulebook=lambda: reloader.current,
+        expand=expander(settings),
+        committer=store.committer,
+        seen=_counter(metrics, conflicts),
+    )
+    service = Service(
+        settings=settings,
+        store=store,
+        metrics=metrics,
+        reloader=reloader,
+        webhooks=_webhooks(settings, pipeline, metrics),
+        conflicts=conflicts,
+        notifiers=verbs,
+        _stop=asyncio.Event(),
+        _tasks=[],
+    )
+    deliverer = Deliverer(
+        deliveries=store.deliveries,
+        event=store.events.get,
+        rulebook=rulebook_of(store),
+        notifiers=verbs,
+        finished=_finished(metrics, ops),
+    )
+    working = work(store.jobs, dict.fromkeys(map(str, Verb), deliverer), store.deliveries.sweep, service._stop, DRAIN)
+    service._tasks += [
+        asyncio.create_task(working, name="tocsin-work"),
+        asyncio.create_task(reloader.watch(service._stop), name="tocsin-watch-rules"),
+    ]
+    return service
+
+
+def _webhooks(settings: Settings, pipeline: Pipeline, metrics: Metrics) -> WebhookPaths:
+    return WebhookPaths(
+        settings.endpoints,
+        pipeline.accept,
+        metrics,
+        max_body=settings.receive.max_body,
+        tolerance=settings.receive.tolerance.total_seconds(),
+    )
+
+
+def _ops(settings: Settings, store: Store) -> Ops | None:
+    """Where the service reports its own trouble; None: only the log."""
+    if settings.ops_channel is None:
+        return None
+    channel = settings.channels[settings.ops_channel]
+    names = [f"{channel.name}/{label}" for label in recipients(channel)] or [channel.name]
+    return Ops(names, report, store.deliveries.insert)
+
+
+def _counter(metrics: Metrics, conflicts: dict[str, str]) -> Callable[[Event, Plan, bool], None]:
+    """Counts events and firings, and keeps for the health page the latest contradiction of each endpoint."""
+
+    def seen(event: Event, plan: Plan, new: bool) -> None:
+        metrics.event(event.payload, event.scope, event.livemode, not new)
+        if event.conflict is not None:
+            conflicts[event.endpoint] = event.conflict
+        if new:
+            for firing in plan.firings:
+                metrics.fired(firing.rule, firing.mode)
+
+    return seen
+
+
+def _finished(metrics: Metrics, ops: Ops | None) -> Callable[[Delivery, Outcome, Decision, float], Awaitable[None]]:
+    """Counts attempts and ends; tells the ops channel of a write that was held."""
+
+    async def finished(delivery: Delivery, outcome: Outcome, decision: Decision, seconds: float) -> None:
+        metrics.attempt(delivery.verb, type(outcome).__name__.lower(), seconds)
+        if decision.status is DeliveryStatus.PENDING:
+            return
+        delay = (datetime.now(UTC) - delivery.created).total_seconds() if delivery.event else None
+        metrics.delivery(delivery.verb, decision.status, delay)
+        if decision.status is DeliveryStatus.HELD and ops is not None:
+            await ops.report(
+                f"held-{delivery.destination}",
+                f"Stripe writes are held: {delivery.destination}",
+                f"{decision.reason}\n\nFrom now on writes of this operation wait for a person. "
+                f"See them: tocsin deliveries ls --status held. Release them: tocsin retry --held",
+            )
+
+    return finished
+
+
+def _reloader(settings: Settings, store: Store, metrics: Metrics, ops: Ops | None) -> Reloader:
+    async def tell(found: ReloadReport) -> None:
+        by_mode = Counter(str(rule.mode) for rule in found.rulebook.rules)
+        metrics.reload(ok=found.ok, at=time.time(), rules=by_mode, broken=len(found.broken))
+        gc.freeze()  # rules live long: the collector need not look at them again and again
+        if not found.ok and ops is not None:
+            await ops.report("rules", f"Rules with mistakes: {', '.join(found.broken)}", found.summary())
+
+    return Reloader(
+        paths=settings.rules,
+        base=base_of(settings),
+        known=known(settings),
+        last_good=store.revisions.last_good,
+        remember=store.revisions.remember,
+        on_report=tell,
+    )
+
+
+def explain_failure(error: TocsinError) -> str:
+    """What to print for a failure that Tocsin expects."""
+    if not isinstance(error, ConfigError):
+        return str(error)
+    return print_mistakes(error.mistakes, error.sources).rstrip()

@@ -1,0 +1,171 @@
+"""One wake-up of one delivery: read it, render it once, attempt it, record how it went."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from engine.decide.release import released
+from engine.decide.retry import Decision, after_attempt
+from engine.errors import DestinationError, StoreError, TemplateError
+from engine.model.delivery import Attempt, Delivery, DeliveryStatus
+from engine.model.event import Event, Json
+from engine.model.outcome import Delivered, Held, Notifier, Outcome, Refused, Retry
+from engine.model.rule import RetryPolicy, Rule, Step, Verb
+from engine.render import scene
+
+log = structlog.get_logger("tocsin.deliver")
+
+NEXT_TURN = timedelta(seconds=2)
+"""When a delivery comes back that was not attempted, because its destination was busy."""
+
+Release = Callable[[Sequence[Delivery]], Sequence[tuple[str, DeliveryStatus, str | None]]]
+"""Given all deliveries of a firing as they stand, those that may go on or end: (id, status, reason)."""
+
+
+class Deliveries(Protocol):
+    """What delivering needs of the store."""
+
+    async def get(self, delivery_id: str) -> Delivery | None: ...
+    async def siblings(self, firing: str) -> list[Delivery]: ...
+    async def set_request(self, delivery_id: str, request: Json) -> Json: ...
+    async def record(
+        self,
+        delivery_id: str,
+        attempt: Attempt,
+        *,
+        status: DeliveryStatus,
+        reason: str | None,
+        next_attempt: datetime | None,
+        result: Json,
+        release: Release | None,
+    ) -> None: ...
+
+
+class Rules(Protocol):
+    """A revision of the rules."""
+
+    def rule(self, rule_id: str) -> Rule | None: ...
+
+
+class Deliverer:
+    """The handler of every delivery job.
+
+    A job is only a wake-up: the delivery's row decides whether there is anything to do, so a job that comes
+    twice, late, or after a crash does no harm.
+    """
+
+    def __init__(
+        self,
+        *,
+        deliveries: Deliveries,
+        event: Callable[[str], Awaitable[Event | None]],
+        rulebook: Callable[[str], Awaitable[Rules]],
+        notifiers: Mapping[Verb, Notifier],
+        finished: Callable[[Delivery, Outcome, Decision, float], Awaitable[None]],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._deliveries = deliveries
+        self._event = event
+        self._rulebook = rulebook
+        self._notifiers = notifiers
+        self._finished = finished
+        self._clock = clock
+
+    async def __call__(self, delivery_id: str) -> datetime | None:
+        """Attempt the delivery if it is due. Returns when it wants to be woken again, None when it has ended."""
+        delivery = await self._deliveries.get(delivery_id)
+        if delivery is None or delivery.status is not DeliveryStatus.PENDING:
+            return None
+        now = self._clock()
+        if delivery.next_attempt is not None and delivery.next_attempt > now:
+            return delivery.next_attempt
+        rule = await self._rule_of(delivery)
+        step = rule.step(delivery.step) if rule else None
+        started = self._clock()
+        outcome = await self._attempt(delivery, rule, step)
+        ended = self._clock()
+        if isinstance(outcome, Retry) and not outcome.attempted:
+            return ended + (outcome.after or NEXT_TURN)
+        decision = after_attempt(delivery, outcome, step.retry if step else RetryPolicy(), ended)
+        await self._record(delivery, outcome, decision, rule, started, ended)
+        await self._finished(delivery, outcome, decision, (ended - started).total_seconds())
+        return decision.next_attempt
+
+    async def _rule_of(self, delivery: Delivery) -> Rule | None:
+        """The rule as it stood when the event was judged; None for Tocsin's own reports, which have no rule."""
+        if delivery.firing is None:
+            return None
+        return (await self._rulebook(delivery.revision)).rule(delivery.rule)
+
+    async def _attempt(self, delivery: Delivery, rule: Rule | None, step: Step | None) -> Outcome:
+        notifier = self._notifiers[delivery.verb]
+        try:
+            if delivery.request is None:
+                delivery = await self._render(notifier, delivery, rule, step)
+            return await notifier.deliver(delivery)
+        except (TemplateError, DestinationError) as error:
+            return Refused(reason=str(error))
+        except StoreError:
+            raise  # the database is away: not an attempt, the job is tried again
+        except Exception as error:  # the outermost loop of a delivery: a fault of ours must not lose it
+            log.exception("delivery_fault", delivery=delivery.id, rule=delivery.rule, verb=delivery.verb)
+            return Retry(reason=f"internal error: {type(error).__name__}", maybe_delivered=True)
+
+    async def _render(self, notifier: Notifier, delivery: Delivery, rule: Rule | None, step: Step | None) -> Delivery:
+        if rule is None or step is None:
+            raise DestinationError(f"revision {delivery.revision[:12]} has no rule {delivery.rule} with this step")
+        event = await self._event(delivery.event) if delivery.event else None
+        results = await self._results(delivery) if step.needs and delivery.firing else {}
+        names = scene(event, rule, steps=results, now=self._clock())
+        # What is kept is what is sent: another worker may have rendered first.
+        request = await self._deliveries.set_request(delivery.id, notifier.render(step, delivery, names))
+        return replace(delivery, request=request)
+
+    async def _results(self, delivery: Delivery) -> dict[str, dict[str, Json]]:
+        """`steps.<id>` for texts: `ok`, `result`, and the reason where it went wrong."""
+        found: dict[str, dict[str, Json]] = {}
+        for sibling in await self._deliveries.siblings(delivery.firing or ""):
+            if sibling.step in delivery.needs:
+                ok = sibling.status is DeliveryStatus.DELIVERED
+                found[sibling.step] = {"ok": ok, "result": sibling.result, "reason": sibling.reason}
+        return found
+
+    async def _record(
+        self,
+        delivery: Delivery,
+        outcome: Outcome,
+        decision: Decision,
+        rule: Rule | None,
+        started: datetime,
+        ended: datetime,
+    ) -> None:
+        attempt = Attempt(
+            delivery=delivery.id,
+            number=delivery.attempts + 1,
+            started=started,
+            duration=ended - started,
+            outcome=type(outcome).__name__.lower(),
+            reason=_reason(outcome),
+            status=None if isinstance(outcome, Held) else outcome.status,
+            excerpt=None if isinstance(outcome, Held) else outcome.excerpt,
+        )
+        await self._deliveries.record(
+            delivery.id,
+            attempt,
+            status=decision.status,
+            reason=decision.reason,
+            next_attempt=decision.next_attempt,
+            result=outcome.result if isinstance(outcome, Delivered) else None,
+            release=(lambda siblings: released(rule, siblings)) if rule and len(rule.steps) > 1 else None,
+        )
+
+
+def _reason(outcome: Outcome) -> str | None:
+    if isinstance(outcome, Delivered):
+        return None
+    if isinstance(outcome, Retry) and outcome.maybe_delivered:
+        return f"{outcome.reason} (it may have arrived)"
+    return outcome.reason

@@ -1,0 +1,81 @@
+"""What /readyz answers: whether events can be stored and alerts go out, and why not."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from engine.observe import Check, Health
+
+QUEUE_LIMIT = timedelta(minutes=1)
+"""A delivery that has been due for longer than this without being attempted is worth somebody's look."""
+
+
+class Queue(Protocol):
+    """How the deliveries stand."""
+
+    @property
+    def queue_age(self) -> Mapping[str, timedelta]: ...
+    @property
+    def dead(self) -> int: ...
+    @property
+    def held(self) -> int: ...
+
+
+def readiness(
+    *,
+    store: Queue | str,
+    backlog: int,
+    worker_running: bool,
+    rules: int,
+    loaded: datetime | None,
+    broken: Sequence[str],
+    conflicts: Mapping[str, str],
+) -> Health:
+    """All checks. `store` is a reason when the database does not answer; `broken` names the rule files that run as
+    their last good version or not at all; `conflicts` says of endpoints what contradicts their configuration."""
+    return Health(
+        checks=(
+            _store(store),
+            *(() if isinstance(store, str) else (_queue(store), _deliveries(store))),
+            Check(name="ingest", ok=True, reason=f"{backlog} events wait for their commit"),
+            Check(name="worker", ok=worker_running, reason=None if worker_running else "the worker has stopped"),
+            _rules(rules, loaded, broken),
+            *(
+                Check(name=f"endpoint {name}", ok=False, reason=reason, blocking=False)
+                for name, reason in sorted(conflicts.items())
+            ),
+        )
+    )
+
+
+def _store(store: Queue | str) -> Check:
+    if isinstance(store, str):
+        return Check(name="store", ok=False, reason=store)
+    return Check(name="store", ok=True)
+
+
+def _queue(store: Queue) -> Check:
+    late = {kind: age for kind, age in store.queue_age.items() if age > QUEUE_LIMIT}
+    if not late:
+        return Check(name="queue", ok=True, blocking=False)
+    kinds = ", ".join(f"{kind} for {_seconds(age)}" for kind, age in sorted(late.items()))
+    return Check(name="queue", ok=False, reason=f"deliveries are due and not attempted: {kinds}", blocking=False)
+
+
+def _deliveries(store: Queue) -> Check:
+    """Dead and held ones are for people to decide about: on show, but no fault of this process."""
+    reason = f"{store.dead} dead, {store.held} held; see: tocsin deliveries ls" if store.dead or store.held else None
+    return Check(name="deliveries", ok=True, reason=reason, blocking=False)
+
+
+def _rules(rules: int, loaded: datetime | None, broken: Sequence[str]) -> Check:
+    if broken:
+        return Check(
+            name="rules", ok=False, reason=f"mistakes in {', '.join(broken)}; see: tocsin check", blocking=False
+        )
+    when = f", read {loaded:%Y-%m-%d %H:%M:%S}Z" if loaded else ""
+    return Check(name="rules", ok=True, reason=f"{rules} rules{when}", blocking=False)
+
+
+def _seconds(age: timedelta) -> str:
+    return f"{age.total_seconds():.0f} s"

@@ -1,0 +1,252 @@
+"""A wake-up attempts what is due, records how it went, and does nothing twice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from engine.decide.retry import Decision
+from engine.errors import StoreUnavailable, TemplateError
+from engine.model.delivery import Delivery, DeliveryStatus
+from engine.model.event import Json
+from engine.model.outcome import Delivered, Held, Outcome, Refused, Retry, Scene
+from engine.model.rule import OnError, Rule, Step, Verb, When
+from engine.pipeline import make_plan
+from engine.store import Store
+from engine.work.deliver import Deliverer
+from tests.builders import event
+
+
+@dataclass
+class Scripted:
+    """A notifier that gives the outcomes it was told to, in turn, and remembers what it was asked to send."""
+
+    verb: Verb
+    outcomes: list[Outcome | Exception]
+    sent: list[Delivery] = field(default_factory=list)
+    scenes: list[Scene] = field(default_factory=list)
+    rendering: Callable[[], Json] = lambda: {"text": "hello"}
+
+    def render(self, step: Step, delivery: Delivery, scene: Scene) -> Json:
+        self.scenes.append(scene)
+        return self.rendering()
+
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        self.sent.append(delivery)
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+
+@dataclass
+class Rules:
+    """The rules of the one revision there is."""
+
+    rules: tuple[Rule, ...]
+
+    def rule(self, rule_id: str) -> Rule | None:
+        return next((rule for rule in self.rules if rule.id == rule_id), None)
+
+
+@dataclass(frozen=True)
+class To:
+    name: str
+    skipped: str | None = None
+
+
+class Clock:
+    """A clock that is stepped."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+NOTIFY = Step(id="notify-1", verb=Verb.NOTIFY, targets=("payments",))
+
+
+@dataclass
+class Bench:
+    """One event, one rule, and a deliverer on a real store."""
+
+    store: Store
+    deliverer: Deliverer
+    clock: Clock
+    notifiers: dict[Verb, Scripted]
+    ended: list[tuple[str, str]]
+    ids: dict[str, str]
+
+    async def state(self, step: str = "notify-1") -> Delivery:
+        delivery = await self.store.deliveries.get(self.ids[step])
+        assert delivery is not None
+        return delivery
+
+
+@pytest.fixture
+def bench(store: Store) -> Callable[..., Any]:
+    async def make(*outcomes: Outcome | Exception, steps: tuple[Step, ...] = (NOTIFY,), **script: Any) -> Bench:
+        rule = Rule(id="payout-failed", when=(When(types=("payout.failed",)),), steps=steps)
+        incoming = event(id="evt_1")
+        plan = make_plan(incoming, [rule], "rev", lambda step, s, live: [To(name) for name in step.targets])
+        await store.committer.commit(incoming, plan, "rev")
+        notifiers = {verb: Scripted(verb, list(outcomes), **script) for verb in Verb}
+        ended: list[tuple[str, str]] = []
+
+        async def finished(delivery: Delivery, outcome: Outcome, decision: Decision, seconds: float) -> None:
+            ended.append((delivery.step, decision.status))
+
+        async def rules(revision: str) -> Rules:
+            return Rules((rule,))
+
+        clock = Clock()
+        deliverer = Deliverer(
+            deliveries=store.deliveries,
+            event=store.events.get,
+            rulebook=rules,
+            notifiers=notifiers,
+            finished=finished,
+            clock=clock,
+        )
+        ids = {d.step: d.id for d in plan.deliveries}
+        return Bench(store, deliverer, clock, notifiers, ended, ids)
+
+    return make
+
+
+async def test_what_arrives_is_delivered_and_its_attempt_recorded(bench: Callable[..., Any]) -> None:
+    b = await bench(Delivered(status=200, excerpt="ok", result={"id": 7}))
+    assert await b.deliverer(b.ids["notify-1"]) is None
+    state = await b.state()
+    assert (state.status, state.attempts, state.result) == (DeliveryStatus.DELIVERED, 1, {"id": 7})
+    (attempt,) = await b.store.deliveries.attempts(state.id)
+    assert (attempt.number, attempt.outcome, attempt.status, attempt.excerpt) == (1, "delivered", 200, "ok")
+    assert b.ended == [("notify-1", "delivered")]
+
+
+async def test_a_second_wake_up_of_what_has_ended_does_nothing(bench: Callable[..., Any]) -> None:
+    b = await bench(Delivered())
+    await b.deliverer(b.ids["notify-1"])
+    assert await b.deliverer(b.ids["notify-1"]) is None
+    assert len(b.notifiers[Verb.NOTIFY].sent) == 1
+
+
+async def test_a_wake_up_of_what_does_not_exist_does_nothing(bench: Callable[..., Any]) -> None:
+    b = await bench()
+    assert await b.deliverer("dlv_unknown") is None
+
+
+async def test_a_retry_is_due_later_and_an_early_wake_up_waits_for_it(bench: Callable[..., Any]) -> None:
+    b = await bench(Retry(reason="503", status=503), Delivered())
+    due = await b.deliverer(b.ids["notify-1"])
+    assert due is not None
+    assert due > b.clock.now + timedelta(seconds=4)
+    assert await b.deliverer(b.ids["notify-1"]) == due
+    assert len(b.notifiers[Verb.NOTIFY].sent) == 1
+    b.clock.now = due
+    assert await b.deliverer(b.ids["notify-1"]) is None
+    attempts = await b.store.deliveries.attempts(b.ids["notify-1"])
+    assert [(a.number, a.outcome, a.reason) for a in attempts] == [(1, "retry", "503"), (2, "delivered", None)]
+
+
+async def test_it_is_rendered_once_and_every_attempt_sends_the_same(bench: Callable[..., Any]) -> None:
+    numbers = iter(range(10))
+    b = await bench(Retry(reason="503"), Delivered(), rendering=lambda: {"text": next(numbers)})
+    b.clock.now = await b.deliverer(b.ids["notify-1"])
+    await b.deliverer(b.ids["notify-1"])
+    assert [d.request for d in b.notifiers[Verb.NOTIFY].sent] == [{"text": 0}, {"text": 0}]
+
+
+async def test_a_text_that_cannot_be_rendered_ends_dead_with_the_name(bench: Callable[..., Any]) -> None:
+    def fail() -> Json:
+        raise TemplateError("object.custmer is undefined")
+
+    b = await bench(rendering=fail)
+    assert await b.deliverer(b.ids["notify-1"]) is None
+    state = await b.state()
+    assert (state.status, state.reason) == (DeliveryStatus.DEAD, "object.custmer is undefined")
+    assert len(await b.store.deliveries.attempts(state.id)) == 1
+
+
+async def test_a_fault_of_ours_is_on_record_and_tried_again(bench: Callable[..., Any]) -> None:
+    b = await bench(ZeroDivisionError("secret"), Delivered())
+    due = await b.deliverer(b.ids["notify-1"])
+    assert due is not None
+    (attempt,) = await b.store.deliveries.attempts(b.ids["notify-1"])
+    assert attempt.reason == "internal error: ZeroDivisionError (it may have arrived)"
+
+
+async def test_a_lost_answer_says_that_it_may_have_arrived(bench: Callable[..., Any]) -> None:
+    b = await bench(Retry(reason="no answer within 15 s", maybe_delivered=True))
+    await b.deliverer(b.ids["notify-1"])
+    (attempt,) = await b.store.deliveries.attempts(b.ids["notify-1"])
+    assert attempt.reason == "no answer within 15 s (it may have arrived)"
+
+
+async def test_waiting_for_its_turn_uses_up_no_attempt(bench: Callable[..., Any]) -> None:
+    b = await bench(Retry(reason="busy", after=timedelta(seconds=3), attempted=False), Delivered())
+    assert await b.deliverer(b.ids["notify-1"]) == b.clock.now + timedelta(seconds=3)
+    assert (await b.state()).attempts == 0
+    assert await b.deliverer(b.ids["notify-1"]) is None
+
+
+async def test_a_store_that_is_away_is_not_an_attempt(bench: Callable[..., Any]) -> None:
+    b = await bench(StoreUnavailable("gone"), Delivered())
+    with pytest.raises(StoreUnavailable):
+        await b.deliverer(b.ids["notify-1"])
+    assert await b.store.deliveries.attempts(b.ids["notify-1"]) == []
+
+
+async def test_a_held_write_can_be_released(bench: Callable[..., Any]) -> None:
+    write = Step(id="refund", verb=Verb.STRIPE, targets=("refunds.create",))
+    b = await bench(Held(reason="cap of 20 an hour reached"), Delivered(), steps=(write,))
+    assert await b.deliverer(b.ids["refund"]) is None
+    assert (await b.state("refund")).status is DeliveryStatus.HELD
+    assert await b.store.deliveries.retry([b.ids["refund"]]) == 1
+    b.clock.now = datetime.now(UTC)
+    await b.deliverer(b.ids["refund"])
+    assert (await b.state("refund")).status is DeliveryStatus.DELIVERED
+
+
+CHAIN = (
+    Step(id="payout", verb=Verb.STRIPE, targets=("payouts.retrieve",)),
+    Step(id="tell", verb=Verb.NOTIFY, targets=("payments",), needs=("payout",)),
+)
+
+
+async def test_a_step_reads_the_result_of_the_one_it_waited_for(bench: Callable[..., Any]) -> None:
+    b = await bench(Delivered(result={"status": "failed"}), steps=CHAIN)
+    assert await b.deliverer(b.ids["tell"]) is None, "it waits"
+    await b.deliverer(b.ids["payout"])
+    b.clock.now = datetime.now(UTC)
+    assert (await b.state("tell")).status is DeliveryStatus.PENDING
+    await b.deliverer(b.ids["tell"])
+    (scene,) = b.notifiers[Verb.NOTIFY].scenes
+    assert scene["steps"]["payout"]["result"] == {"status": "failed"}
+
+
+async def test_a_step_that_needs_a_dead_one_is_skipped_and_says_so(bench: Callable[..., Any]) -> None:
+    b = await bench(Refused(reason="404"), steps=CHAIN)
+    await b.deliverer(b.ids["payout"])
+    state = await b.state("tell")
+    assert (state.status, state.reason) == (DeliveryStatus.SKIPPED, "step payout did not succeed")
+
+
+async def test_on_error_continue_lets_the_reader_run_with_the_reason(bench: Callable[..., Any]) -> None:
+    from dataclasses import replace
+
+    tolerant = (replace(CHAIN[0], on_error=OnError.CONTINUE), CHAIN[1])
+    b = await bench(Refused(reason="404 no such payout"), steps=tolerant)
+    await b.deliverer(b.ids["payout"])
+    b.clock.now = datetime.now(UTC)
+    b.notifiers[Verb.NOTIFY].outcomes = [Delivered()]
+    await b.deliverer(b.ids["tell"])
+    (scene,) = b.notifiers[Verb.NOTIFY].scenes
+    assert scene["steps"]["payout"] == {"ok": False, "result": None, "reason": "404 no such payout"}
