@@ -45,11 +45,24 @@ _THROUGH = {
     "capability": "account",
     "bank_account": "account",
     "card": "account",
+    "application": "account",
+    "reserve.hold": "account",
+    "reserve.plan": "account",
+    "reserve.release": "account",
     "radar.early_fraud_warning": "charge",
     "review": "charge",
     "invoiceitem": "invoice",
     "subscription_item": "subscription",
 }
+
+
+def owner_of(event: Mapping[str, Any]) -> str | None:
+    """The connected account that owns what an event is about: `account`, else the last of `context`; None for the
+    platform's own."""
+    for value in (event.get("account"), event.get("context")):
+        if isinstance(value, str) and value:
+            return value.rpartition("/")[2]
+    return None
 
 
 def url_of(target: Any, *, account: str | None, livemode: bool) -> str | None:
@@ -69,10 +82,12 @@ def _of_object(target: Mapping[str, Any], account: str | None, livemode: bool) -
     if kind == "balance":
         return _join(account, livemode, "balance/overview")
     if isinstance(kind, str) and kind in _THROUGH:
-        owner = _id(target.get("payment_intent")) or _id(target.get(_THROUGH[kind]))
+        through = _THROUGH[kind]
+        owner = _id(target.get("payment_intent")) if through == "charge" else None
+        owner = owner or _id(target.get(through))
         if owner:
             return _of_id(owner, account, livemode)
-        if _THROUGH[kind] == "account" and account:
+        if through == "account" and account:
             return account_url(account, livemode)
     found = _id(target)
     return _of_id(found, account, livemode) if found else None

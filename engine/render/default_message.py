@@ -6,8 +6,8 @@ from typing import Any
 
 from engine.model.event import Json
 from engine.model.outcome import Scene
-from engine.render.dashboard import url_of
-from engine.render.facts import amount_of, facts_of, failure_of
+from engine.render.dashboard import owner_of, url_of
+from engine.render.facts import amount_of, facts_of, failure_of, is_fact
 from engine.render.headlines import headline
 from engine.render.message import Message
 from engine.render.reading import at, identifier, money, requirement, text, when
@@ -25,7 +25,7 @@ _ADVICE = {
 }
 
 # Changes that say nothing to people.
-_NOISE = ("updated", "lastresponse", "latest_revision", "version")
+_NOISE = frozenset({"updated", "latest_revision", "version", "errors", "details", "details_code"})
 
 
 def default_message(scene: Scene) -> Message:
@@ -47,7 +47,7 @@ def default_message(scene: Scene) -> Message:
         *_changes(changed, found),
         _ADVICE.get(type_),
         _link(event, found),
-        _rule(_map(scene.get("rule"))),
+        _source(event, _map(scene.get("rule"))),
     ]
     prefix = TEST if event.get("livemode") is False else ""
     title = _cut(f"{what} · {name}" if name else what, MAX_TITLE - len(prefix))
@@ -86,11 +86,14 @@ def _changes(changed: Mapping[str, Any], found: Mapping[str, Json]) -> list[str]
     for path, change in changed.items():
         if str(path).rpartition(".")[2] in _NOISE or not isinstance(change, Mapping):
             continue
-        shown = _change(str(path), change.get("old"), change.get("new"), found)
+        old, new = change.get("old"), change.get("new")
+        if old in (None, []) and new is not None and is_fact(found, str(path)):
+            continue
+        shown = _change(str(path), old, new, found)
         if shown:
-            lines.append(f"Changed: {_cut(str(path), 80)} {shown}")
+            lines.append(f"Changed: {_cut(str(path), 80)}: {shown}")
     more = len(lines) - MOST_CHANGES
-    return lines[:MOST_CHANGES] + ([f"… and {more} more changes"] if more > 0 else [])
+    return lines[:MOST_CHANGES] + ([f"… and {more} more"] if more > 0 else [])
 
 
 def _change(path: str, old: Json, new: Json, found: Mapping[str, Json]) -> str | None:
@@ -130,16 +133,15 @@ def _texts(value: Json) -> list[str] | None:
 
 
 def _link(event: Mapping[str, Json], found: Mapping[str, Json]) -> str | None:
-    owner, livemode = event.get("account"), event.get("livemode") is not False
-    account = owner if isinstance(owner, str) else None
     target: Any = found or _map(event.get("related_object"))
-    return url_of(target, account=account, livemode=livemode) or text(event.get("url"))
+    livemode = event.get("livemode") is not False
+    return url_of(target, account=owner_of(event), livemode=livemode) or text(event.get("url"))
 
 
-def _rule(rule: Mapping[str, Json]) -> str | None:
-    identifier_ = text(rule.get("id"))
-    if identifier_ is None:
-        return None
-    parts = [f"Rule: {identifier_} ({text(rule.get('severity')) or 'medium'})"]
-    parts += [f"{name}: {value}" for name in ("owner", "runbook") if (value := text(rule.get(name)))]
-    return " · ".join(parts)
+def _source(event: Mapping[str, Json], rule: Mapping[str, Json]) -> str | None:
+    """Which rule spoke, for whom it speaks, and the event to ask `tocsin explain` about."""
+    name = text(rule.get("id"))
+    parts = [f"Rule: {name} ({text(rule.get('severity')) or 'medium'})"] if name else []
+    parts += [f"{label}: {value}" for label in ("owner", "runbook") if (value := text(rule.get(label)))]
+    identifier_ = text(event.get("id"))
+    return " · ".join([*parts, *([f"event: {identifier_}"] if identifier_ else [])]) or None

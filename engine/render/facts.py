@@ -27,6 +27,7 @@ _ACCOUNT: tuple[Fact, ...] = (
     ("Past due", "requirements.past_due", "list"),
     ("Deadline", "requirements.current_deadline", "deadline"),
     ("Needed now", "requirements.currently_due", "list"),
+    ("Stripe says", "requirements.errors", "errors"),
     ("Being verified", "requirements.pending_verification", "list"),
 )
 _CHARGE: tuple[Fact, ...] = (
@@ -39,7 +40,7 @@ _CHARGE: tuple[Fact, ...] = (
 _DISPUTE: tuple[Fact, ...] = (
     ("Reason", "reason", "words"),
     ("Status", "status", "words"),
-    ("Evidence due", "evidence_details.due_by", "deadline"),
+    ("Evidence due", "evidence_details.due_by", "while open"),
     ("Charge", "charge", "id"),
 )
 
@@ -47,7 +48,7 @@ FACTS: dict[str, tuple[Fact, ...]] = {
     "account": _ACCOUNT,
     "payout": (
         ("Expected", "arrival_date", "date"),
-        ("Kind", "method", "words"),
+        ("Method", "method", "words"),
         ("Statement", "statement_descriptor", "text"),
     ),
     "bank_account": (
@@ -91,7 +92,6 @@ FACTS: dict[str, tuple[Fact, ...]] = {
         ("Charge", "charge", "id"),
     ),
     "review": (
-        ("Why", "reason", "words"),
         ("Opened by", "opened_reason", "words"),
         ("Closed as", "closed_reason", "words"),
         ("Charge", "charge", "id"),
@@ -185,6 +185,12 @@ def failure_of(found: Mapping[str, Json]) -> str | None:
     return None
 
 
+def is_fact(found: Mapping[str, Json], path: str) -> bool:
+    """Whether the facts of an object show what stands at a path."""
+    kind = found.get("object")
+    return any(path == shown for _, shown, _ in (FACTS.get(kind, _OTHER) if isinstance(kind, str) else _OTHER))
+
+
 def facts_of(found: Mapping[str, Json], now: datetime) -> list[str]:
     """The facts of an object as lines, `Evidence due: 29 Nov 2026 14:00 UTC (in 6 days)`."""
     kind = found.get("object")
@@ -219,6 +225,11 @@ def _shown(value: Json, how: str, found: Mapping[str, Json], now: datetime) -> s
             return when(value, "date")
         case "deadline":
             return deadline(value, now)
+        case "while open":
+            return deadline(value, now) if "needs_response" in str(found.get("status")) else None
+        case "errors":
+            reasons = [text(at(error, "reason")) for error in value[:5]] if isinstance(value, list) else []
+            return joined(reasons, " ")
         case "list":
             return listed(value)
         case "balance":

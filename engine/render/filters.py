@@ -15,7 +15,7 @@ from jinja2.runtime import Context, Undefined
 
 from engine.errors import TemplateError
 from engine.model.money import money_text
-from engine.render.dashboard import url_of
+from engine.render.dashboard import owner_of, url_of
 from engine.render.sandbox import MAX_TEXT
 from engine.render.spelling import code_words, names, plain, written
 from engine.render.times import ago_text, date_text, moment
@@ -154,10 +154,10 @@ def dashboard_url(context: Context, value: Any) -> str | None:
     """The page of an object, id or account in Stripe's Dashboard, in the account and mode of the event."""
     event, account = context.get("event"), context.get("account")
     livemode = event.get("livemode") if isinstance(event, Mapping) else True
-    owner = event.get("account") if isinstance(event, Mapping) else None
+    owner = owner_of(event) if isinstance(event, Mapping) else None
     if isinstance(account, Mapping) and value is account:
         return _text_or_none(account.get("url"))
-    return url_of(value, account=owner if isinstance(owner, str) else None, livemode=livemode is not False)
+    return url_of(value, account=owner, livemode=livemode is not False)
 
 
 def _text_or_none(value: Any) -> str | None:

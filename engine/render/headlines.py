@@ -108,6 +108,8 @@ def headline(type_: str, found: Mapping[str, Json], changed: Mapping[str, Any], 
     """The line for an event of that base type, about that object; `of` is its amount as text."""
     if type_ == "account.updated":
         return _account(found, changed)
+    if type_ == "person.updated" and at(found, "verification.status") == "unverified" and _any(changed, "verification"):
+        return "Person could not be verified"
     if type_.startswith("account.external_account."):
         thing = _THINGS.get(str(found.get("object")), "External account")
         verb = type_.rpartition(".")[2]
@@ -135,9 +137,13 @@ def _account(found: Mapping[str, Json], changed: Mapping[str, Any]) -> str:
             return f"{' and '.join(things).capitalize()} switched {state}"
     if at(found, "requirements.past_due") and "requirements.past_due" in changed:
         return "Account requirements past due"
-    if any(path.startswith("requirements") for path in changed):
+    if _any(changed, "requirements"):
         return "Account requirements changed"
     return "Account changed"
+
+
+def _any(changed: Mapping[str, Any], head: str) -> bool:
+    return any(str(path).partition(".")[0] == head for path in changed)
 
 
 def _spelled(type_: str, of: str | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from engine.model.event import Event, Json, Payload
 from engine.model.outcome import Scene
 from engine.model.rule import Rule
-from engine.render.dashboard import account_url, url_of
+from engine.render.dashboard import account_url, owner_of, url_of
 from engine.render.sandbox import Absent
 
 PLATFORM_NAME = "the platform"
@@ -98,7 +98,11 @@ def _event(event: Event) -> dict[str, Json]:
         "idempotency_key": event.idempotency_key,
         "endpoint": event.endpoint,
         "received": event.received.isoformat(),
-        "url": url_of(event.id, account=event.raw_account, livemode=event.livemode),
+        "url": url_of(
+            event.id,
+            account=owner_of({"account": event.raw_account, "context": event.context}),
+            livemode=event.livemode,
+        ),
     }
 
 

@@ -13,6 +13,8 @@ _NOTHING_DUE: dict[str, Json] = {
     "past_due": [],
     "pending_verification": [],
 }
+# Persons have no deadline of their own: the account's counts.
+_NO_PERSON_DUE = {key: due for key, due in _NOTHING_DUE.items() if key not in ("current_deadline", "disabled_reason")}
 
 
 def account(s: Sketch) -> dict[str, Json]:
@@ -106,7 +108,7 @@ def person(s: Sketch) -> dict[str, Json]:
         "dob": {"day": 9, "month": 4, "year": 1984},
         "email": "mara.lindt@nordwind.example",
         "first_name": "Mara",
-        "future_requirements": dict(_NOTHING_DUE),
+        "future_requirements": dict(_NO_PERSON_DUE),
         "id_number_provided": False,
         "last_name": "Lindt",
         "metadata": {},
@@ -120,7 +122,7 @@ def person(s: Sketch) -> dict[str, Json]:
             "title": "CEO",
         },
         "requirements": {
-            **{key: value for key, value in _NOTHING_DUE.items() if key not in ("current_deadline", "disabled_reason")},
+            **_NO_PERSON_DUE,
             "currently_due": ["verification.document"],
         },
         "verification": {

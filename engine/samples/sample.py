@@ -130,7 +130,7 @@ def _object(info: TypeInfo, sketch: Sketch) -> dict[str, Json]:
 def _snapshot(
     info: TypeInfo, event_id: str, sketch: Sketch, account: str | None, previous: Mapping[str, Json] | None
 ) -> dict[str, Json]:
-    found = _object(info, sketch)
+    found = copy.deepcopy(_object(info, sketch))
     data: dict[str, Json] = {"object": found}
     if previous is not None:
         data["previous_attributes"] = copy.deepcopy(dict(previous))
