@@ -89,26 +89,29 @@ def _word(verdict: Verdict) -> "Text":
 def _print_verdict(head: "Text", verdict: Verdict, explained: Explained, now: datetime) -> None:
     because = verdict.because
     if because is not None:
-        told = head.append_text(styled(f" {because.path:<8} {because.actual}"))
-        told.append_text(styled(f"   needs {because.needs}" if because.needs else ""))
-        print_line(told.append_text(styled(f"   ({because.note})" if because.note else "", "dim")))
+        needs = f"   needs {because.needs}" if because.needs else ""
+        note = f"   ({because.note})" if because.note else ""
+        line = head.append_text(styled(f" {because.path:<8} {because.actual}{needs}"))
+        print_line(line.append_text(styled(note, "dim")))
         return
-    deliveries = explained.deliveries.get(verdict.rule, ())
+    first, *others = _done(verdict, explained, now)
+    one_line = f" {first}: {' · '.join(others)}" if others else f" {first}"
+    if len(others) < 2 or head.cell_len + len(one_line) <= console().width:
+        print_line(head.append_text(styled(one_line)))
+        return
+    print_line(head.append_text(styled(f" {first}")))
+    for other in others:
+        say(f"{_INDENT}{other}")
+
+
+def _done(verdict: Verdict, explained: Explained, now: datetime) -> list[str]:
+    """What came of a rule that held: in short, then for each delivery."""
     if not explained.stored:
-        print_line(head.append_text(styled(" " + _would_do(verdict, explained.rulebook))))
-        return
+        return [_would_do(verdict, explained.rulebook)]
     if verdict.kind is VerdictKind.WOULD:
-        print_line(head.append_text(styled(" in shadow: nothing is sent")))
-        return
-    told = [f"{aim(each)} {fate(each, now)}" for each in deliveries]
-    count = f" {plural(len(told), 'delivery')}"
-    line = f"{count}: {' · '.join(told)}" if told else " nothing to send"
-    if len(told) < 2 or head.cell_len + len(line) <= console().width:
-        print_line(head.append_text(styled(line)))
-        return
-    print_line(head.append_text(styled(count)))
-    for one in told:
-        print_line(styled(f"{_INDENT}{one}"))
+        return ["in shadow: nothing is sent"]
+    told = [f"{aim(each)} {fate(each, now)}" for each in explained.deliveries.get(verdict.rule, ())]
+    return [plural(len(told), "delivery"), *told] if told else ["nothing to send"]
 
 
 def _would_do(verdict: Verdict, rulebook: "Rulebook") -> str:

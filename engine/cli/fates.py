@@ -1,9 +1,7 @@
 """What became of a delivery, in a few words: the same in every command that speaks of deliveries."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from engine.cli.help import plural
 from engine.cli.report import moment
 from engine.model.delivery import Delivery, DeliveryStatus
 
@@ -28,9 +26,3 @@ def fate(delivery: Delivery, now: datetime) -> str:
             return f"waits for {', '.join(delivery.needs)}"
         case _:
             return f"{delivery.status}: {delivery.reason}" if delivery.reason else str(delivery.status)
-
-
-def fates(deliveries: Iterable[Delivery], now: datetime) -> str:
-    """`2 deliveries: notify risk sent 14:02:12 · callback case-system failed (503), retry 14:07:00`."""
-    told = [f"{aim(delivery)} {fate(delivery, now)}" for delivery in deliveries]
-    return f"{plural(len(told), 'delivery')}: " + " · ".join(told) if told else "nothing to send"

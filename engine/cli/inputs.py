@@ -56,9 +56,9 @@ def signing_secrets(endpoint: str | None, secret_file: str | None, body_file: st
         return _of_file(secret_file)
     if endpoint is None and os.environ.get(SECRET_VARIABLE, "").strip():
         return [SigningSecret(value=os.environ[SECRET_VARIABLE].strip(), source=f"the secret in {SECRET_VARIABLE}")]
-    from engine import wiring
+    from engine.settings import load_settings
 
-    settings = wiring.load()
+    settings = load_settings()
     endpoints = settings.endpoints if endpoint is None else (named_endpoint(settings, endpoint),)
     return [secret for one in endpoints for secret in of_endpoint(one)]
 

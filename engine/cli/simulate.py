@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,9 +88,9 @@ def simulate(
         raise typer.BadParameter("--count makes events with ids of their own, and posts them: not with --id or --print")
     _check_type(type)
     changes, before = _settings_of(set or []), _settings_of(previous or [])
-    from engine import wiring
+    from engine.settings import load_settings
 
-    settings = wiring.load()
+    settings = load_settings()
     endpoint = fitting(settings, scope or (Scope.CONNECTED if account else None), live)
 
     def make(event_id: str | None = None) -> Signed:
@@ -104,7 +104,7 @@ def simulate(
         if count == 1:
             _post_one(poster, make(id), endpoint, url, settings, live, as_json)
         else:
-            _post_many(poster, [make() for _ in range(count)], url, as_json)
+            _post_many(poster, (make() for _ in range(count)), count, url, as_json)
 
 
 def fitting(settings: "Settings", scope: Scope | None, live: bool) -> "Endpoint":
@@ -239,7 +239,7 @@ def _post_one(
         raise typer.Exit(FAILED)
 
 
-def _post_many(poster: "Poster", events: list[Signed], url: str, as_json: bool) -> None:
+def _post_many(poster: "Poster", events: Iterable[Signed], count: int, url: str, as_json: bool) -> None:
     began = time.monotonic()
     statuses: Counter[int] = Counter()
     refused: list[str] = []
@@ -249,17 +249,17 @@ def _post_many(poster: "Poster", events: list[Signed], url: str, as_json: bool) 
         if not answer.ok and len(refused) < 3:
             refused.append(f"{answer.status}  {event.id} refused: {_why(answer)}")
     took = time.monotonic() - began
-    accepted = sum(count for status, count in statuses.items() if 200 <= status < 300)
+    accepted = sum(number for status, number in statuses.items() if 200 <= status < 300)
     if as_json:
-        by_status = {str(status): count for status, count in sorted(statuses.items())}
-        print_json({"url": url, "count": len(events), "accepted": accepted, "statuses": by_status, "seconds": took})
+        by_status = {str(status): number for status, number in sorted(statuses.items())}
+        print_json({"url": url, "count": count, "accepted": accepted, "statuses": by_status, "seconds": took})
     else:
-        style = "green" if accepted == len(events) else "red"
-        say(f"{accepted:,} of {plural(len(events), 'event')} accepted in {took:.1f} s", style)
+        style = "green" if accepted == count else "red"
+        say(f"{accepted:,} of {plural(count, 'event')} accepted in {took:.1f} s", style)
         for line in refused:
             say(f"  {line}")
         print_fields({"sent to": url, "next": "tocsin events ls"}, indent=2)
-    if accepted != len(events):
+    if accepted != count:
         raise typer.Exit(FAILED)
 
 
