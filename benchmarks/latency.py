@@ -110,7 +110,7 @@ async def open_loop(server: Server, sink: Sink, rate: int, seconds: float) -> di
     posts: list[asyncio.Task[float]] = []
     began = time.perf_counter() + 0.1
     for number in range(round(rate * seconds)):
-        event_id = f"evt_{run}{number:012d}"
+        event_id = f"evt_{run}e{number:011d}"
         request = requests.request(TYPE, event_id)
         due[event_id] = began + number / rate
         await asyncio.sleep(max(due[event_id] - time.perf_counter(), 0))

@@ -97,7 +97,7 @@ class Source:
             return None
         self._number += 1
         matches = self._every and self._number % self._every == 0
-        return self._requests.request(self._matching if matches else QUIET, f"evt_{self._run}{self._number:012d}")
+        return self._requests.request(self._matching if matches else QUIET, f"evt_{self._run}e{self._number:011d}")
 
 
 async def run(job: dict[str, Any]) -> dict[str, Any]:

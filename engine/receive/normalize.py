@@ -190,7 +190,7 @@ def _key(value: Json) -> str | None:
     """
     if not isinstance(value, str) or not value:
         return None
-    if len(value) <= LONGEST and _is_clean(value):
+    if len(value) <= LONGEST and ((value.isascii() and "\0" not in value) or _is_clean(value)):
         return value
     digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return f"{_clean(value)[: LONGEST - 17]}~{digest}"
@@ -200,17 +200,13 @@ def _text(value: Json) -> str | None:
     """A string for reading, cut and cleaned; None for anything else."""
     if not isinstance(value, str):
         return None
-    if len(value) <= LONGEST and _is_clean(value):
+    if len(value) <= LONGEST and ((value.isascii() and "\0" not in value) or _is_clean(value)):
         return value
     return _clean(value)[:LONGEST]
 
 
 def _is_clean(value: str) -> bool:
-    if "\0" in value:
-        return False
-    if value.isascii():
-        return True
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _clean(value: str) -> str:

@@ -17,6 +17,7 @@ orjson reads 1,024 levels and writes 254: without this bound an event could be s
 _ALIKE = bytes.maketrans(b"123456789[", b"000000000{")
 _REST = bytes(set(range(256)) - set(b'0123456789[{:,"'))
 _LONG_NUMBER = b"0" * 19
+_BEFORE_NUMBER = b"-:,{ \t\r\n"  # { stands for [ here
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _OPENING = "[{"
 
@@ -36,9 +37,21 @@ def parse(body: bytes) -> Json:
     if digest.count(b"{") > DEEPEST and _is_deep(value):
         return _parse_leniently(body)
     # orjson turns integers beyond 64 bits into floats; a run of 19 digits is where they can begin.
-    if _LONG_NUMBER in digest and _LONG_NUMBER in body.translate(_ALIKE):
+    if _LONG_NUMBER in digest and _has_long_number(body.translate(_ALIKE)):
         return _parse_leniently(body)
     return value
+
+
+def _has_long_number(alike: bytes) -> bool:
+    """Whether a long run of digits stands where a number does, and not within an id or other text."""
+    at = alike.find(_LONG_NUMBER)
+    while at >= 0:
+        if at == 0 or alike[at - 1] in _BEFORE_NUMBER:
+            return True
+        while alike[at : at + 1] == b"0":
+            at += 1
+        at = alike.find(_LONG_NUMBER, at)
+    return False
 
 
 def _parse_leniently(body: bytes) -> Json:

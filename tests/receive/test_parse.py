@@ -46,6 +46,22 @@ def test_integers_are_exact_at_any_size(number: int) -> None:
     assert found == number
 
 
+@pytest.mark.parametrize(
+    "text", ['{"a":%s}', '{"a": %s}', "[%s]", "[1,%s]", "[1,\n%s]", "%s", "\t%s", '{"id":"%s", "a": %s}']
+)
+@pytest.mark.parametrize("number", [2**64, -(2**64)])
+def test_such_an_integer_is_found_wherever_a_number_may_stand(text: str, number: int) -> None:
+    body = text.replace("%s", str(number))
+    assert parse(body.encode()) == json.loads(body)
+    assert repr(parse(body.encode())) == repr(json.loads(body))
+
+
+def test_long_runs_of_digits_in_text_are_left_to_the_fast_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.receive.parse._parse_leniently", lambda body: pytest.fail("took the slow way"))
+    body = b'{"id": "evt_00000000000000000000000", "n": "12345678901234567890", "f": 0.12345678901234567890123}'
+    assert parse(body)["id"] == "evt_00000000000000000000000"
+
+
 def test_an_integer_beyond_the_interpreters_limit_is_read_as_a_float() -> None:
     assert parse(b'{"a": ' + b"9" * 5000 + b', "b": 1}') == {"a": math.inf, "b": 1}
 
