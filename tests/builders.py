@@ -13,16 +13,16 @@ import itertools
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import EllipsisType
 from typing import Any
 
 from pydantic import SecretStr
 
-from engine.model.event import Event, Json, Scope
+from engine.model.event import Event, Json
 from engine.receive.normalize import normalize
 from engine.receive.signature import sign
+from engine.settings import Endpoint
 
 SECRET = "whsec_" + "builders" * 4
 CREATED = 1_767_225_600
@@ -32,23 +32,11 @@ RECEIVED = datetime(2026, 1, 1, 0, 0, 2, tzinfo=UTC)
 _numbers = itertools.count(1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltEndpoint:
-    """An endpoint as the receiver sees it."""
-
-    name: str = "connect"
-    path: str = "/webhooks/stripe"
-    scope: Scope | None = None
-    livemode: bool | None = None
-    secrets: tuple[SecretStr, ...] = (SecretStr(SECRET),)
-    key: str | None = None
-
-
-def endpoint(**fields: Any) -> BuiltEndpoint:
-    """An endpoint; `secrets` may be given as strings."""
-    if "secrets" in fields:
-        fields["secrets"] = tuple(SecretStr(secret) for secret in fields["secrets"])
-    return BuiltEndpoint(**fields)
+def endpoint(**fields: Any) -> Endpoint:
+    """A configured endpoint, of any scope and livemode unless told; `secrets` may be given as strings."""
+    given: dict[str, Any] = {"name": "connect", "path": "/webhooks/stripe", "scope": None, "livemode": None, **fields}
+    secrets = given.pop("secrets", (SECRET,))
+    return Endpoint(secrets=tuple(SecretStr(s) if isinstance(s, str) else s for s in secrets), **given)
 
 
 def snapshot(
@@ -111,18 +99,21 @@ def thin_body(*args: Any, **fields: Any) -> bytes:
 def event(
     type: str = "payout.failed",  # noqa: A002
     *,
-    endpoint: BuiltEndpoint | None = None,
+    endpoint: Endpoint | None = None,
     received: datetime = RECEIVED,
     **fields: Any,
 ) -> Event:
     """The Event of such a root: thin where the type begins with `v1.` or `v2.`, a snapshot otherwise."""
     build = thin_body if type.startswith(("v1.", "v2.")) else snapshot_body
-    return normalize(build(type, **fields), endpoint or BuiltEndpoint(), received)
+    return normalize(build(type, **fields), endpoint or _ENDPOINT, received)
 
 
 def signed(body: bytes, secret: str = SECRET, timestamp: int | None = None) -> str:
     """The Stripe-Signature header of `body`, as of now unless a timestamp is given."""
     return sign(body, secret, int(time.time()) if timestamp is None else timestamp)
+
+
+_ENDPOINT = endpoint()
 
 
 def _given(root: dict[str, Json]) -> dict[str, Json]:
