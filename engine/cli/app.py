@@ -57,6 +57,7 @@ def _version(asked: bool) -> None:
 app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
+    context_settings={"max_content_width": 100},
     rich_markup_mode=None,  # plain help: a third of the time to the first line, and the same text when piped
     pretty_exceptions_enable=False,
     epilog=ending("tocsin simulate payout.failed --account acct_demo"),

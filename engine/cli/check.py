@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.help import FAILED, STRICT, ending, plural
+from engine.cli.options import Usage
 from engine.cli.report import console, print_json
 from engine.errors import ConfigError
 from engine.model.mistake import Mistake, MistakeLevel
@@ -59,7 +60,7 @@ class Examination:
 
 def check(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH]...", help="Rule files or folders; else the configured ones.")
+        list[Path] | None, typer.Argument(metavar="PATHS", help="Rule files or folders; else the configured ones.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,
     format: Annotated[  # noqa: A002 (what people call it)
@@ -74,7 +75,7 @@ def check(
     """
     for path in paths or []:
         if not path.exists():
-            raise typer.BadParameter(f"there is no file or folder '{path}'")
+            raise Usage(f"there is no file or folder '{path}'")
     found = examine(paths or [])
     match Format.JSON if as_json else format:
         case Format.JSON:

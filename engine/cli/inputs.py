@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.options import chosen
+from engine.cli.options import Usage, chosen
 
 if TYPE_CHECKING:
     from engine.settings import Endpoint, Settings
@@ -40,7 +40,7 @@ def read_body(file: str) -> bytes:
     try:
         return Path(file).read_bytes()
     except OSError as error:
-        raise typer.BadParameter(f"cannot read {file}: {(error.strerror or 'no reason given').lower()}") from None
+        raise Usage(f"cannot read {file}: {(error.strerror or 'no reason given').lower()}") from None
 
 
 def signing_secrets(endpoint: str | None, secret_file: str | None, body_file: str) -> list[SigningSecret]:
@@ -49,10 +49,10 @@ def signing_secrets(endpoint: str | None, secret_file: str | None, body_file: st
     From the file, or the endpoint, named; else from STRIPE_WEBHOOK_SECRET; else of every configured endpoint.
     """
     if endpoint is not None and secret_file is not None:
-        raise typer.BadParameter("give --endpoint or --secret-file, not both")
+        raise Usage("give --endpoint or --secret-file, not both")
     if secret_file is not None:
         if secret_file == "-" and body_file == "-":  # noqa: S105 (standard input, not a secret)
-            raise typer.BadParameter("the body and the secret cannot both come from standard input")
+            raise Usage("the body and the secret cannot both come from standard input")
         return _of_file(secret_file)
     if endpoint is None and os.environ.get(SECRET_VARIABLE, "").strip():
         return [SigningSecret(value=os.environ[SECRET_VARIABLE].strip(), source=f"the secret in {SECRET_VARIABLE}")]
@@ -83,7 +83,7 @@ def _of_file(file: str) -> list[SigningSecret]:
     lines = [line.strip() for line in read_body(file).decode("utf-8", "replace").splitlines()]
     found = [line for line in lines if line]
     if not found:
-        raise typer.BadParameter(f"there is no secret in {file}")
+        raise Usage(f"there is no secret in {file}")
     where = "standard input" if file == "-" else file
     return [SigningSecret(value=line, source=_ordinal(n, len(found), f"in {where}")) for n, line in enumerate(found, 1)]
 

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 
 from engine.model.event import Json
-from engine.source import redact
 
 MASK = "****"
 
@@ -16,6 +15,8 @@ _CREDENTIALS = re.compile(r"\b(Bearer|Basic) \S+")
 
 def masked(value: Json) -> Json:
     """`value` with secrets starred out: by the name they stand under, and by what keys and credentials look like."""
+    from engine.source import redact
+
     if isinstance(value, Mapping):
         return {name: MASK if _is_secret(str(name), held) else masked(held) for name, held in value.items()}
     if isinstance(value, (list, tuple)):

@@ -5,15 +5,20 @@ from typing import Annotated
 
 import typer
 
-from engine.source.durations import parse_duration
+JsonOut = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-JsonOut = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+
+class Usage(typer.BadParameter):
+    """A command line that cannot be meant: told in its own words, with exit code 2."""
+
+    def format_message(self) -> str:
+        """The message alone; a parameter's name in front of it would say less than it does."""
+        return self.message
+
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, metavar="N", help="At most so many.")]
 
-Account = Annotated[
-    str | None, typer.Option("--account", metavar="ACCT", help="About this account; 'platform' for your own.")
-]
+Account = Annotated[str | None, typer.Option("--account", metavar="ACCT", help="About this connected account.")]
 
 Live = Annotated[bool | None, typer.Option("--live/--test", help="Live or test mode only.", show_default=False)]
 
@@ -24,10 +29,12 @@ Since = Annotated[
 
 
 def _span(text: str) -> timedelta:
+    from engine.source import parse_duration
+
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise Usage(str(error)) from None
 
 
 def start_of(since: timedelta | None) -> datetime | None:
@@ -42,4 +49,4 @@ def chosen(word: str, what: str, known: "list[str]") -> str:
     if word in known:
         return word
     hint = did_you_mean(word, known)
-    raise typer.BadParameter(f"no {what} '{word}'; " + (hint or f"there are: {', '.join(known) or 'none'}"))
+    raise Usage(f"no {what} '{word}'; " + (hint or f"there are: {', '.join(known) or 'none'}"))

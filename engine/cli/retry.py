@@ -10,7 +10,7 @@ import typer
 from engine.cli.deliveries import RETRYABLE, Destination, RulePattern, print_deliveries, select, summary
 from engine.cli.fates import fate
 from engine.cli.help import ending, plural
-from engine.cli.options import JsonOut, Since, start_of
+from engine.cli.options import JsonOut, Since, Usage, start_of
 from engine.cli.report import note, print_json, say
 from engine.cli.stored import SHORT, delivery_of, with_store
 from engine.model.delivery import Delivery, DeliveryStatus
@@ -43,7 +43,7 @@ class Chosen:
 
 
 def retry(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Deliveries, by id.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="IDS", help="Deliveries, by id.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All that were given up (dead).")] = False,
     held: Annotated[bool, typer.Option("--held", help="All Stripe writes held beyond their cap.")] = False,
     since: Since = None,
@@ -63,9 +63,9 @@ def retry(
     """
     statuses = [*([DeliveryStatus.DEAD] if failed else []), *([DeliveryStatus.HELD] if held else [])]
     if bool(ids) == bool(statuses):
-        raise typer.BadParameter("say which: ids, or --failed or --held, with --since, --channel or --rule")
+        raise Usage("say which: ids, or --failed or --held, with --since, --channel or --rule")
     if ids and any((since, channel, rule)):
-        raise typer.BadParameter("--since, --channel and --rule choose among --failed or --held, not among ids")
+        raise Usage("--since, --channel and --rule choose among --failed or --held, not among ids")
 
     async def run(store: "Store") -> tuple[Chosen, int]:
         if ids:
@@ -117,7 +117,7 @@ def _ask(ready: list[Delivery], yes: bool) -> None:
     most = sorted(by_aim.items(), key=lambda item: -item[1])[:5]
     told = ", ".join(f"{number} to {name}" for name, number in most) + (", .." if len(by_aim) > len(most) else "")
     if not sys.stdin.isatty():
-        raise typer.BadParameter(f"{len(ready)} deliveries ({told}): add --yes to send them, or --count to look first")
+        raise Usage(f"{len(ready)} deliveries ({told}): add --yes to send them, or --count to look first")
     typer.confirm(f"Send {len(ready)} deliveries again ({told})?", abort=True, err=True)
 
 

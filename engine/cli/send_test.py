@@ -1,6 +1,5 @@
 """`tocsin send-test`: a message to a channel, to see that it arrives and how it looks."""
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -42,6 +41,8 @@ def send_test(
     It goes the way of every alert, but is not stored and not tried again. The channel's limits on severity and mode
     do not hold it back.
     """
+    import asyncio
+
     from engine import wiring
 
     settings = wiring.load()

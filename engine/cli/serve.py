@@ -24,7 +24,7 @@ def serve(
         int, typer.Option("--port", envvar="PORT", min=1, max=65535, metavar="PORT", help="The port to listen at.")
     ] = 8000,
     workers: Annotated[
-        int, typer.Option("--workers", min=1, max=64, metavar="N", help="Processes that share the port and the work.")
+        int, typer.Option("--workers", min=1, metavar="N", help="Processes that share the port and the work.")
     ] = 1,
 ) -> None:
     """Check the configuration, then serve: receive events, match rules, deliver.

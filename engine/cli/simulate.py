@@ -12,7 +12,7 @@ import typer
 
 from engine.cli.help import FAILED, ending, plural
 from engine.cli.inputs import of_endpoint
-from engine.cli.options import JsonOut
+from engine.cli.options import JsonOut, Usage
 from engine.cli.report import mode_word, note, print_fields, print_json, say
 from engine.errors import TocsinError
 from engine.model.event import Json, Scope
@@ -64,7 +64,7 @@ def simulate(
     scope: Annotated[
         Scope | None, typer.Option("--scope", help="Whose event it is. Default: connected with --account.")
     ] = None,
-    live: Annotated[bool, typer.Option("--live/--test", help="The mode it claims. Default: test.")] = False,
+    live: Annotated[bool, typer.Option("--live/--test", help="The mode it claims.")] = False,
     id: Annotated[  # noqa: A002 (Stripe's word)
         str | None, typer.Option("--id", metavar="EVT", help="Its id; the same one again is a duplicate.")
     ] = None,
@@ -75,7 +75,7 @@ def simulate(
         bool, typer.Option("--print", help="Post nothing: the body to stdout, the signature header to stderr.")
     ] = False,
     count: Annotated[
-        int, typer.Option("--count", min=1, max=1_000_000, metavar="N", help="So many events, each with its own id.")
+        int, typer.Option("--count", min=1, metavar="N", help="So many events, each with its own id.")
     ] = 1,
     as_json: JsonOut = False,
 ) -> None:
@@ -85,7 +85,7 @@ def simulate(
     mode, signed with that endpoint's secret. Everything after that is real: rules fire, channels are told.
     """
     if count > 1 and (id is not None or only_print):
-        raise typer.BadParameter("--count makes events with ids of their own, and posts them: not with --id or --print")
+        raise Usage("--count makes events with ids of their own, and posts them: not with --id or --print")
     _check_type(type)
     changes, before = _settings_of(set or []), _settings_of(previous or [])
     from engine.settings import load_settings
@@ -135,7 +135,7 @@ def _check_type(name: str) -> None:
     if name in catalog():
         return
     hint = did_you_mean(name, catalog()) or "the types are listed at https://docs.stripe.com/api/events/types"
-    raise typer.BadParameter(f"Stripe is not known to send '{name}'; {hint}")
+    raise Usage(f"Stripe is not known to send '{name}'; {hint}")
 
 
 def _settings_of(texts: list[str]) -> dict[str, Json]:
@@ -144,7 +144,7 @@ def _settings_of(texts: list[str]) -> dict[str, Json]:
     try:
         return dict(parse_setting(text) for text in texts)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise Usage(str(error)) from None
 
 
 def _sample(
@@ -173,7 +173,7 @@ def _sample(
             id=event_id,
         )
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise Usage(str(error)) from None
 
 
 def _signed(root: dict[str, Json], endpoint: "Endpoint") -> Signed:
@@ -198,7 +198,7 @@ def _poster(url: str) -> "Poster":
     try:
         return Poster(url)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise Usage(str(error)) from None
 
 
 def _post(poster: "Poster", event: Signed) -> "Answer":

@@ -1,6 +1,5 @@
 """The way of commands to the store: load the settings, open it, do one thing, close it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,6 +25,8 @@ def with_store(use: Callable[["Store"], Awaitable[Result]]) -> Result:
 
     Raises ConfigError and StoreError.
     """
+    import asyncio
+
     from engine import wiring
 
     settings = wiring.load()

@@ -145,5 +145,5 @@ def _timestamp(header: str) -> int:
 
 
 def _when(age: float) -> str:
-    distance = span(timedelta(seconds=age))
+    distance = span(timedelta(seconds=int(age)))
     return f"{distance} ago" if age >= 0 else f"{distance} in the future"
