@@ -81,7 +81,7 @@ def _console(*, colors: bool) -> list[Processor]:
 def _json() -> list[Processor]:
     def dumps(event: EventDict, **_: object) -> str:
         first = {key: event[key] for key in ("timestamp", "level", "logger", "event") if key in event}
-        return orjson.dumps(first | event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return orjson.dumps({**first, **event}, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
     return [structlog.processors.JSONRenderer(serializer=dumps)]
 

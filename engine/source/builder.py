@@ -65,7 +65,10 @@ class Builder:
         assert start is not None, "libyaml marks every event"
         assert end is not None
         line, column = start.line, start.column
-        length = end.column - column if end.line == line else len(self._line(line)) - column
+        if line >= len(self.lines):  # an empty value after the end: libyaml counts one line more
+            line = len(self.lines) - 1
+            column = len(self.lines[line])
+        length = end.column - column if end.line == line else len(self.lines[line]) - column
         is_quoted = not event.implicit[0]
         if text[:1] == MASK and (line, column) in self.masked:
             text, is_quoted = self.masked[line, column].text, True
@@ -94,7 +97,7 @@ class Builder:
 
     def _swallowed(self, scalar: Scalar, event: yaml.ScalarEvent) -> None:
         """An empty value where a comment or an anchor ate what was meant: `notify: #risk`, `title: &co`."""
-        rest = self._line(scalar.line - 1)[scalar.column - 1 :]
+        rest = self.lines[scalar.line - 1][scalar.column - 1 :]
         meant = rest.strip()
         if event.anchor is not None or re.match(r"#[^\s#]", meant):
             column = scalar.column - 1 + len(rest) - len(rest.lstrip())
@@ -103,7 +106,7 @@ class Builder:
                 self.mistakes.append(quote_mistake(self.file, quote))
 
     def _tag(self, scalar: Scalar) -> None:
-        written = self._line(scalar.line - 1)[scalar.column - 1 :][: scalar.length]
+        written = self.lines[scalar.line - 1][scalar.column - 1 :][: scalar.length]
         if written.startswith("!!"):
             self._mistake("tag", scalar, "tags like !!str have no meaning here", "put text in quotes instead")
         else:
@@ -207,14 +210,10 @@ class Builder:
         if key.text == "<<":
             frame.keep = False
             self._mistake("merge-key", key, "YAML 1.2 has no merge key '<<'", "use defaults, or write the keys out")
-        elif frame.flow and ":" in key.text and self._line(key.line - 1)[key.column - 1 + key.length :][:1] in ",}":
+        elif frame.flow and ":" in key.text and self.lines[key.line - 1][key.column - 1 + key.length :][:1] in ",}":
             name = key.text.partition(":")[0]
             self._mistake("syntax", key, f"write a space after the colon of '{name}'")
             frame.keep = False
-
-    def _line(self, index: int) -> str:
-        """A line of the file; libyaml counts one more where the last one ends without a break."""
-        return self.lines[index] if index < len(self.lines) else ""
 
     def _mistake(self, code: str, place: Node, message: str, hint: str | None = None) -> None:
         self.mistakes.append(

@@ -38,18 +38,21 @@ def parse(text: str, file: str) -> Document:
 
 def _read(text: str, body: str, file: str, lines: list[str]) -> Document:
     quotes: list[Quote] = []
+    root, rest = None, []
     for _ in range(_repairs(len(body))):
-        builder = Builder(_masked(lines, quotes) if quotes else body, file, lines, quotes)
+        shown = _masked(lines, quotes) if quotes else lines
+        builder = Builder("\n".join(shown) if quotes else body, file, shown, quotes)
         problem = builder.build()
-        if problem is None:
-            found = [*(quote_mistake(file, quote) for quote in quotes), *builder.mistakes]
-            return Document(file=file, text=text, root=builder.root, mistakes=_sorted(found))
-        if isinstance(problem, Trouble) or _overlaps(problem, quotes):
-            last = _trouble_mistake(file, problem) if isinstance(problem, Trouble) else None
-            found = [*(quote_mistake(file, quote) for quote in quotes), *builder.mistakes, *([last] if last else [])]
-            return Document(file=file, text=text, root=None, mistakes=_sorted(found))
-        quotes.append(problem)
-    return Document(file=file, text=text, root=None, mistakes=_sorted([quote_mistake(file, q) for q in quotes]))
+        rest = builder.mistakes
+        if isinstance(problem, Quote) and not _overlaps(problem, quotes):
+            quotes.append(problem)
+            continue
+        if isinstance(problem, Trouble):
+            rest.append(_trouble_mistake(file, problem))
+        root = builder.root if problem is None else None
+        break
+    mistakes = [*(quote_mistake(file, quote) for quote in quotes), *rest]
+    return Document(file=file, text=text, root=root, mistakes=_sorted(mistakes))
 
 
 @contextmanager
@@ -109,12 +112,12 @@ def _sorted(mistakes: list[Mistake]) -> tuple[Mistake, ...]:
     return tuple(sorted(mistakes, key=place))
 
 
-def _masked(lines: list[str], quotes: list[Quote]) -> str:
+def _masked(lines: list[str], quotes: list[Quote]) -> list[str]:
     out = list(lines)
     for quote in quotes:
         line = out[quote.line]
         out[quote.line] = line[: quote.start] + MASK * (quote.end - quote.start) + line[quote.end :]
-    return "\n".join(out)
+    return out
 
 
 def _overlaps(quote: Quote, quotes: list[Quote]) -> bool:

@@ -39,6 +39,7 @@ _BRACKET = "inside [ ] and { } YAML reads brackets and commas as its own"
 _OPENERS = frozenset("[{(")
 MASK = "\U0010fffd"
 """Stands for the characters of a value that wants quotes while the rest of its file is read; no file may hold it."""
+_TEMPLATE = re.compile(r"(?:^[ \t]*|(?:^|[ \t])-[ \t]+|:[ \t]+|[\[,][ \t]*)(\{\{)")
 _MISSING_SPACE = re.compile(r"\s*(?:- )*([A-Za-z_][\w.-]*):(?=[^\s/])")
 
 
@@ -92,6 +93,9 @@ def diagnose(error: yaml.MarkedYAMLError, lines: list[str], *, flow: bool) -> Qu
     line, column = _clamp(lines, mark.line, mark.column)
     begun = error.context_mark or mark
     place = _Place(lines, line, column, *_clamp(lines, begun.line, begun.column), flow, error.context or "")
+    template = _template(place)
+    if template:
+        return template
     explain = _EXPLAIN.get((error.problem or "").replace("}", "]"))
     if explain is None:
         return Trouble(line=line, column=column, message=f"YAML cannot read this: {error.problem}")
@@ -144,6 +148,17 @@ def quote_mistake(file: str, quote: Quote) -> Mistake:
         position=place_at(file, quote.line, quote.start, quote.end - quote.start),
         hint=f"write {quoted(quote.text)}",
     )
+
+
+def _template(place: _Place) -> Quote | None:
+    """The bare `{{ .. }}` that trouble further on in its line comes from, None where there is none."""
+    for line, column in ((place.begun_line, place.begun_column), (place.line, place.column)):
+        text = place.lines[line]
+        for found in _TEMPLATE.finditer(text, 0, column + 2):
+            before = text[: found.start(1)]
+            if before.count('"') % 2 == 0 and before.count("'") % 2 == 0:
+                return value_quote(place.lines, line, found.start(1), flow=False)
+    return None
 
 
 def _begun(place: _Place) -> Quote | Trouble:
@@ -300,7 +315,7 @@ def _inside_flow(text: str, column: int) -> bool:
             depth += 1
         elif char in "]}" and depth:
             depth -= 1
-    return depth > 0 and not text[:column].endswith("{")
+    return depth > 0
 
 
 def _flow_start(text: str, column: int) -> int:
