@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -40,6 +41,8 @@ SETTINGS = {
 def initialise(place: Place) -> None:
     """Make the cluster if there is none, whole or not at all, and say who may connect."""
     if not (place.cluster / "PG_VERSION").exists():
+        for half in place.home.glob("cluster.new-*"):  # of a start that was killed
+            shutil.rmtree(half)
         fresh = place.home / f"cluster.new-{os.getpid()}"
         _run(
             place,

@@ -49,6 +49,8 @@ def translated() -> Iterator[None]:
     """Raise StoreUnavailable for a database that cannot be used now; let everything else pass."""
     try:
         yield
+    except asyncpg.ClientConfigurationError as error:
+        raise StoreUnavailable(f"store.url cannot be used: {error}") from error
     except (*UNAVAILABLE, asyncpg.InterfaceError) as error:
         if not is_unavailable(error):
             raise
@@ -81,10 +83,17 @@ class Target:
         """The embedded server, whatever PG* variables say."""
         return cls(where=address.arguments(), timeouts=timeouts)
 
-    async def connect(self, purpose: str) -> Connection:
-        """A connection of one's own, to be closed by the caller. Raises StoreUnavailable."""
+    async def connect(self, purpose: str, *, unbounded: bool = False) -> Connection:
+        """A connection of one's own, to be closed by the caller; `unbounded`: statements may take as long as they do.
+
+        Raises StoreUnavailable.
+        """
+        arguments = self._arguments(purpose)
+        if unbounded:
+            arguments["command_timeout"] = None
+            arguments["server_settings"]["statement_timeout"] = "0"
         with translated():
-            connection: Connection = await asyncpg.connect(**self._arguments(purpose))
+            connection: Connection = await asyncpg.connect(**arguments)
             return connection
 
     async def pool(self, purpose: str, size: int) -> "Pool":

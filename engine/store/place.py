@@ -151,7 +151,8 @@ def _make_private(folder: Path, user: pwd.struct_passwd, *, other: bool) -> None
 
 def _reachable(path: Path, user: pwd.struct_passwd) -> bool:
     """Whether `user` may pass every folder above `path`, by their modes (access lists are not looked at)."""
-    return all(_may_pass(parent, user) for parent in path.resolve().parents)
+    # Above the path as written and as resolved: on the way a link may stand in a folder that is shut.
+    return all(_may_pass(parent, user) for parent in {*path.absolute().parents, *path.resolve().parents})
 
 
 def _may_pass(folder: Path, user: pwd.struct_passwd) -> bool:

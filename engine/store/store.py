@@ -3,14 +3,13 @@
 import asyncio
 import contextlib
 import json
-from pathlib import Path
-from typing import Protocol
 
 import structlog
 
 from engine.errors import StoreError
+from engine.settings import Settings
 from engine.store.committer import Committer
-from engine.store.connect import Pool, Target, translated
+from engine.store.connect import Pool, Target, Timeouts, translated
 from engine.store.deliveries import Deliveries
 from engine.store.embedded import EmbeddedServer
 from engine.store.events import Events, Parse
@@ -23,32 +22,10 @@ from engine.store.writes import Writes
 log = structlog.get_logger("tocsin.store")
 
 POOL_SIZE = 8
+"""Connections for everything but ingest and jobs, where the settings do not say."""
 
 WATCH_EVERY = 0.5
 """Seconds between looks at the embedded server's process."""
-
-
-class DatabaseOptions(Protocol):
-    """Which database; of `settings.store`."""
-
-    @property
-    def url(self) -> str:
-        """`embedded`, or a libpq URL."""
-        ...
-
-
-class Options(Protocol):
-    """What opening takes of the settings."""
-
-    @property
-    def store(self) -> DatabaseOptions:
-        """Which database."""
-        ...
-
-    @property
-    def data(self) -> Path:
-        """Where the embedded server lives."""
-        ...
 
 
 class Store:
@@ -66,34 +43,46 @@ class Store:
         self._watch = asyncio.create_task(_watch(server), name="tocsin-watch") if server else None
 
     @classmethod
-    async def open(cls, settings: Options, *, parse: Parse = json.loads) -> "Store":
+    async def open(cls, settings: Settings, *, parse: Parse = json.loads) -> "Store":
         """The database of the settings, started if it is the embedded one, at the schema of this code.
 
         `parse` reads a stored body as it was read when it arrived. Raises EmbeddedServerError, SchemaTooNew or
         StoreUnavailable.
         """
-        if settings.store.url != "embedded":
-            return await cls.connect(Target.from_url(settings.store.url), parse=parse)
+        options = settings.store
+        timeouts = Timeouts(
+            connect=options.connect_timeout,
+            statement=options.statement_timeout,
+            commit=settings.receive.commit_timeout,
+        )
+        if not options.embedded:
+            target = Target.from_url(options.url, timeouts)
+            return await cls.connect(target, pool_size=options.connections, parse=parse)
         server = EmbeddedServer(settings.data)
-        target = Target.from_address(await server.start())
+        target = Target.from_address(await server.start(), timeouts)
         try:
-            return await cls.connect(target, parse=parse, server=server)
+            return await cls.connect(target, pool_size=options.connections, parse=parse, server=server)
         except BaseException:
             await server.stop()
             raise
 
     @classmethod
     async def connect(
-        cls, target: Target, *, parse: Parse = json.loads, server: EmbeddedServer | None = None
+        cls,
+        target: Target,
+        *,
+        pool_size: int = POOL_SIZE,
+        parse: Parse = json.loads,
+        server: EmbeddedServer | None = None,
     ) -> "Store":
         """A database that is running; `server`, if given, is looked after until `close`. Raises as `open` does."""
-        connection = await target.connect("migration")
+        connection = await target.connect("migration", unbounded=True)
         try:
             with translated():
                 await migrate(connection, install)
         finally:
             await connection.close()
-        return cls(target, await target.pool("work", POOL_SIZE), parse, server)
+        return cls(target, await target.pool("work", pool_size), parse, server)
 
     async def health(self) -> Health:
         """How the database and the queue are. Raises StoreUnavailable."""

