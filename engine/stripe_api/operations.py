@@ -20,11 +20,11 @@ from types import MappingProxyType
 from typing import Any
 
 from engine.errors import DestinationError
+from engine.model.event import Json
 from engine.source import nearest as nearest_word
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _ID = re.compile(r"[A-Za-z0-9_]{1,255}")
-_RAW_PATH = re.compile(r"/v[12](/[A-Za-z0-9_{}. -]+)+")
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -39,8 +39,8 @@ class Operation:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The names of the ids in the path, in order, as the SDK calls them."""
-        return tuple(_PLACE.findall(self.path))
+        """The names of the ids in the path, in order, as the SDK calls them; none for a path written out."""
+        return () if self.name.startswith("GET ") else tuple(_PLACE.findall(self.path))
 
     @property
     def is_write(self) -> bool:
@@ -52,10 +52,18 @@ class Operation:
         """Whether it belongs to API v2: JSON bodies, and `Stripe-Context` instead of `Stripe-Account`."""
         return self.path.startswith("/v2/")
 
-    def fill(self, ids: Mapping[str, str]) -> str:
+    @property
+    def on_account(self) -> bool:
+        """Whether the path's first id is an account: then the operation is on that account, not in it."""
+        return bool(self.ids) and self.path.startswith(("/v1/accounts/{", "/v2/core/accounts/{"))
+
+    def fill(self, ids: Mapping[str, Json]) -> str:
         """The path with its ids in place. Raises DestinationError, naming the id, for one that is missing or is not
         an id: what a template gave must never reach beyond its own place in the path."""
-        return _PLACE.sub(lambda place: _checked(self.name, place[1], ids.get(place[1])), self.path)
+        missing = next((place for place in self.ids if ids.get(place) in (None, "")), None)
+        if missing is not None:
+            raise DestinationError(f"{self.name} needs '{missing}': write with: {{{missing}: ..}}")
+        return _PLACE.sub(lambda place: checked_id(f"'{place[1]}' of {self.name}", ids[place[1]]), self.path)
 
 
 def operation(name: str) -> Operation | None:
@@ -112,13 +120,10 @@ def operations() -> Mapping[str, Operation]:
     return MappingProxyType({name: Operation(name=name, method=method, path=path) for name, method, path in rows})
 
 
-def _checked(operation_name: str, place: str, value: str | None) -> str:
-    if value is None or value == "":
-        raise DestinationError(f"{operation_name} needs '{place}': write with: {{{place}: ..}}")
+def checked_id(what: str, value: Json) -> str:
+    """An id that may stand in a path or a header. Raises DestinationError, naming `what`, for anything else."""
     if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise DestinationError(
-            f"'{place}' of {operation_name} is not an id: only letters, digits and _ may stand in it"
-        )
+        raise DestinationError(f"{what} is not an id: only letters, digits and _ may stand in it")
     return value
 
 
