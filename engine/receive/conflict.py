@@ -22,11 +22,13 @@ def conflict_of(
     endpoint: Expected, *, thin: bool, account: str | None, context: str | None, livemode: Json, event_type: str
 ) -> str | None:
     """One text for every contradiction of scope and livemode, None where there is none."""
-    found = []
+    scope = None
     if endpoint.scope is not None and event_type != "v2.core.event_destination.ping":  # a ping has no scope
-        found.append(_scope_conflict(endpoint.name, endpoint.scope, thin, account, context))
-    found.append(_livemode_conflict(endpoint.name, endpoint.livemode, livemode))
-    return " ".join(text for text in found if text) or None
+        scope = _scope_conflict(endpoint.name, endpoint.scope, thin, account, context)
+    mode = _livemode_conflict(endpoint.name, endpoint.livemode, livemode)
+    if scope is None or mode is None:
+        return scope or mode
+    return f"{scope} {mode}"
 
 
 def _scope_conflict(name: str, scope: Scope, thin: bool, account: str | None, context: str | None) -> str | None:
