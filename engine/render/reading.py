@@ -45,10 +45,13 @@ def money(amount: Json, currency: Json) -> str | None:
 
 def balances(value: Json) -> str | None:
     """The amounts of a balance, `€12.00, $3.50`, negative ones first."""
-    entries = [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-    amounts = [(item.get("amount"), money(item.get("amount"), item.get("currency"))) for item in entries[:20]]
-    shown = sorted((amount, line) for amount, line in amounts if isinstance(amount, int) and line)
-    return ", ".join(line for _, line in shown) or None
+    owed: list[str] = []
+    held: list[str] = []
+    for entry in value[:20] if isinstance(value, list) else []:
+        amount, line = at(entry, "amount"), money(at(entry, "amount"), at(entry, "currency"))
+        if line:
+            (owed if amount < 0 else held).append(line)
+    return ", ".join(owed + held) or None
 
 
 def when(value: Json, style: str = "long") -> str | None:
