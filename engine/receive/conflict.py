@@ -5,6 +5,10 @@ from typing import Protocol
 from engine.model.event import Json, Scope
 
 
+_PING = "v2.core.event_destination.ping"
+"""Sent to try a destination, whatever its scope."""
+
+
 class Expected(Protocol):
     """What is configured for an endpoint."""
 
@@ -23,7 +27,7 @@ def conflict_of(
 ) -> str | None:
     """One text for every contradiction of scope and livemode, None where there is none."""
     scope = None
-    if endpoint.scope is not None and event_type != "v2.core.event_destination.ping":  # a ping has no scope
+    if endpoint.scope is not None and event_type != _PING:
         scope = _scope_conflict(endpoint.name, endpoint.scope, thin, account, context)
     mode = _livemode_conflict(endpoint.name, endpoint.livemode, livemode)
     if scope is None or mode is None:

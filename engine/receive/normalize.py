@@ -19,7 +19,6 @@ from engine.receive.parse import parse
 LONGEST = 255
 """Characters a column may hold; Stripe's ids are at most 255."""
 
-_PING = "v2.core.event_destination.ping"
 _ACCOUNTS_V2 = "/v2/core/accounts/"
 
 
