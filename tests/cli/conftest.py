@@ -1,13 +1,22 @@
 """What the commands are tried on: a small real server, and a real store."""
 
+import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from engine.model.delivery import Attempt, Delivery, Firing, Plan, delivery_id
+from engine.model.event import Event
+from engine.model.rule import RuleMode, Severity, Verb
+from engine.store import Store
+from engine.store.connect import Target
 
 
 @dataclass
@@ -58,3 +67,109 @@ def sink() -> Iterator[Sink]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+NOW = datetime.now(UTC)
+
+RULES = """\
+rules:
+  - id: payout-failed
+    severity: high
+    when: payout.failed
+    then:
+      - notify: payments
+      - callback: cases
+  - id: big-payout
+    when:
+      type: payout.failed
+      where: {amount: {gte: 500 USD}, currency: usd}
+    then: {notify: risk}
+  - id: watched
+    mode: shadow
+    when: payout.failed
+    then: {notify: risk}
+"""
+
+CONFIG = """\
+endpoints:
+  - {{name: connect, scope: connected, livemode: any, secrets: [whsec_x]}}
+default_livemode: any
+channels:
+  payments: {{url: "json://127.0.0.1:{port}/?cto=1&rto=1"}}
+callbacks:
+  cases: {{url: "http://127.0.0.1:{port}/cases", secret: whsec_Y2FzZXMgYXJlIGEgc2VjcmV0IG9mIDMyIGJ5dGVzISE=, allow_private: true}}
+store: {{url: "{database}"}}
+"""
+
+
+@pytest.fixture
+def workplace(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder as an operator has it: a configuration whose store is this test's own, and rules."""
+    (tmp_path / "config.yaml").write_text(CONFIG.format(database=database, port=9))
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "payouts.yaml").write_text(RULES)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def delivery(name: str, **changes: Any) -> Delivery:
+    """A delivery of the firing of payout-failed for the event `evt_1`, to be told apart by its name."""
+    fields: dict[str, Any] = {
+        "id": delivery_id("fir_1", "step", name),
+        "firing": "fir_1",
+        "event": "evt_1",
+        "rule": "payout-failed",
+        "revision": "r" * 64,
+        "step": "notify-1",
+        "verb": Verb.NOTIFY,
+        "destination": name,
+        "account": "acct_1",
+        "livemode": True,
+        "next_attempt": NOW,
+        "created": NOW,
+    }
+    return Delivery(**{**fields, **changes})
+
+
+def attempt(of: Delivery, **changes: Any) -> Attempt:
+    """A failed attempt of it."""
+    fields: dict[str, Any] = {
+        "delivery": of.id,
+        "number": 1,
+        "started": NOW,
+        "duration": timedelta(milliseconds=12),
+        "outcome": "retry",
+        "reason": "503 Service Unavailable",
+        "status": 503,
+        "excerpt": "try later",
+    }
+    return Attempt(**{**fields, **changes})
+
+
+def stock(database: str, use: Callable[[Store], Awaitable[Any]]) -> Any:
+    """What `use` makes of an opened store; for tests whose commands open it themselves."""
+
+    async def run() -> Any:
+        store = await Store.connect(Target.from_url(database))
+        try:
+            return await use(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
+
+
+async def commit(store: Store, one: Event, *deliveries: Delivery) -> None:
+    """Stores an event for which payout-failed fired, with those deliveries."""
+    firing = Firing(
+        id="fir_1",
+        rule="payout-failed",
+        revision="r" * 64,
+        event=one.dedupe_key,
+        account=one.account,
+        severity=Severity.HIGH,
+        mode=RuleMode.LIVE,
+        replay=0,
+        created=NOW,
+    )
+    await store.committer.commit(one, Plan(firings=(firing,), deliveries=deliveries), "r" * 64)
