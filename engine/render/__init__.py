@@ -1,5 +1,6 @@
 """Texts: the scene they read, templates in a sandbox, filters, and a default message for every event."""
 
+from engine.render.alert import render_alert
 from engine.render.default_message import default_message
 from engine.render.message import Message
 from engine.render.scene import scene
@@ -10,6 +11,7 @@ __all__ = [
     "check_template",
     "default_message",
     "referenced_steps",
+    "render_alert",
     "render_text",
     "render_title",
     "render_value",

@@ -1,0 +1,123 @@
+"""The ready-made rules' texts: every one renders, also for sparse objects, and reads as a person would write it."""
+
+import copy
+from typing import Any
+
+import orjson
+import pytest
+
+from engine.errors import TemplateError
+from engine.model.event import Event, Json, Scope
+from engine.receive.normalize import normalize
+from engine.render import Message, check_template, default_message, render_text, render_title, scene
+from tests.builders import endpoint
+from tests.rules.conftest import Golden
+from tests.rules.ready_made import NOW, InlineTest, bare_rule, event_of, inline_tests, written_rules
+
+RULES = {rule["id"]: rule for rule in written_rules()}
+FIRING = [test for test in inline_tests() if test.fires]
+
+
+def rendered(rule: dict[str, Any], event: Event) -> Message:
+    """What the rule's notify step says of an event."""
+    step = rule["then"][0]
+    names = scene(event, bare_rule(rule), now=NOW)
+    return Message(title=render_title(step["title"], names), text=render_text(step["text"], names))
+
+
+def test_every_text_passes_check() -> None:
+    """What an author would be told at `check`."""
+    for rule in RULES.values():
+        for step in rule["then"]:
+            assert check_template(step["title"]) is None, rule["id"]
+            assert check_template(step["text"]) is None, rule["id"]
+
+
+def test_every_rule_says_what_it_is_for_and_proves_it() -> None:
+    """A description, a severity, a text, and at least one event that fires it and one that does not."""
+    for name, rule in RULES.items():
+        outcomes = {test.fires for test in inline_tests() if test.rule == name}
+        assert outcomes == {True, False}, name
+        assert rule["description"], name
+        assert rule["severity"] in ("info", "low", "medium", "high", "critical"), name
+        assert set(_targets(rule)) <= {"payments", "risk", "onboarding"}, name
+
+
+def _targets(rule: dict[str, Any]) -> list[str]:
+    targets = [step["notify"] for step in rule["then"]]
+    return [name for target in targets for name in ([target] if isinstance(target, str) else target)]
+
+
+@pytest.mark.parametrize("test", FIRING, ids=str)
+def test_a_rule_that_fires_has_something_to_say(test: InlineTest) -> None:
+    """A title and lines without holes, Python, or a null that shows; a link to click; `[TEST]` when it is one."""
+    rule = RULES[test.rule]
+    made = rendered(rule, event_of(test.given))
+    assert 15 < len(made.title) < 110, made.title
+    assert "https://dashboard.stripe.com/" in made.text.splitlines()[-1]
+    for line in [made.title, *made.text.splitlines()]:
+        assert not any(bad in line for bad in ("None", "True", "False", "{", "}", "(none)", "()", "  ")), line
+        assert not line.rstrip().endswith((": ", ",")), line
+        assert len(line) < 140, line
+    assert rendered(rule, event_of({**test.given, "livemode": False})).title.startswith("[TEST] ")
+
+
+@pytest.mark.parametrize("test", FIRING, ids=str)
+def test_a_text_can_bear_nulls(test: InlineTest) -> None:
+    """Any field but the ones that the rule is about may be null in another account, country or API version."""
+    event = event_of(test.given)
+    for field in event.object or {}:
+        if field in _needed(test.rule):
+            continue
+        root = copy.deepcopy(event.data)
+        root["data"]["object"][field] = None
+        scope = Scope(test.given["scope"]) if "scope" in test.given else None
+        sparse = normalize(orjson.dumps(root), endpoint(scope=scope), NOW)
+        try:
+            rendered(RULES[test.rule], sparse)
+        except TemplateError as error:
+            pytest.fail(f"{field} null: {error}")
+
+
+def _needed(rule: str) -> set[str]:
+    """The fields that conditions look at, and those no object comes without."""
+    return {"id", "object", "amount", "currency", "last4", "available"} | _heads(RULES[rule]["when"])
+
+
+def _heads(when: Json) -> set[str]:
+    where = when.get("where", {}) if isinstance(when, dict) else {}
+    found = set()
+    for path, test in where.items():
+        if path in ("any", "all", "none"):
+            found |= {inner.partition(".")[0] for item in test for inner in item}
+        else:
+            found.add(path.partition(".")[0].partition("[")[0])
+    return found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "payout-failed",
+        "payouts-switched-off",
+        "charges-switched-off",
+        "dispute-big",
+        "person-not-verified",
+        "account-disconnected",
+        "negative-balance",
+        "reserve-placed",
+    ],
+)
+def test_an_alert_reads_as_it_was_approved(name: str, golden: Golden) -> None:
+    """Whoever changes a text sees the whole of it in the review."""
+    test = next(test for test in FIRING if test.rule == name)
+    made = rendered(RULES[name], event_of(test.given))
+    golden.check(f"{name}.txt", f"{made.title}\n\n{made.text}")
+
+
+@pytest.mark.parametrize("type_", ["payout.failed", "account.updated", "charge.dispute.created", "v1.payout.failed"])
+def test_a_default_message_reads_as_it_was_approved(type_: str, golden: Golden) -> None:
+    """What a rule of one line sends."""
+    rule = bare_rule({"id": "one-liner", "description": "x", "severity": "high", "owner": "finance"})
+    made = default_message(scene(event_of({"event": type_, "account": "acct_1"}), rule, now=NOW))
+    golden.check(f"default-{type_}.txt", f"{made.title}\n\n{made.text}\n")
