@@ -39,5 +39,5 @@ def test_a_text_that_needs_no_object_is_used_for_thin_events_too() -> None:
 def test_a_misspelled_name_fails_where_the_object_is_there() -> None:
     """It is the author's to mend, and named."""
     names = scene(event("payout.failed", object={"amount": 500, "currency": "usd"}), RULE)
-    with pytest.raises(TemplateError, match="did you mean 'object.amount'"):
+    with pytest.raises(TemplateError, match=r"did you mean 'object\.amount'"):
         render_alert("{{ object.amuont }}", None, names)
