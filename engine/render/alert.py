@@ -17,14 +17,15 @@ def render_alert(title: str | None, text: str | None, scene: Scene) -> Message:
     texts cannot be written for that reason alone, the default message goes out and says so: an alert that says less is
     better than none. Raises TemplateError for every other reason.
     """
-    default = default_message(scene)
+    if not title and not text:
+        return default_message(scene)
     try:
         return Message(
-            title=render_title(title, scene) if title else default.title,
-            text=render_text(text, scene).strip() if text else default.text,
-            format=default.format,
+            title=render_title(title, scene) if title else default_message(scene).title,
+            text=render_text(text, scene).strip() if text else default_message(scene).text,
         )
     except TemplateError:
         if not isinstance(scene["object"], Absent) or isinstance(scene["event"], Absent):
             raise
-    return Message(title=default.title, text=f"{default.text}\n{WITHOUT_OBJECT}", format=default.format)
+    default = default_message(scene)
+    return Message(title=default.title, text=f"{default.text}\n{WITHOUT_OBJECT}")
