@@ -12,8 +12,6 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from engine.errors import DestinationError
 from engine.model.event import Json
 
@@ -109,8 +107,6 @@ class StripeApi:
             return _failure(error, key)
         except TimeoutError:
             return Failure(reason=f"no answer within {whole:g} s", retry=True, maybe_done=True)
-        except orjson.JSONDecodeError:
-            return Failure(reason="the answer was not JSON", retry=True, maybe_done=True)
         found = answer.data if isinstance(answer.data, dict) else None
         data = None if found is None or _TOO_LONG in found else found
         return Success(status=int(answer.code), data=data, request_id=answer.request_id)
@@ -218,6 +214,8 @@ def _failure(error: "stripe.StripeError", key: str) -> Failure:
     status = error.http_status
     if status is None:
         return Failure(reason=f"the SDK could not make this call ({type(error).__name__})", retry=False)
+    if 200 <= status <= 299:
+        return Failure(reason="the answer was not Stripe's", retry=True, status=status, maybe_done=True)
     said = _error_of(error)
     code = said.get("code") or said.get("type")
     retry = status in (409, 429) or status >= 500 or (status == 400 and code == "rate_limit")
