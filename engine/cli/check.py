@@ -15,7 +15,6 @@ from engine.errors import ConfigError
 from engine.model.mistake import Mistake, MistakeLevel
 
 if TYPE_CHECKING:
-    from engine.rulebook import Known
     from engine.settings import Settings
 
 ENDING = ending(
@@ -97,7 +96,7 @@ def examine(paths: Sequence[Path]) -> Examination:
     trust.
     """
     from engine import wiring
-    from engine.rulebook import load, read_rule_files
+    from engine.rulebook import Known, load, read_rule_files
 
     mistakes: list[Mistake] = []
     sources: dict[str, str] = {}
@@ -107,7 +106,7 @@ def examine(paths: Sequence[Path]) -> Examination:
     except ConfigError as error:
         mistakes += error.mistakes
         sources |= error.sources
-    known = wiring.known(settings) if settings else _anything()
+    known = wiring.known(settings) if settings else Known()
     files = read_rule_files(paths or (settings.rules if settings else [Path("rules")]), Path.cwd())
     loaded = load(files, known)
     return Examination(
@@ -118,18 +117,6 @@ def examine(paths: Sequence[Path]) -> Examination:
         rules=len(loaded.rulebook.rules),
         trusted=settings is None,
     )
-
-
-class _Anything(frozenset[str]):
-    """Every name is in it."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
-
-
-def _anything() -> "Known":
-    """What rules may name while the configuration cannot be read: whatever they do."""
-    raise NotImplementedError
 
 
 def _print_text(found: Examination, quiet: bool) -> None:

@@ -128,15 +128,15 @@ async def select(
     return sorted(found.values(), key=lambda delivery: delivery.created, reverse=True)[:limit]
 
 
-def print_deliveries(deliveries: list[Delivery], *, indent: int = 0) -> None:
-    """A table of deliveries; in a terminal what became of each stands below it."""
+def print_deliveries(deliveries: list[Delivery], *, indent: int = 0, of_one_event: bool = False) -> None:
+    """A table of deliveries; in a terminal what became of each stands below it. Those of one event share an account."""
     now = datetime.now(UTC)
     columns = [
         Column(title="ID", whole=True),
         Column(title="STATUS", whole=True),
         Column(title="RULE"),
         Column(title="TO"),
-        Column(title="ACCOUNT"),
+        *([] if of_one_event else [Column(title="ACCOUNT", whole=True)]),
         Column(title="CREATED", whole=True),
     ]
     rows = [
@@ -146,7 +146,7 @@ def print_deliveries(deliveries: list[Delivery], *, indent: int = 0) -> None:
                 str(each.status),
                 each.rule,
                 aim(each),
-                each.account or "",
+                *([] if of_one_event else [each.account or ""]),
                 moment(each.created, now),
             ),
             note="" if each.status is DeliveryStatus.DELIVERED else fate(each, now),
@@ -215,15 +215,14 @@ def _print_content(title: str, content: Json) -> None:
     say(f"\n{title}", "bold")
     shown = masked(content)
     if not isinstance(shown, dict):
-        say(_written(shown))
+        say(f"  {_written(shown)}")
         return
-    for name, value in shown.items():
-        text = value if isinstance(value, str) else _written(value)
+    texts = {f"{name}:": value if isinstance(value, str) else _written(value) for name, value in shown.items()}
+    print_fields({name: text for name, text in texts.items() if "\n" not in text}, indent=2)
+    for name, text in texts.items():
         if "\n" in text:
-            say(f"  {name}:")
+            print_fields({name: ""}, indent=2)
             say("\n".join(f"    {line}" for line in text.splitlines()))
-        else:
-            print_fields({f"{name}:": text}, indent=2)
 
 
 def _written(value: Json) -> str:

@@ -158,9 +158,7 @@ def _print_event(told: Told) -> None:
     print_fields(
         {
             "about": event.account or "your own account",
-            "object": f"{event.object_id or 'without id'} ({event.object_type or 'of no known type'})"
-            if event.object_id or event.object_type
-            else None,
+            "object": " ".join(filter(None, (event.object_type, event.object_id))) or None,
             "mode": mode_word(event.livemode),
             "scope": f"{event.scope}, {how}",
             "warning": event.conflict,
@@ -176,7 +174,7 @@ def _print_event(told: Told) -> None:
     )
     if told.deliveries:
         say("")
-        print_deliveries(told.deliveries, indent=2)
+        print_deliveries(told.deliveries, indent=2, of_one_event=True)
     say("")
     print_fields(
         {"why": f"tocsin explain {event.id}", "body": f"tocsin events show {event.id} --body"},

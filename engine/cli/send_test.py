@@ -1,6 +1,7 @@
 """`tocsin send-test`: a message to a channel, to see that it arrives and how it looks."""
 
-from dataclasses import replace
+import contextlib
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
@@ -10,10 +11,11 @@ import typer
 from engine.cli.help import FAILED, ending
 from engine.cli.options import JsonOut, chosen
 from engine.cli.report import print_json, say
-from engine.errors import DestinationError, TemplateError
+from engine.cli.stored import quiet
 from engine.model.delivery import Delivery
-from engine.model.outcome import Delivered, Notifier, Outcome, Refused, Retry
-from engine.model.rule import Rule, Severity, Step, Verb, When
+from engine.model.event import Json
+from engine.model.outcome import Delivered, Outcome, Refused, Retry
+from engine.model.rule import Severity, Step, Verb
 
 if TYPE_CHECKING:
     from engine.settings import Settings
@@ -46,8 +48,11 @@ def send_test(
     from engine import wiring
 
     settings = wiring.load()
+    quiet(settings)
     chosen(channel, "channel", sorted(settings.channels))
-    outcomes = asyncio.run(_send(settings, channel))
+    # The console channel prints what it sends, which must not stand in the middle of JSON.
+    with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
+        outcomes = asyncio.run(_send(settings, channel))
     if as_json:
         print_json([{"destination": name, **_content(outcome)} for name, outcome in outcomes.items()])
     else:
@@ -61,18 +66,15 @@ async def _send(settings: "Settings", channel: str) -> dict[str, Outcome]:
     """The outcome for every destination of the channel: one for each recipient."""
     from engine import wiring
     from notifiers import expand
+    from notifiers.notify import report
 
-    livemode = settings.channels[channel].livemode is True
-    step = Step(
-        id="test",
-        verb=Verb.NOTIFY,
-        targets=(channel,),
-        options={"title": TITLE, "text": TEXT.format(channel=channel)},
-    )
+    livemode = settings.channels[channel].livemode is not False
+    step = Step(id="test", verb=Verb.NOTIFY, targets=(channel,))
+    request = report(TITLE, TEXT.format(channel=channel), Severity.INFO)
     notifiers = wiring.notifiers(settings, _never)
     try:
         return {
-            destination.name: await _one(notifiers[Verb.NOTIFY], step, destination.name, livemode)
+            destination.name: await notifiers[Verb.NOTIFY].deliver(_delivery(destination.name, livemode, request))
             for destination in expand(step, severity=Severity.CRITICAL, livemode=livemode, settings=settings)
         }
     finally:
@@ -80,29 +82,22 @@ async def _send(settings: "Settings", channel: str) -> dict[str, Outcome]:
             await notifier.close()
 
 
-async def _one(notifier: Notifier, step: Step, destination: str, livemode: bool) -> Outcome:
-    from engine.render import scene
-
-    now = datetime.now(UTC)
-    rule = Rule(id="send-test", when=(When(types=("*",)),), steps=(step,), severity=Severity.INFO)
-    delivery = Delivery(
-        id=f"dlv_test_{uuid4().hex}",
+def _delivery(destination: str, livemode: bool, request: Json) -> Delivery:
+    """A delivery that no store knows."""
+    return Delivery(
+        id=f"dlv_{uuid4().hex}",
         firing=None,
         event=None,
-        rule=rule.id,
+        rule="send-test",
         revision="",
-        step=step.id,
-        verb=step.verb,
+        step="test",
+        verb=Verb.NOTIFY,
         destination=destination,
         account=None,
         livemode=livemode,
-        created=now,
+        request=request,
+        created=datetime.now(UTC),
     )
-    try:
-        request = notifier.render(step, delivery, scene(None, rule, account={}, steps={}))
-    except (TemplateError, DestinationError) as error:
-        return Refused(reason=str(error))
-    return await notifier.deliver(replace(delivery, request=request, first_attempt=now))
 
 
 async def _never(operation: str, delivery_id: str, *, max: int, every: timedelta, now: datetime) -> bool:  # noqa: A002
@@ -118,7 +113,7 @@ def _tell(name: str, outcome: Outcome) -> None:
             say(f"{name}: not sent: {reason}" + ("; it may have arrived all the same" if maybe else ""), "red")
             say(f"  an alert would be tried again{f'; it answered: {excerpt}' if excerpt else ''}")
         case Refused(reason=reason, excerpt=excerpt):
-            say(f"{name}: refused: {reason}", "red")
+            say(f"{name}: refused for good: {reason}", "red")
             say(f"  an alert would not be tried again{f'; it answered: {excerpt}' if excerpt else ''}")
         case _:
             say(f"{name}: {outcome.reason}", "red")

@@ -8,6 +8,7 @@ from engine.errors import TocsinError
 if TYPE_CHECKING:
     from engine.model.delivery import Delivery
     from engine.model.event import Event
+    from engine.settings import Settings
     from engine.store import Store
 
 Result = TypeVar("Result")
@@ -30,12 +31,20 @@ def with_store(use: Callable[["Store"], Awaitable[Result]]) -> Result:
     from engine import wiring
 
     settings = wiring.load()
+    quiet(settings)
 
     async def run() -> Result:
         async with wiring.stored(settings) as store:
             return await use(store)
 
     return asyncio.run(run())
+
+
+def quiet(settings: "Settings") -> None:
+    """Lets only warnings of the log through, to standard error: a command's output is its own."""
+    from engine.observe import logs
+
+    logs.configure(log_format=settings.logs.format, level="warning", secrets=settings.secrets())
 
 
 async def event_of(store: "Store", event_id: str) -> "Event":

@@ -90,7 +90,7 @@ def _print_cells(margin: str, pieces: Sequence[str], cells: Sequence[str], width
     line = styled(margin)
     for place, (piece, cell, width) in enumerate(zip(pieces, cells, widths, strict=True)):
         padded = piece.ljust(width) + GAP if any(pieces[place + 1 :]) else piece
-        line.append_text(styled(padded, style_of(cell)))
+        line.append_text(styled(padded, style_of(cell) if piece else ""))
     print_line(line)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from engine.model.delivery import Attempt, Delivery, Firing, Plan, delivery_id
 from engine.model.event import Event
@@ -69,6 +71,16 @@ def sink() -> Iterator[Sink]:
     thread.join()
 
 
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """A command sets up logging for its process; the next test has its own."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+
+
 NOW = datetime.now(UTC)
 
 RULES = """\
@@ -97,7 +109,10 @@ default_livemode: any
 channels:
   payments: {{url: "json://127.0.0.1:{port}/?cto=1&rto=1"}}
 callbacks:
-  cases: {{url: "http://127.0.0.1:{port}/cases", secret: whsec_Y2FzZXMgYXJlIGEgc2VjcmV0IG9mIDMyIGJ5dGVzISE=, allow_private: true}}
+  cases:
+    url: "http://127.0.0.1:{port}/cases"
+    secret: whsec_Y2FzZXMgYXJlIGEgc2VjcmV0IG9mIDMyIGJ5dGVzISE=
+    allow_private: true
 store: {{url: "{database}"}}
 """
 
