@@ -4,12 +4,12 @@ A line has a stable event name and fields. No secret reaches it, whoever logs: t
 the line is rendered, after tracebacks have become text.
 """
 
+import json
 import logging
 import sys
 from collections.abc import Iterable
 from typing import TextIO
 
-import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -81,7 +81,7 @@ def _console(*, colors: bool) -> list[Processor]:
 def _json() -> list[Processor]:
     def dumps(event: EventDict, **_: object) -> str:
         first = {key: event[key] for key in ("timestamp", "level", "logger", "event") if key in event}
-        return orjson.dumps({**first, **event}, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return json.dumps({**first, **event}, default=str)
 
     return [structlog.processors.JSONRenderer(serializer=dumps)]
 

@@ -1,13 +1,13 @@
 """`config.yaml` as plain values: variables put in, secrets read from the files that `..._file` keys name."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from engine.model.mistake import Mistake, MistakeLevel
 from engine.model.position import Position
-from engine.settings.places import Loc, is_public, is_twin, untwinned
+from engine.settings.places import ALL_KEYS, Loc, is_map, is_public, is_twin, untwinned
 from engine.source import Document, Node, Scalar, Sequence, did_you_mean, parse, split_lines
 from engine.source import Mapping as Map
 
@@ -16,7 +16,7 @@ _VARIABLE = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
 _INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.ASCII | re.DOTALL)
 _HIDDEN = re.compile(r"(\$\{[A-Za-z_][A-Za-z0-9_]*|[\s'\"\[\]{},])|[^\s'\"\[\]{},]")
 _FORM = "write ${NAME} or ${NAME:-default}"
-_KEY = re.compile(r"\s*(?:- +)*(?:[A-Za-z_][\w-]*:(?=\s|$))?\s*")
+_KEY = re.compile(r"\s*(?:- +)*(?:([a-z_]+):(?=\s|$))?\s*")
 
 
 class Unread:
@@ -54,10 +54,10 @@ class ConfigDocument:
         lines = split_lines(self.document.text.removeprefix("\ufeff"))
         if self.root is None:
             return "\n".join(_starred(line, 0) for line in lines)
-        places = _scalars(self.root, ())
+        places = list(_scalars(self.root, ()))
         ends = [later.line - 1 for _, later in places[1:]] + [len(lines)]
-        for (loc, node), end in zip(places, ends, strict=True):
-            if not is_public(loc):
+        for (public, node), end in zip(places, ends, strict=False):
+            if not public:
                 first = node.line - 1
                 lines[first] = _starred(lines[first], node.column - 1, node.column - 1 + node.length)
                 lines[first + 1 : end] = [_starred(line, 0) for line in lines[first + 1 : end]]
@@ -163,18 +163,26 @@ def read_secrets(path: Path) -> list[str]:
     return read_secret(path).split()
 
 
-def _scalars(node: Node, loc: Loc) -> list[tuple[Loc, Scalar]]:
+def _scalars(node: Node, loc: Loc) -> Iterator[tuple[bool, Scalar]]:
+    """Every value in the order of the file, and whether it may be shown; keys too where no map belongs."""
     if isinstance(node, Scalar):
-        return [(loc, node)]
-    if isinstance(node, Sequence):
-        return [found for index, item in enumerate(node.items) for found in _scalars(item, (*loc, index))]
-    return [found for entry in node.entries for found in _scalars(entry.value, (*loc, entry.name))]
+        yield is_public(loc), node
+    elif isinstance(node, Sequence):
+        for index, item in enumerate(node.items):
+            yield from _scalars(item, (*loc, index))
+    else:
+        for entry in node.entries:
+            if not is_map(loc):
+                yield False, entry.key
+            yield from _scalars(entry.value, (*loc, entry.name))
 
 
 def _starred(line: str, start: int, end: int | None = None) -> str:
-    """The part of a line as stars, but for the names of variables. From its begin on, a key stays as well."""
-    found = _KEY.match(line) if start == 0 and end is None else None
-    start = found.end() if found else start
+    """The part of a line as stars, but for the names of variables; of a whole line a key we know stays as well."""
+    if end is None:
+        found = _KEY.match(line)
+        known = found is not None and (found[1] is None or found[1] in ALL_KEYS)
+        start = found.end() if found and known else start
     stars = _HIDDEN.sub(lambda part: part[1] or "*" * len(part[0]), line[start:end])
     return line[:start] + stars + ("" if end is None else line[end:])
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence as Items
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from engine.model.position import Position
@@ -51,8 +51,14 @@ def is_public(loc: Loc) -> bool:
     if not loc or any(matches(loc, pattern) for pattern in SECRET):
         return False
     kind = _annotation(loc)
-    leaf = _item(kind) or kind
-    return is_twin(loc) or (leaf is not None and not _is_model(leaf) and get_origin(leaf) is not dict)
+    leaf = kind if get_origin(kind) is dict else _item(kind) or kind
+    return is_twin(loc) or not (leaf in (None, SecretStr) or get_origin(leaf) is dict or _is_model(leaf))
+
+
+def is_map(loc: Loc) -> bool:
+    """Whether the schema has a map at that place; the keys of any other map are no keys that anyone meant."""
+    kind = FileSettings if not loc else _annotation(loc)
+    return _is_model(kind) or get_origin(kind) is dict
 
 
 def known_keys(loc: Loc) -> tuple[str, ...]:
@@ -151,3 +157,7 @@ def _child(node: Node | None, part: str | int) -> Node | None:
     if isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
         return node.items[part]
     return None
+
+
+ALL_KEYS = frozenset(part for loc, _ in documented() for part in loc)
+"""Every word that is a key somewhere."""
