@@ -120,7 +120,7 @@ def _tell(error: TocsinError) -> None:
     if isinstance(error, ConfigError):
         from engine.source import print_mistakes
 
-        color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
         typer.echo(print_mistakes(error.mistakes, error.sources, color=color), nl=False, err=True)
     else:
         typer.echo(f"error: {error}", err=True)

@@ -54,7 +54,7 @@ Destination = Annotated[
 ]
 
 
-@app.command("ls", epilog=LS_ENDING)
+@app.command("ls", epilog=LS_ENDING, short_help="List deliveries, the newest first.")
 def ls(
     status: Statuses = None,
     rule: RulePattern = None,
@@ -85,7 +85,7 @@ def ls(
             note(f"the newest {limit}; --limit shows more")
 
 
-@app.command("show", epilog=SHOW_ENDING)
+@app.command("show", epilog=SHOW_ENDING, short_help="Show one delivery and its attempts.")
 def show(
     delivery: Annotated[str, typer.Argument(metavar="ID", help="Its id, or enough of its beginning.")],
     as_json: JsonOut = False,

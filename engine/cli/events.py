@@ -45,7 +45,7 @@ class Told:
     deliveries: list[Delivery]
 
 
-@app.command("ls", epilog=LS_ENDING)
+@app.command("ls", epilog=LS_ENDING, short_help="List stored events, the latest first.")
 def ls(
     type: Annotated[  # noqa: A002 (Stripe's word)
         str | None, typer.Option("--type", metavar="TYPE", help="Of this type; * stands for anything.")
@@ -74,7 +74,7 @@ def ls(
             note(f"the latest {limit}; --limit shows more")
 
 
-@app.command("show", epilog=SHOW_ENDING)
+@app.command("show", epilog=SHOW_ENDING, short_help="Show one event and what came of it.")
 def show(
     event: Annotated[str, typer.Argument(metavar="ID", help="Its id.")],
     body: Annotated[bool, typer.Option("--body", help="Only the body, byte for byte as it was received.")] = False,

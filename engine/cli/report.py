@@ -3,6 +3,7 @@
 Piped, or with NO_COLOR, there is no colour. Scripts that want structure take `--json`.
 """
 
+import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -41,7 +42,14 @@ def console(*, stderr: bool = False) -> "Console":
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, markup=False, highlight=False, emoji=False, width=None if stream.isatty() else ENDLESS)
+    return Console(
+        file=stream,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        width=None if stream.isatty() else ENDLESS,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",  # rich alone would leave bold and dim
+    )
 
 
 def to_terminal() -> bool:
