@@ -4,7 +4,6 @@ from typing import Protocol
 
 from engine.model.event import Json, Scope
 
-
 _PING = "v2.core.event_destination.ping"
 """Sent to try a destination, whatever its scope."""
 
