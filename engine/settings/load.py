@@ -22,6 +22,7 @@ from engine.source import did_you_mean, redact
 
 PREFIX = "TOCSIN_"
 CONFIG = "TOCSIN_CONFIG"
+DATA = "TOCSIN_DATA"
 DEFAULT_FILE = "config.yaml"
 
 
@@ -108,7 +109,10 @@ class _Loading:
         for name in environ:
             if name.startswith(PREFIX) and name not in names | twins | used | {CONFIG}:
                 self._say_unknown(name, names | twins | {CONFIG})
-        return {name: value for name, value in environ.items() if name in names and value.strip()}
+        found = {name: value for name, value in environ.items() if name in names and value.strip()}
+        if data := found.get(DATA):  # no file that it stands in, so it is relative to where we are
+            found[DATA] = str(Path(data.strip()).expanduser().absolute())
+        return found
 
     def _say_unknown(self, name: str, names: set[str]) -> None:
         key = name.removeprefix(PREFIX).lower().partition("__")[0]
@@ -230,7 +234,7 @@ def _file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     if named is not None:
         return named.absolute()
     usual = Path(DEFAULT_FILE).absolute()
-    return usual if usual.exists() else None
+    return usual if usual.exists() or usual.is_symlink() else None
 
 
 def _document(file: Path | None, environ: Mapping[str, str]) -> ConfigDocument | None:

@@ -136,6 +136,22 @@ def test_variables_work_without_a_file(tmp_path: Path, monkeypatch: pytest.Monke
     assert (settings.data, settings.receive.max_body) == (tmp_path / "other", 2048)
 
 
+def test_a_path_in_a_variable_is_relative_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "etc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load(tmp_path / "etc", "data: x").data == tmp_path / "etc" / "x"
+    assert load(tmp_path / "etc", "data: x", {"TOCSIN_DATA": "y"}).data == tmp_path / "y"
+
+
+def test_a_link_to_nowhere_is_not_taken_for_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").symlink_to("gone.yaml")
+    with pytest.raises(ConfigError, match="cannot read"):
+        load_settings(environ={}, generate=False)
+
+
 def test_an_empty_variable_sets_nothing(tmp_path: Path) -> None:
     assert load(tmp_path, "logs: {level: error}", {"TOCSIN_LOGS__LEVEL": ""}).logs.level == "error"
 
