@@ -1,0 +1,10 @@
+"""Rule files to rules: read with every mistake at its place, matched, explained, and reloaded while running."""
+
+from engine.rulebook.book import Match, Rulebook
+from engine.rulebook.codes import CODES
+from engine.rulebook.files import read_rule_files
+from engine.rulebook.known import Known
+from engine.rulebook.load import Loaded, load, rebuild
+from engine.rulebook.verdicts import verdict_json
+
+__all__ = ["CODES", "Known", "Loaded", "Match", "Rulebook", "load", "read_rule_files", "rebuild", "verdict_json"]

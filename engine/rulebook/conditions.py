@@ -1,0 +1,187 @@
+"""`where`: maps of path and test, and the blocks `any`, `all` and `none`, read into conditions."""
+
+from engine.match import OPERATORS, PathError, parse_path
+from engine.match.operators import LATER
+from engine.match.paths import Path
+from engine.model.condition import ALWAYS, All, Any, Changed, Condition, Nothing, Operation, PathTest
+from engine.rulebook.fields import check_keys, did_you_mean, expected, kind_of
+from engine.rulebook.findings import Findings
+from engine.rulebook.money import looks_like_money
+from engine.rulebook.operands import READERS, value
+from engine.source import Entry, Mapping, Node, Scalar, Sequence
+
+BLOCKS: dict[str, type[Any] | type[All] | type[Nothing]] = {"any": Any, "all": All, "none": Nothing}
+_CHANGES = ("from", "to", "added", "removed")
+
+
+def read_where(found: Findings, node: Node) -> Condition | None:
+    """A `where` map; None with a mistake where it cannot be used."""
+    if isinstance(node, Sequence):
+        hint = "for one of several write {any: [..]}"
+        return found.error("type", node, "expected a map of paths and tests, got a list", hint)
+    if not isinstance(node, Mapping):
+        return expected(found, node, "a map of paths and tests")
+    if not node.entries:
+        return found.error("empty", node, "there is no condition here", "leave it out to take every event")
+    children = [_entry(found, entry) for entry in node.entries]
+    good = tuple(child for child in children if child is not None)
+    if len(good) < len(children):
+        return None
+    return good[0] if len(good) == 1 else All(children=good, position=node.position)
+
+
+def _entry(found: Findings, entry: Entry) -> Condition | None:
+    block = BLOCKS.get(entry.name)
+    if block is not None:
+        return _block(found, entry, block)
+    path = read_path(found, entry.key)
+    return None if path is None else read_test(found, path, entry.value, entry.key)
+
+
+def _block(found: Findings, entry: Entry, block: type[Any] | type[All] | type[Nothing]) -> Condition | None:
+    node = entry.value
+    if not isinstance(node, Sequence):
+        wanted = f"'{entry.name}' takes a list of maps of paths and tests"
+        hint = f"write each alternative as an item: {entry.name}: [{{path: test}}, ..]"
+        return found.error("type", node, f"{wanted}, got {kind_of(node)}", hint)
+    if not node.items:
+        return found.error("empty", node, f"'{entry.name}' has an empty list")
+    children = [read_where(found, item) for item in node.items]
+    good = tuple(child for child in children if child is not None)
+    return block(children=good, position=entry.key.position) if len(good) == len(children) else None
+
+
+def read_path(found: Findings, key: Scalar) -> Path | None:
+    """The path of a test."""
+    if key.text == ".":
+        return found.error("path", key, "'.' is the element itself, and stands only in any_item, all_items and no_item")
+    try:
+        return parse_path(key.text)
+    except PathError as error:
+        return found.error(error.code, key, error.message, error.hint)
+
+
+def read_test(found: Findings, path: Path, node: Node, at: Scalar) -> Condition | None:
+    """What stands under a path: a value, a list of tests of which one must hold, or a map of operators."""
+    if isinstance(node, Scalar):
+        return _equals(found, path, node, at)
+    if isinstance(node, Sequence):
+        return _one_of(found, path, node, at)
+    return _operators(found, path, node, at)
+
+
+def _test(path: Path, at: Scalar, *operations: Operation) -> PathTest:
+    return PathTest(path=path.text, operations=operations, position=at.position)
+
+
+def _equals(found: Findings, path: Path, node: Scalar, at: Scalar) -> Condition | None:
+    if node.value is None:
+        hint = f"write {path.text}: {{exists: false}}"
+        return found.error("null", node, f"{path.text} is never equal to null", hint)
+    operand = value(found, node, "eq")
+    if operand is None:
+        return None
+    if isinstance(operand, str) and looks_like_money(operand):
+        hint = f"write {path.text}: {{between: [{operand}, {operand}]}}, or gte, gt, lte, lt"
+        found.warn("money", node, f"this is the text '{operand}', which no amount is equal to", hint)
+    return _test(path, at, Operation(operator="eq", operand=operand, position=node.position))
+
+
+def _one_of(found: Findings, path: Path, node: Sequence, at: Scalar) -> Condition | None:
+    if not node.items:
+        return found.error("empty", node, f"{path.text} is never equal to an empty list", "write {length: 0}")
+    if all(isinstance(item, Scalar) for item in node.items):
+        tests = [_equals(found, path, item, at) for item in node.items if isinstance(item, Scalar)]
+        operands = tuple(test.operations[0].operand for test in tests if isinstance(test, PathTest))
+        if len(operands) < len(tests):
+            return None
+        operand = operands[0] if len(operands) == 1 else operands
+        return _test(path, at, Operation(operator="eq", operand=operand, position=node.position))
+    children: list[Condition | None] = []
+    for item in node.items:
+        if isinstance(item, Sequence):
+            children.append(found.error("type", item, "a list means any of its items; a list in it means nothing"))
+        else:
+            children.append(read_test(found, path, item, at))
+    good = tuple(child for child in children if child is not None)
+    return Any(children=good, position=node.position) if len(good) == len(children) else None
+
+
+def _operators(found: Findings, path: Path, node: Mapping, at: Scalar) -> Condition | None:
+    if not node.entries:
+        return found.error("empty", node, f"there is no operator under {path.text}", f"known: {', '.join(OPERATORS)}")
+    errors = found.errors
+    operations: list[Operation] = []
+    excluded: list[Condition] = []
+    for entry in node.entries:
+        if entry.name == "not":
+            inner = read_test(found, path, entry.value, at)
+            if inner is not None:
+                excluded.append(Nothing(children=(inner,), position=entry.key.position))
+        else:
+            operand = _operand(found, path, entry)
+            if operand is not None:
+                operations.append(Operation(operator=entry.name, operand=operand, position=entry.key.position))
+    if found.errors > errors:
+        return None
+    parts = ([_test(path, at, *operations)] if operations else []) + excluded
+    return parts[0] if len(parts) == 1 else All(children=tuple(parts), position=node.position)
+
+
+def _operand(found: Findings, path: Path, entry: Entry) -> object:
+    name = entry.name
+    if name == "changed":
+        return _changed(found, path, entry)
+    if name in READERS:
+        return READERS[name](found, entry.value, name)
+    if name in LATER:
+        return found.error("not-yet", entry.key, f"the operator '{name}' is not there yet")
+    return found.error("unknown-operator", entry.key, *_unknown_operator(path, entry))
+
+
+def _unknown_operator(path: Path, entry: Entry) -> tuple[str, str | None]:
+    message = f"unknown operator '{entry.name}' under {path.text}"
+    near = did_you_mean(entry.name, [*OPERATORS, *LATER])
+    if near:
+        return message + near, None
+    if entry.name in BLOCKS:
+        return message, f"'{entry.name}' stands beside paths, not under one"
+    return message, f"a map under a path is operators; for a deeper field write '{path.text}.{entry.name}' as the path"
+
+
+def _changed(found: Findings, path: Path, entry: Entry) -> Changed | None:
+    node = entry.value
+    if path.several:
+        hint = "write the path of the list, and {changed: {added: ..}} or {removed: ..}"
+        return found.error("changed", entry.key, "'changed' cannot look through [*]", hint)
+    if path.of_object is None:
+        message = f"'changed' speaks of fields of the event's object, and {path.text} is none"
+        return found.error("changed", entry.key, message)
+    if isinstance(node, Scalar) and node.value is True:
+        return Changed()
+    if isinstance(node, Scalar) and node.value is False:
+        hint = "write {not: {changed: true}}"
+        return found.error("operand", node, "'changed' is true, or says what changed", hint)
+    if not isinstance(node, Mapping) or not node.entries:
+        wanted = "'changed' takes true, {from: .., to: ..}, {added: ..} or {removed: ..}"
+        return found.error("operand", node, f"{wanted}; got {kind_of(node)}")
+    errors = found.errors
+    check_keys(found, node, "changed", _CHANGES)
+    tests = {e.name: _inner_test(found, e) for e in node.entries if e.name in _CHANGES}
+    if found.errors > errors:
+        return None
+    return Changed(old=tests.get("from"), new=tests.get("to"), added=tests.get("added"), removed=tests.get("removed"))
+
+
+def _inner_test(found: Findings, entry: Entry) -> Condition | None:
+    """A test of the old or new value, or of an element."""
+    node = entry.value
+    if entry.name in ("added", "removed"):
+        if isinstance(node, Scalar) and node.value is True:
+            return ALWAYS
+        if isinstance(node, Scalar) and node.value is False:
+            return found.error("operand", node, f"'{entry.name}' is true, or a test of the elements")
+    if isinstance(node, Scalar) and node.value is None:
+        hint = f"write {entry.name}: {{exists: false}}"
+        return found.error("null", node, f"'{entry.name}' is never equal to null", hint)
+    return read_test(found, parse_path("."), node, entry.key)

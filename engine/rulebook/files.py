@@ -1,0 +1,63 @@
+"""Rule files on disk."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from engine.errors import ConfigError
+from engine.model.mistake import Mistake, MistakeLevel
+
+ENDINGS = (".yaml", ".yml")
+
+
+def read_rule_files(paths: Sequence[Path], base: Path) -> dict[str, str]:
+    """The texts of every rule file in these files and folders, sorted by name. Names are relative to `base` where
+    they lie under it, with forward slashes.
+
+    Hidden files and folders are passed over (editors and mounted Kubernetes volumes leave some). Raises ConfigError
+    for a path that is not there, and for files that cannot be read.
+    """
+    mistakes: list[Mistake] = []
+    found: dict[str, str] = {}
+    for path in paths:
+        if not path.exists():
+            mistakes.append(_mistake(f"there is no file or folder {_name(path, base)}"))
+            continue
+        for file in _rule_files(path):
+            try:
+                # Bytes that are no UTF-8 survive as what YAML refuses, at their place, rather than as an exception.
+                text = file.read_bytes().decode("utf-8", "surrogateescape")
+            except FileNotFoundError:
+                continue  # deleted since it was listed
+            except OSError as error:
+                reason = (error.strerror or "no reason given").lower()
+                mistakes.append(_mistake(f"cannot read {_name(file, base)}: {reason}"))
+                continue
+            found[_name(file, base)] = text
+    if mistakes:
+        raise ConfigError(mistakes)
+    return dict(sorted(found.items()))
+
+
+def _rule_files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+        return
+    seen: set[str] = set()
+    for folder, folders, files in os.walk(path, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link to a folder above would be walked for ever
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(folder, name) for name in files if name.endswith(ENDINGS) and not name.startswith("."))
+
+
+def _name(file: Path, base: Path) -> str:
+    absolute, root = Path(os.path.abspath(file)), Path(os.path.abspath(base))
+    return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else absolute.as_posix()
+
+
+def _mistake(message: str) -> Mistake:
+    return Mistake(level=MistakeLevel.ERROR, code="rules-path", message=message)

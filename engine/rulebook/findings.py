@@ -1,0 +1,39 @@
+"""Mistakes as they are found, all of them: reading goes on after each."""
+
+from typing import TypeVar
+
+from engine.model.mistake import Mistake, MistakeLevel
+from engine.model.position import Position
+from engine.rulebook.codes import CODES
+from engine.source import Node
+
+T = TypeVar("T")
+
+Place = Node | Position
+"""What a mistake is about: a node of the file, or only where something stands."""
+
+
+class Findings:
+    """The mistakes found so far in one file.
+
+    `error` always returns None, typed as what its caller reads: a reader ends with `return found.error(..)`.
+    """
+
+    def __init__(self) -> None:
+        self.mistakes: list[Mistake] = []
+        self.errors = 0
+
+    def error(self, code: str, place: Place, message: str, hint: str | None = None) -> T | None:
+        """Note something that keeps the file from being used."""
+        self.errors += 1
+        self._add(MistakeLevel.ERROR, code, place, message, hint)
+        return None
+
+    def warn(self, code: str, place: Place, message: str, hint: str | None = None) -> None:
+        """Note something that is surely worth a look, but may be meant."""
+        self._add(MistakeLevel.WARNING, code, place, message, hint)
+
+    def _add(self, level: MistakeLevel, code: str, place: Place, message: str, hint: str | None) -> None:
+        assert code in CODES, code
+        position = place if isinstance(place, Position) else place.position
+        self.mistakes.append(Mistake(level=level, code=code, message=message, position=position, hint=hint))

@@ -1,0 +1,35 @@
+"""What rules may name: the part of the configuration that the language looks at."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class StripeOperations(Protocol):
+    """What is known of the SDK's operations; `engine.stripe_api.operations` is one."""
+
+    @property
+    def problem(self) -> Callable[[str], str | None]:
+        """Why a name cannot be an operation, for the author of a rule; None when it is one."""
+        ...
+
+    @property
+    def is_write(self) -> Callable[[str], bool]:
+        """Whether the operation may change something."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The names that rules may use. None: not known, every name is taken on trust.
+
+    `default_livemode` is that of rules that do not say; None is any. `allowed_writes` are Stripe operations by the
+    SDK's names.
+    """
+
+    channels: Collection[str] | None = None
+    callbacks: Collection[str] | None = None
+    callback_hosts: Collection[str] | None = None
+    stripe_operations: StripeOperations | None = None
+    allowed_writes: Collection[str] | None = None
+    default_livemode: bool | None = None

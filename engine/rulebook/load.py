@@ -1,0 +1,83 @@
+"""From the texts of files to a rulebook: each file by itself, then all of them together."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from engine.model.mistake import Mistake, MistakeLevel
+from engine.model.rule import Rule
+from engine.rulebook.book import Rulebook
+from engine.rulebook.known import Known
+from engine.rulebook.rules import RuleFile, in_order, read_rule_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What loading gave. Files with an error are left out of the rulebook; `files` are the texts that are in it."""
+
+    rulebook: Rulebook
+    mistakes: tuple[Mistake, ...]
+    files: Mapping[str, str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every file is in the rulebook."""
+        return not any(mistake.level is MistakeLevel.ERROR for mistake in self.mistakes)
+
+
+def load(sources: Mapping[str, str], known: Known) -> Loaded:
+    """The rulebook of these files (name -> text), with every mistake in any of them. Never raises."""
+    return assemble([read_rule_file(file, text, known) for file, text in sources.items()], known.default_livemode)
+
+
+def assemble(files: Iterable[RuleFile], default_livemode: bool | None) -> Loaded:
+    """Hold files that were read together: of two with a rule of the same id, the second is mistaken."""
+    taken: dict[str, Rule] = {}
+    used: list[RuleFile] = []
+    mistakes: list[Mistake] = []
+    for file in files:
+        again = _duplicates(file, taken)
+        mistakes += [*file.mistakes, *again]
+        if file.usable and not again:
+            used.append(file)
+            taken.update({rule.id: rule for rule in file.rules})
+    used.sort(key=lambda file: file.file)
+    texts = {file.file: file.text for file in used}
+    rules = tuple(rule for file in used for rule in file.rules)
+    rulebook = Rulebook(revision=revision_of(texts, default_livemode), rules=rules)
+    return Loaded(rulebook=rulebook, mistakes=in_order(tuple(mistakes)), files=texts)
+
+
+def rebuild(files: Mapping[str, str], default_livemode: bool | None) -> Rulebook:
+    """The rulebook of a stored revision, whatever the configuration says today: its names are taken on trust."""
+    return load(files, Known(default_livemode=default_livemode)).rulebook
+
+
+def revision_of(files: Mapping[str, str], default_livemode: bool | None) -> str:
+    """The name of exactly these rules: the same files and default give the same, any other another."""
+    content = json.dumps([default_livemode, sorted(files.items())], ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _duplicates(file: RuleFile, taken: Mapping[str, Rule]) -> list[Mistake]:
+    found: list[Mistake] = []
+    own: dict[str, Rule] = {}
+    for rule in file.rules:
+        first = taken.get(rule.id) or own.setdefault(rule.id, rule)
+        if first is not rule and first.position is not None:
+            place = f"{first.position.file}:{first.position.line}"
+            message = f"rule id '{rule.id}' is already used in {place}"
+            found.append(
+                Mistake(level=MistakeLevel.ERROR, code="duplicate-id", message=message, position=rule.position)
+            )
+    return found
+
+
+def files_with_errors(mistakes: Iterable[Mistake]) -> Collection[str]:
+    """The files that an error stands in."""
+    return {
+        mistake.position.file
+        for mistake in mistakes
+        if mistake.level is MistakeLevel.ERROR and mistake.position is not None
+    }

@@ -1,0 +1,160 @@
+"""A file of rules: its top level, and the keys of each rule."""
+
+from dataclasses import dataclass
+
+from engine.model.mistake import Mistake
+from engine.model.rule import Rule, RuleMode, Severity
+from engine.rulebook.advice import advise
+from engine.rulebook.defaults import read_defaults, with_defaults
+from engine.rulebook.fields import check_keys, expected, identifier, mapping, read, text, texts, word
+from engine.rulebook.findings import Findings
+from engine.rulebook.known import Known
+from engine.rulebook.steps import read_steps
+from engine.rulebook.whens import read_whens
+from engine.source import Document, Mapping, Node, Scalar, Sequence, parse
+
+FILE_KEYS = ("rules", "defaults")
+LATER_FILE_KEYS = ("vars", "tables", "calendars")
+RULE_KEYS = (
+    *("id", "description", "severity", "owner", "tags", "runbook"),
+    *("mode", "when", "then", "tests", "lint"),
+)
+LATER_RULE_KEYS = (
+    *("supersedes", "preceded_by", "not_followed_by", "threshold", "max_age"),
+    *("incident", "escalate", "remind", "throttle", "quiet", "digest"),
+    *("on_update", "on_resolve", "on_failure"),
+)
+TEST_KEYS = ("given", "expect", "name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleFile:
+    """One file, read. `rules` may be used only if it has no errors."""
+
+    file: str
+    text: str
+    rules: tuple[Rule, ...]
+    mistakes: tuple[Mistake, ...]
+    usable: bool
+
+
+def read_rule_file(file: str, source: str, known: Known) -> RuleFile:
+    """Read the text of a rule file. Never raises; everything wrong is in `mistakes`, in the order of the file."""
+    document = parse(source, file)
+    found = Findings()
+    rules = _read_root(found, document, known)
+    mistakes = (*document.mistakes, *found.mistakes)
+    return RuleFile(
+        file=file,
+        text=source,
+        rules=tuple(rules),
+        mistakes=in_order(mistakes),
+        usable=document.usable and not found.errors,
+    )
+
+
+def in_order(mistakes: tuple[Mistake, ...]) -> tuple[Mistake, ...]:
+    """Mistakes by file, line and column, each once: defaults are read with every rule they apply to."""
+
+    def place(mistake: Mistake) -> tuple[str, int, int]:
+        position = mistake.position
+        return (position.file, position.line, position.column) if position else ("", 0, 0)
+
+    return tuple(sorted(dict.fromkeys(mistakes), key=place))
+
+
+def _read_root(found: Findings, document: Document, known: Known) -> list[Rule]:
+    root = document.root
+    if root is None:
+        return []
+    if isinstance(root, Sequence):
+        hint = "put 'rules:' above it, and indent the list"
+        return found.error("type", root, "a file of rules is a map, and this is a list", hint) or []
+    if not isinstance(root, Mapping):
+        return expected(found, root, "a map with 'rules'") or []
+    _check_file_keys(found, root)
+    defaults_node, rules_node = root.get("defaults"), root.get("rules")
+    defaults = None
+    if defaults_node is not None:
+        defaults = read_defaults(found, defaults_node, RULE_KEYS, LATER_RULE_KEYS)
+    if rules_node is None:
+        return []
+    if not isinstance(rules_node, Sequence):
+        if isinstance(rules_node, Scalar) and rules_node.value is None:
+            return []
+        return expected(found, rules_node, "a list of rules", "begin each rule with '- id:'") or []
+    rules = [read_rule(found, item, defaults, known) for item in rules_node.items]
+    return [rule for rule in rules if rule is not None]
+
+
+def _check_file_keys(found: Findings, root: Mapping) -> None:
+    if root.get("rules") is None and root.get("when") is not None:
+        found.error("unknown-key", root, "this is a rule by itself", "put 'rules:' above it, and '- ' before its id")
+        return
+    check_keys(found, root, "a file of rules", FILE_KEYS, LATER_FILE_KEYS)
+
+
+def read_rule(found: Findings, node: Node, defaults: Mapping | None, known: Known) -> Rule | None:
+    """One rule; None with a mistake where it cannot be used."""
+    given = mapping(found, node, "a rule: a map with id, when and then")
+    if given is None:
+        return None
+    errors = found.errors
+    check_keys(found, given, "a rule", RULE_KEYS, LATER_RULE_KEYS)
+    rule = with_defaults(given, defaults)
+    rule_id = _required(found, given, "id")
+    when_node = _required(found, rule, "when")
+    then_node = _required(found, rule, "then")
+    id_ = None if rule_id is None else identifier(found, rule_id, "a rule")
+    whens = None if when_node is None else read_whens(found, when_node, known.default_livemode)
+    steps = None if then_node is None else read_steps(found, then_node, known, whens)
+    for when in whens or ():
+        advise(found, when)
+    _check_tests(found, rule)
+    fields = {
+        "description": read(rule, "description", lambda value: text(found, value)),
+        "owner": read(rule, "owner", lambda value: text(found, value)),
+        "runbook": read(rule, "runbook", lambda value: text(found, value)),
+    }
+    severity = read(rule, "severity", lambda value: word(found, value, Severity, "a severity"))
+    mode = read(rule, "mode", lambda value: word(found, value, RuleMode, "a mode"))
+    tags = read(rule, "tags", lambda value: texts(found, value, "a tag"))
+    if found.errors > errors or id_ is None or whens is None or steps is None:
+        return None
+    return Rule(
+        id=id_,
+        when=whens,
+        steps=steps,
+        severity=severity or Severity.MEDIUM,
+        mode=mode or RuleMode.LIVE,
+        tags=tags or (),
+        position=rule_id.position if rule_id is not None else node.position,
+        **fields,
+    )
+
+
+def _required(found: Findings, rule: Mapping, key: str) -> Node | None:
+    value = rule.get(key)
+    if value is None:
+        id_ = rule.get("id")
+        name = f"rule '{id_.text}'" if isinstance(id_, Scalar) and key != "id" else "this rule"
+        found.error("missing-key", rule, f"{name} has no '{key}'")
+    return value
+
+
+def _check_tests(found: Findings, rule: Mapping) -> None:
+    """The shape of `tests` and `lint`: what they mean is for the commands that read them."""
+    tests, lint = rule.get("tests"), rule.get("lint")
+    if tests is not None and not isinstance(tests, Sequence):
+        expected(found, tests, "a list of tests", "begin each with '- given:'")
+    if isinstance(tests, Sequence):
+        for item in tests.items:
+            test = mapping(found, item, "a test: a map with given and expect")
+            if test is None:
+                continue
+            check_keys(found, test, "a test", TEST_KEYS)
+            for key in ("given", "expect"):
+                if test.get(key) is None:
+                    found.error("missing-key", test, f"this test has no '{key}'")
+    if isinstance(lint, Scalar):
+        expected(found, lint, "a list or a map under lint")

@@ -1,0 +1,152 @@
+"""`then`: what a rule does. Steps are read one by one, then held together: their ids, and which waits for which."""
+
+from datetime import timedelta
+
+from engine.model.event import Json
+from engine.model.rule import OnError, RetryPolicy, Step, Verb, When
+from engine.rulebook.fields import check_keys, did_you_mean, duration, listed, read, text, word
+from engine.rulebook.findings import Findings
+from engine.rulebook.known import Known
+from engine.rulebook.policies import read_retry
+from engine.rulebook.templates import Need, check_texts
+from engine.rulebook.verbs import VERBS, As
+from engine.source import Mapping, Node, Scalar, nearest
+
+COMMON = ("id", "retry", "timeout", "on_error")
+LATER = ("if", "fetch")
+LONGEST_TIMEOUT = timedelta(minutes=5)
+_DEAUTHORIZED = frozenset({"account.application.deauthorized", "v1.account.application.deauthorized"})
+
+_Read = tuple[Step, Mapping, tuple[Need, ...]]
+
+
+def read_steps(found: Findings, node: Node, known: Known, whens: tuple[When, ...] | None) -> tuple[Step, ...] | None:
+    """The steps of `then`; None with a mistake where one cannot be used. `whens` None: they have a mistake."""
+    items = listed(found, node, "a step like {notify: payments}, or a list of them")
+    if items is None:
+        return None
+    errors = found.errors
+    reads = [_read_step(found, item, place, known, whens or ()) for place, item in enumerate(items, 1)]
+    good = [each for each in reads if each is not None]
+    if len(good) == len(reads):
+        _check_ids(found, good)
+        _check_needs(found, good)
+    return tuple(step for step, _, _ in good) if found.errors == errors else None
+
+
+def _read_step(found: Findings, node: Node, place: int, known: Known, whens: tuple[When, ...]) -> _Read | None:
+    if not isinstance(node, Mapping):
+        hint = f"write {{notify: {node.text}}}" if isinstance(node, Scalar) and node.value else None
+        return found.error("type", node, "expected a step like {notify: payments}", hint)
+    verb = _verb(found, node)
+    if verb is None:
+        return None
+    errors = found.errors
+    rules = VERBS[verb]
+    _check_step_keys(found, node, verb)
+    target = node.get(verb)
+    assert target is not None
+    targets = rules.target(found, target, known)
+    options: dict[str, Json] = {}
+    needs = list(check_texts(found, target)) if verb is Verb.STRIPE else []
+    for name, reader in rules.options.items():
+        value = node.get(name)
+        if value is not None:
+            options[name] = reader(found, value)
+            needs += check_texts(found, value)
+    if verb is Verb.STRIPE:
+        _check_disconnected(found, target, options, whens)
+    step = Step(
+        id=read(node, "id", lambda value: text(found, value, "the id of a step")) or f"{verb}-{place}",
+        verb=verb,
+        targets=targets or (),
+        options=options,
+        needs=tuple(sorted({need.step for need in needs})),
+        retry=read(node, "retry", lambda value: read_retry(found, value)) or RetryPolicy(),
+        timeout=read(node, "timeout", lambda value: duration(found, value, longest=LONGEST_TIMEOUT)),
+        on_error=read(node, "on_error", lambda value: word(found, value, OnError, "what dependants do"))
+        or OnError.STOP,
+        position=node.position,
+    )
+    return (step, node, tuple(needs)) if found.errors == errors else None
+
+
+def _verb(found: Findings, node: Mapping) -> Verb | None:
+    verbs = [entry for entry in node.entries if entry.name in set(Verb)]
+    if len(verbs) == 1:
+        return Verb(verbs[0].name)
+    if verbs:
+        message = f"a step does one thing, and this has '{verbs[0].name}' and '{verbs[1].name}'"
+        return found.error("unknown-verb", verbs[1].key, message, "write two steps: a list under then")
+    options = {*COMMON, *LATER, *(name for rules in VERBS.values() for name in rules.options)}
+    for entry in node.entries:
+        if entry.name not in options:
+            near = nearest(entry.name, Verb)
+            hint = f"did you mean '{near}'?" if near else "there are notify, callback and stripe"
+            return found.error("unknown-verb", entry.key, f"unknown verb '{entry.name}' in a step", hint)
+    return found.error("unknown-verb", node, "this step does nothing", "a step has notify, callback or stripe")
+
+
+def _check_step_keys(found: Findings, node: Mapping, verb: Verb) -> None:
+    known = {verb, *COMMON, *VERBS[verb].options}
+    later = {*LATER, *VERBS[verb].later}
+    others = {name: other for other, rules in VERBS.items() if other is not verb for name in rules.options}
+    for entry in node.entries:
+        if entry.name in known or entry.name in later or entry.name not in others:
+            continue
+        owner = others[entry.name]
+        near = did_you_mean(entry.name, known)
+        found.error("unknown-key", entry.key, f"'{entry.name}' is an option of {owner}, not of {verb}{near}")
+    check_keys(found, node, f"a {verb} step", [*known, *others], sorted(later))
+
+
+def _check_disconnected(found: Findings, place: Node, options: dict[str, Json], whens: tuple[When, ...]) -> None:
+    gone = any(name in _DEAUTHORIZED for when in whens for name in when.types)
+    if gone and options.get("as", As.ACCOUNT) is As.ACCOUNT:
+        message = "the account of account.application.deauthorized has disconnected: nothing can be done as it"
+        found.error("disconnected", place, message, "add as: platform")
+
+
+def _check_ids(found: Findings, reads: list[_Read]) -> None:
+    seen: dict[str, Mapping] = {}
+    for step, node, _ in reads:
+        first = seen.setdefault(step.id, node)
+        if first is not node:
+            place = node.get("id") or node
+            found.error("duplicate-id", place, f"step id '{step.id}' is already used on line {first.line}")
+
+
+def _check_needs(found: Findings, reads: list[_Read]) -> None:
+    ids = [step.id for step, _, _ in reads]
+    for _, _, needs in reads:
+        for need in needs:
+            if need.step not in ids:
+                near = nearest(need.step, ids)
+                hint = f"did you mean '{near}'?" if near else f"the steps of this rule are {', '.join(ids)}"
+                found.error("unknown-step", need.place, f"there is no step '{need.step}' in this rule", hint)
+    cycle = _cycle({step.id: step.needs for step, _, _ in reads})
+    if cycle:
+        place = next(node for step, node, _ in reads if step.id == cycle[0])
+        if len(cycle) == 1:
+            found.error("step-cycle", place, f"step '{cycle[0]}' reads its own result")
+        else:
+            found.error("step-cycle", place, f"these steps wait for each other: {' -> '.join([*cycle, cycle[0]])}")
+
+
+def _cycle(needs: dict[str, tuple[str, ...]]) -> list[str] | None:
+    """The ids of steps that wait for each other in a circle, None where there are none."""
+    done: set[str] = set()
+    for start in needs:
+        trail = [start]
+        pending = [iter(needs[start])]
+        while pending:
+            following = next(pending[-1], None)
+            if following is None:
+                done.add(trail.pop())
+                pending.pop()
+            elif following in trail:
+                return trail[trail.index(following) :]
+            elif following in needs and following not in done:
+                trail.append(following)
+                pending.append(iter(needs[following]))
+    return None

@@ -1,0 +1,158 @@
+"""`when`: which events a rule looks at."""
+
+from collections.abc import Sequence as Items
+
+from engine.match import compile_type_pattern
+from engine.match.patterns import is_literal
+from engine.model.catalog import catalog
+from engine.model.condition import ALWAYS, Condition
+from engine.model.event import Scope
+from engine.model.rule import When
+from engine.rulebook.conditions import read_where
+from engine.rulebook.fields import check_keys, expected, listed, texts
+from engine.rulebook.findings import Findings
+from engine.source import Mapping, Node, Scalar, Sequence, nearest
+
+KEYS = ("type", "scope", "livemode", "account", "where")
+LATER_KEYS = ("fetch", "unmatched")
+ANY = "any"
+
+_SCOPE_WORDS = {
+    "connect": "did you mean 'connected' (events of your connected accounts)?",
+    "connected_accounts": "did you mean 'connected' (events of your connected accounts)?",
+    "account": "did you mean 'platform' (your own account) or 'connected' (your connected accounts)?",
+    "accounts": "did you mean 'connected' (events of your connected accounts)?",
+    "self": "did you mean 'platform' (events of your own account)?",
+    "own": "did you mean 'platform' (events of your own account)?",
+}
+_LIVEMODE_WORDS = {"live": "true", "test": "false", "both": ANY, "all": ANY, "yes": "true", "no": "false"}
+_LONGEST_PATTERN = 200
+
+
+def read_whens(found: Findings, node: Node, default_livemode: bool | None) -> tuple[When, ...] | None:
+    """Every way for the rule to be concerned; None with a mistake where one cannot be used."""
+    items = listed(found, node, "an event type, a map, or a list of either")
+    if items is None:
+        return None
+    read = [_read_when(found, item, default_livemode) for item in items]
+    good = tuple(when for when in read if when is not None)
+    return good if len(good) == len(read) else None
+
+
+def _read_when(found: Findings, node: Node, default_livemode: bool | None) -> When | None:
+    if isinstance(node, Scalar):
+        types = read_types(found, node)
+        return None if types is None else When(types=types, livemode=default_livemode, position=node.position)
+    if isinstance(node, Sequence):
+        return expected(found, node, "an event type or a map")
+    errors = found.errors
+    check_keys(found, node, "when", KEYS, LATER_KEYS)
+    types_node = node.get("type")
+    if types_node is None:
+        if node.get("unmatched") is None:
+            found.error("missing-key", node, "'when' has no 'type'", "write type: payout.failed, or a pattern")
+        types = None
+    else:
+        types = read_types(found, types_node)
+    scopes = _read_scopes(found, node.get("scope"))
+    livemode, source = _read_livemode(found, node.get("livemode"), default_livemode)
+    accounts = _read_accounts(found, node.get("account"))
+    where: Condition | None = ALWAYS
+    if (where_node := node.get("where")) is not None:
+        where = read_where(found, where_node)
+    if found.errors > errors or types is None or where is None:
+        return None
+    return When(
+        types=types,
+        scopes=scopes,
+        livemode=livemode,
+        livemode_source=source,
+        accounts=accounts,
+        where=where,
+        position=node.position,
+    )
+
+
+def read_types(found: Findings, node: Node) -> tuple[str, ...] | None:
+    """One pattern of event types or a list of them; warns of what Stripe is not known to send."""
+    patterns = texts(found, node, "an event type")
+    if patterns is None:
+        return None
+    places = node.items if isinstance(node, Sequence) else (node,)
+    for place in places:
+        if isinstance(place, Scalar) and not _check_type(found, place):
+            return None
+    return patterns
+
+
+def _check_type(found: Findings, node: Scalar) -> bool:
+    pattern = node.text
+    if len(pattern) > _LONGEST_PATTERN or any(character.isspace() for character in pattern):
+        found.error("type", node, "an event type has no spaces, and at most 200 characters")
+        return False
+    known = catalog()
+    if is_literal(pattern):
+        if pattern not in known:
+            near = nearest(pattern, known)
+            hint = f"did you mean '{near}'?" if near else None
+            found.warn("unknown-type", node, f"Stripe is not known to send '{pattern}'", hint)
+    elif not any(map(compile_type_pattern(pattern), known)):
+        found.warn("unknown-type", node, f"Stripe is not known to send anything like '{pattern}'", _family(pattern))
+    return True
+
+
+def _family(pattern: str) -> str | None:
+    """What to write for `payuot.*`: the nearest family of types that there is."""
+    head, _, rest = pattern.partition("*")
+    families = {name[: len(head)] if rest else name.rpartition(".")[0] + "." for name in catalog()}
+    near = nearest(head, families)
+    return f"did you mean '{near}*{rest}'?" if near else None
+
+
+def _read_scopes(found: Findings, node: Node | None) -> frozenset[Scope] | None:
+    words = None if node is None else texts(found, node, "a scope")
+    if node is None or words is None:
+        return None
+    places = node.items if isinstance(node, Sequence) else (node,)
+    for place in places:
+        if isinstance(place, Scalar) and place.text != ANY and place.text not in set(Scope):
+            _unknown_scope(found, place)
+    known = [word for word in words if word in set(Scope)]
+    return None if ANY in words else frozenset(map(Scope, known))
+
+
+def _unknown_scope(found: Findings, node: Scalar) -> None:
+    names = [*map(str, Scope), ANY]
+    near = nearest(node.text, names)
+    hint = _SCOPE_WORDS.get(node.text.lower()) or (f"did you mean '{near}'?" if near else None)
+    found.error("unknown-scope", node, f"unknown scope '{node.text}': there are {', '.join(names)}", hint)
+
+
+def _read_livemode(found: Findings, node: Node | None, default: bool | None) -> tuple[bool | None, str]:
+    if node is None:
+        return default, "default"
+    if isinstance(node, Scalar):
+        if isinstance(node.value, bool):
+            return node.value, "rule"
+        if node.text == ANY:
+            return None, "rule"
+    meant = _LIVEMODE_WORDS.get(node.text.lower()) if isinstance(node, Scalar) else None
+    expected(found, node, "true, false or any", f"write {meant}" if meant else None)
+    return None, "rule"
+
+
+def _read_accounts(found: Findings, node: Node | None) -> tuple[str, ...] | None:
+    if node is None:
+        return None
+    if isinstance(node, Mapping):
+        if node.get("in_table") is not None:
+            return found.error("not-yet", node, "'in_table' is not there yet", "write the accounts as a list")
+        return expected(found, node, "an account id, a pattern, or a list of them")
+    if isinstance(node, Scalar) and node.text == ANY:
+        return None
+    patterns = texts(found, node, "an account id")
+    places: Items[Node] = node.items if isinstance(node, Sequence) else (node,)
+    for place in places:
+        if isinstance(place, Scalar) and isinstance(place.value, str) and not place.text.startswith(("acct_", "*")):
+            found.warn("account", place, f"'{place.text}' is no account: their ids begin with acct_")
+    return patterns
