@@ -13,7 +13,7 @@ from notifiers.answers import RETRIED, phrase
 # "Failed to send JSON POST notification: Bad Request, error=400."; 211 plugins, one habit
 _HTTP = re.compile(r"\berror=([1-5][0-9]{2})\b")
 # smtplib: "(535, b'5.7.8 bad login')", "{'a@x': (550, b'no such user')}", and Apprise: "was refused: 550 b'..'"
-_SMTP = re.compile(r"(?:\(|was refused: )([245][0-9]{2})\b,? ?b['\"]")
+_SMTP = re.compile(r"(?:\(|was refused: )([245][0-9]{2})\b,? ?b?['\"]")
 
 # What requests, urllib3, smtplib, ssl and the socket module say, in the order in which it decides.
 _WORDS: tuple[tuple[str, str, bool], ...] = (

@@ -59,7 +59,7 @@ class SmtpServer:
     def authenticate(self, server: Any, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         """Whether the password is the one expected."""
         given = getattr(data, "password", b"").decode()
-        return AuthResult(success=given == self._password)
+        return AuthResult(success=given == self._password, handled=False)
 
     async def handle_RCPT(  # noqa: N802 (aiosmtpd's name)
         self, server: Any, session: Session, envelope: Envelope, address: str, options: list[str]
