@@ -40,6 +40,9 @@ _OPENERS = frozenset("[{(")
 MASK = "\U0010fffd"
 """Stands for the characters of a value that wants quotes while the rest of its file is read; no file may hold it."""
 _TEMPLATE = re.compile(r"(?:^[ \t]*|(?:^|[ \t])-[ \t]+|:[ \t]+|[\[,][ \t]*)(\{\{)")
+_SHOWN = 200
+"""Longer values are cut where they are shown."""
+
 _MISSING_SPACE = re.compile(r"\s*(?:- )*([A-Za-z_][\w.-]*):(?=[^\s/])")
 
 
@@ -134,6 +137,10 @@ class _Place:
         return found or Trouble(line=line, column=column, message="YAML cannot read this; put the value in quotes")
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
 def place_at(file: str, line: int, column: int, length: int = 1) -> Position:
     """The position of a line and column that count from 0."""
     return Position(file=file, line=line + 1, column=column + 1, length=max(1, length))
@@ -144,9 +151,9 @@ def quote_mistake(file: str, quote: Quote) -> Mistake:
     return Mistake(
         level=MistakeLevel.ERROR,
         code="quote-this",
-        message=f"put quotes around {quote.text}: {quote.reason}",
+        message=f"put quotes around {_short(quote.text)}: {quote.reason}",
         position=place_at(file, quote.line, quote.start, quote.end - quote.start),
-        hint=f"write {quoted(quote.text)}",
+        hint=f"write {quoted(quote.text)}" if len(quote.text) <= _SHOWN else None,
     )
 
 

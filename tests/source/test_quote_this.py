@@ -79,6 +79,12 @@ def test_the_hint_is_what_has_to_be_written() -> None:
     assert plain(document.root) == meant
 
 
+def test_a_very_long_value_is_not_repeated_whole() -> None:
+    (mistake,) = parse("a: *" + "x" * 10_000 + ".y", "r.yaml").mistakes
+    assert mistake.code == "quote-this"
+    assert len(str(mistake)) < 400
+
+
 def test_one_run_finds_what_else_is_wrong() -> None:
     document = parse("a: *.x\nb: {{ y }}\nc: 1\nc: 2\nd: [e[f].g]\n", "r.yaml")
     assert [(mistake.code, mistake.position and mistake.position.line) for mistake in document.mistakes] == [
