@@ -28,7 +28,7 @@ $(VENV)/.made-test: $(VENV)/.made
 
 run: $(VENV)/.made
 	@$(BIN)/tocsin check --quiet
-	@exec $(BIN)/uvicorn engine.main:app --port $(PORT) --no-access-log
+	@PORT=$(PORT) exec $(BIN)/uvicorn engine.main:app --port $(PORT) --no-access-log
 
 test: $(VENV)/.made-test
 	$(BIN)/pytest $(ARGS)

@@ -1,5 +1,6 @@
 """The ASGI application of `uvicorn engine.main:app`: routes and lifespan, no logic."""
 
+import multiprocessing
 import sys
 from typing import Any
 
@@ -87,6 +88,8 @@ class Application:
             await send({"type": "lifespan.startup.failed", "message": reason})
             return
         self._service = self._site.state.service = service
+        if multiprocessing.parent_process() is None:  # of several workers none is the one to say it
+            print(service.banner(), flush=True)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await service.stop()

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from notifiers.stripe import StripeNotifier
-
 from engine.decide.retry import Decision
 from engine.errors import ConfigError, StoreError, TocsinError
 from engine.model.delivery import Delivery, DeliveryStatus, Plan
@@ -30,6 +28,7 @@ from engine.settings import Settings, load_settings
 from engine.source import print_mistakes
 from engine.store import Store
 from engine.stripe_api import operations
+from engine.work.banner import banner
 from engine.work.deliver import Deliverer
 from engine.work.ops import Ops
 from engine.work.readiness import Queue, readiness
@@ -38,6 +37,7 @@ from notifiers import expand
 from notifiers.callback import CallbackNotifier
 from notifiers.channels import recipients
 from notifiers.notify import NotifyNotifier, report
+from notifiers.stripe import StripeNotifier
 
 Claim = Callable[..., Awaitable[bool]]
 """Whether a Stripe write is within its cap: `store.writes.claim`."""
@@ -143,7 +143,7 @@ class Service:
         return readiness(
             store=queue,
             backlog=self.store.committer.backlog,
-            worker_running=not any(task.done() for task in self._tasks),
+            worker_running=not any(task.done() for task in self._tasks if task.get_name() != "tocsin-warm"),
             rules=len(self.reloader.current.rules),
             loaded=status.loaded,
             broken=status.broken,
@@ -169,6 +169,15 @@ class Service:
             return client in ("127.0.0.1", "::1")
         expected = f"Bearer {token.get_secret_value()}".encode()
         return hmac.compare_digest(expected, (authorization or "").encode("utf-8", "replace"))
+
+    def banner(self) -> str:
+        """What to tell whoever started it."""
+        return banner(self.settings, self.reloader.current.rules, self.reloader.status.broken)
+
+    async def warm(self) -> None:
+        """Import what the first delivery needs, once events can already be received."""
+        for notifier in self.notifiers.values():
+            await notifier.warm()
 
     async def stop(self) -> None:
         """Hand back what is not done within the drain, then let go of everything."""
@@ -226,6 +235,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     service._tasks += [
         asyncio.create_task(working, name="tocsin-work"),
         asyncio.create_task(reloader.watch(service._stop), name="tocsin-watch-rules"),
+        asyncio.create_task(service.warm(), name="tocsin-warm"),
     ]
     return service
 

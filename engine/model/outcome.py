@@ -74,6 +74,10 @@ class Notifier(Protocol):
         """
         ...
 
+    async def warm(self) -> None:
+        """Import what the first attempt needs, so that it need not wait for it."""
+        ...
+
     async def close(self) -> None:
         """Release connections and threads."""
         ...

@@ -22,7 +22,7 @@ class Ops:
         self,
         destinations: Sequence[str],
         write: Write,
-        insert: Callable[[Sequence[Delivery]], Awaitable[None]],
+        insert: Callable[[Sequence[Delivery]], Awaitable[object]],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._destinations = destinations

@@ -40,6 +40,9 @@ class Scripted:
             raise outcome
         return outcome
 
+    async def warm(self) -> None:
+        """Nothing to import."""
+
     async def close(self) -> None:
         """Nothing to release."""
 
