@@ -1,5 +1,6 @@
 """The configuration: defaults < config.yaml < environment < secret files, checked whole before anything starts."""
 
+from engine.settings.codes import CODES
 from engine.settings.describe import describe, variables
 from engine.settings.load import load_settings
 from engine.settings.local import ensure_data, local_secret
@@ -21,6 +22,7 @@ from engine.settings.values import (
 
 __all__ = [
     "ALIASES",
+    "CODES",
     "CONSOLE",
     "AllowedWrite",
     "CallbackTarget",

@@ -74,7 +74,7 @@ def livemode(value: Any) -> str:
         return word
     words = {"live": "true", "test": "false", "both": "any"}
     hint = f"did you mean '{words[word]}'?" if word in words else None
-    raise wrong("choice", f"expected true, false or any, got {kind(value)}", hint)
+    raise wrong("unknown-value", f"expected true, false or any, got {kind(value)}", hint)
 
 
 def count(value: Any) -> int:
@@ -131,7 +131,7 @@ def severity(value: Any) -> Severity:
 
 def scope(value: Any) -> Scope:
     if isinstance(value, str) and value in _SCOPE_WORDS:
-        raise wrong("choice", f"no scope '{value}'", f"did you mean '{_SCOPE_WORDS[value]}'?")
+        raise wrong("unknown-value", f"no scope '{value}'", f"did you mean '{_SCOPE_WORDS[value]}'?")
     return Scope(_choice(value, [str(each) for each in Scope]))
 
 
@@ -318,7 +318,7 @@ def _choice(value: Any, words: Iterable[str]) -> str:
     if isinstance(value, str) and value in words:
         return value
     hint = did_you_mean(value, words) if isinstance(value, str) else None
-    raise wrong("choice", f"expected {', '.join(words[:-1])} or {words[-1]}, got {kind(value)}", hint)
+    raise wrong("unknown-value", f"expected {', '.join(words[:-1])} or {words[-1]}, got {kind(value)}", hint)
 
 
 def _split(url: str) -> SplitResult | None:

@@ -1,0 +1,38 @@
+"""Every code that a mistake in the configuration can have, and what it means. Codes are stable."""
+
+CODES: dict[str, str] = {
+    # Found while reading the file as YAML (engine.source).
+    "syntax": "the file is not YAML",
+    "quote-this": "YAML would read this as something else; it needs quotes",
+    "duplicate-key": "a key stands twice in the same map",
+    "merge-key": "YAML 1.2 has no merge key",
+    "tag": "YAML tags have no meaning here",
+    "number": "a number that cannot be meant",
+    "too-large": "the file is too large to be read",
+    # Found while reading the configuration.
+    "both": "a secret is given as itself and as a file",
+    "config-file": "the configuration file cannot be read",
+    "data": "the data folder, or the secret generated in it, cannot be used",
+    "duplicate-name": "a name that is taken",
+    "duplicate-secret": "two endpoints on one path with the same secret",
+    "duration": "not a duration like 10m",
+    "empty": "a value, list or map with nothing in it",
+    "host": "not the name of a host",
+    "missing-key": "something that must be written is not",
+    "name": "a name with characters that names cannot have",
+    "operation": "not written like an operation of Stripe's SDK",
+    "path": "a path that an endpoint cannot have",
+    "rate": "not a rate like 30/m",
+    "secret": "a secret that is empty or not of its kind",
+    "secret-file": "a file with a secret that cannot be read",
+    "stripe-key": "a Stripe key of the wrong kind or under the wrong name",
+    "type": "a value of the wrong kind",
+    "unknown-channel": "a channel that is not configured",
+    "unknown-key": "a key that there is not",
+    "unknown-key-name": "a name that stripe.keys does not have",
+    "unknown-value": "a word that is none of those which may stand here",
+    "unknown-variable": "a TOCSIN_ variable that sets nothing",
+    "unset-variable": "a variable that the file uses is not set",
+    "url": "a URL of the wrong kind, or one that may not be used",
+    "variable": "a ${..} that is not written as a variable",
+}
