@@ -12,7 +12,7 @@ from engine.model.delivery import Delivery
 from engine.model.event import Json
 from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
 from engine.model.rule import Severity, Step, Verb
-from engine.render import default_message, render_text, render_title
+from engine.render import render_alert
 from engine.settings import Channel
 from notifiers import channels
 from notifiers.answers import clean
@@ -41,17 +41,15 @@ class NotifyNotifier:
     def render(self, step: Step, delivery: Delivery, scene: Scene) -> Json:
         """The message: the step's title and text, and the default ones for what it does not say."""
         options = step.options
-        default = default_message(scene)
-        title = render_title(options["title"], scene) if options.get("title") else default.title
-        text = render_text(options["text"], scene).strip() if options.get("text") else default.text
-        # Plain unless the rule says otherwise: in Markdown, what a customer wrote could become a link.
-        markup = str(options.get("format") or ("text" if options.get("text") else default.format))
+        message = render_alert(options.get("title"), options.get("text"), scene)
+        # Plain unless the rule's own text is Markdown: in Markdown, what a customer wrote could become a link.
+        markup = str(options.get("format") or message.format) if options.get("text") else message.format
         if markup not in FORMATS:
             raise DestinationError(f"the format of a message is markdown or text, not {markup[:20]!r}")
         event, account = scene["event"], scene["account"]
         about = event if type(event) is dict else {}
         return {
-            **_message(title, text, markup, Severity(scene["rule"]["severity"])),
+            **_message(message.title, message.text, markup, Severity(scene["rule"]["severity"])),
             "live": about.get("livemode") is not False,
             "event": about.get("id"),
             "type": about.get("type"),

@@ -163,6 +163,12 @@ async def test_the_default_message_stands_in_for_what_the_rule_does_not_say(sink
     assert (title["title"], title["message"]) == ("[TEST] only the title", default["message"])
 
 
+async def test_a_text_about_an_object_that_a_thin_event_lacks_gives_way_to_the_default(sink: HttpSink) -> None:
+    notifier = NotifyNotifier({"payments": channel(url=json_url(sink))}, io.StringIO())
+    await notifier.deliver(rendered(notifier, NOTIFY, "payments", builders.event("v1.payout.failed")))
+    assert "does not carry" in sink.requests[0].json["message"]
+
+
 async def test_markdown_is_converted_for_what_reads_html() -> None:
     async with smtp_server() as smtp:
         made = channel(url=smtp.url("a@example.com"))
