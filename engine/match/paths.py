@@ -155,11 +155,10 @@ def _plain(text: str, whole: str) -> tuple[Step, ...]:
     steps: list[Step] = []
     at = 0
     while at < len(text) or not steps:
-        dotted = at < len(text) and text[at] == "."
-        if dotted and steps:
-            at += 1
-        found = _PLAIN_STEP.match(text, at)
-        if found is None or (found["name"] is None) is dotted or (found["name"] and steps and not dotted):
+        dotted = bool(steps) and text[at] == "."
+        found = _PLAIN_STEP.match(text, at + dotted)
+        # A name stands at the beginning or after a dot, a bracket anywhere but after a dot.
+        if found is None or (found["name"] is None if dotted else found["name"] is not None and bool(steps)):
             raise _unreadable(text[at:], whole)
         steps.append(_step(found, whole))
         at = found.end()
