@@ -1,25 +1,35 @@
 """Conditions as closures: what runs at every event. True exactly when `evaluate.holds` is; a property test holds it.
 
-The shapes that nearly all conditions have (one value, compared with text, numbers or a set of them) get a closure of
-their own; the rest falls back on the operators' own functions.
+A test of one path falls into up to three parts that can be judged apart, because they are about one value: what is
+asked of a list as a whole, of its elements, and of what changed. The shapes that nearly all conditions have get a
+closure of their own; the rest, and any value of an unusual kind, falls back on the operators' own functions.
 """
 
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any as Anything
 
-from engine.match.change import speaks_of
-from engine.match.evaluate import path_holds
-from engine.match.operators import OPERATORS
-from engine.match.paths import Path, getter, parse_path
+from engine.match.change import change_holds, speaks_of
+from engine.match.evaluate import path_holds, split
+from engine.match.paths import Base, Path, Step, Subject, currency_around, getter, parse_path, values_getter
 from engine.match.values import MISSING, number
-from engine.model.condition import All, Any, Changed, Condition, Operation, PathTest
+from engine.model.condition import (
+    All,
+    Any,
+    Bounds,
+    Changed,
+    Condition,
+    Money,
+    Operation,
+    PathTest,
+    Reference,
+)
 from engine.model.event import Json
 
 Test = Callable[[Anything], bool]
 """Whether a subject (an Event) passes."""
 Predicate = Callable[[Json], bool]
-"""Whether one value passes; False for MISSING."""
+"""Whether one value passes; False for MISSING, but for `exists: false`."""
 
 
 def compile_condition(condition: Condition) -> Test:
@@ -66,41 +76,138 @@ def _any(children: tuple[Test, ...]) -> Test:
 
 def _path_test(test: PathTest) -> Test:
     path = parse_path(test.path)
-    return _quick(test, path) or (lambda subject: path_holds(test, path, subject))
+    if path.several:
+        return _on_several(test, path)
+    changes = tuple(operation for operation in test.operations if operation.operator == "changed")
+    whole, single = split(operation for operation in test.operations if operation.operator != "changed")
+    parts = [_on_whole(test.path, path, whole)] if whole else []
+    parts += [_on_elements(test.path, path, single)] if single else []
+    parts += [_on_change(operation.operand, path) for operation in changes]
+    return _all(tuple(parts))
 
 
-def _quick(test: PathTest, path: Path) -> Test | None:
-    """The closure for a test of a single value by quick operators, None where there is none."""
-    if path.several or not test.operations:
-        return None
-    if len(test.operations) == 1 and test.operations[0].operator == "changed":
-        return _quick_change(test.operations[0].operand, path)
-    predicates = [_predicate(operation) for operation in test.operations]
-    quick = tuple(predicate for predicate in predicates if predicate is not None)
-    if len(quick) < len(predicates):
-        return None
-    whole = {OPERATORS[operation.operator].whole for operation in test.operations}
-    if len(whole) > 1:
-        return None
+def _slow(path: Path, text: str, operations: tuple[Operation, ...]) -> Test:
+    test = PathTest(path=text, operations=operations)
+    return lambda subject: path_holds(test, path, subject)
+
+
+def _on_several(test: PathTest, path: Path) -> Test:
+    """A path with `[*]`: one of its values must pass everything."""
+    whole, single = split(test.operations)
+    predicates = _predicates(single)
+    if whole or not single or predicates is None:
+        return _slow(path, test.path, test.operations)
+    values = values_getter(path)
+    passes = _element_passes(predicates)
+    return lambda subject: any(passes(value) for value in values(subject))
+
+
+def _on_whole(text: str, path: Path, operations: tuple[Operation, ...]) -> Test:
+    predicates = _predicates(operations)
+    if predicates is None:
+        return _slow(path, text, operations)
     get = getter(path)
-    passes = _all(quick)
-    if whole.pop():
-        return lambda subject: passes(get(subject))
+    passes = _all(predicates)
+    return lambda subject: passes(get(subject))
 
-    def on_elements(subject: Anything) -> bool:
-        value = get(subject)
+
+def _on_elements(text: str, path: Path, operations: tuple[Operation, ...]) -> Test:
+    slow = _slow(path, text, operations)
+    predicates = _predicates(operations)
+    if predicates is not None:
+        get = getter(path)
+        passes = _element_passes(predicates)
+        return lambda subject: passes(get(subject))
+    if len(operations) == 1:
+        operation = operations[0]
+        if operation.operator == "eq" and isinstance(operation.operand, Reference):
+            return _same_text(path, operation.operand, slow)
+        if operation.operator in _ORDERS and isinstance(operation.operand, (Money, Bounds)):
+            return _amount(path, operation, slow)
+    return slow
+
+
+def _element_passes(predicates: tuple[Predicate, ...]) -> Predicate:
+    passes = _all(predicates)
+
+    def element(value: Json) -> bool:
         if isinstance(value, list):
-            return any(passes(element) for element in value)
+            return any(passes(each) for each in value)
         return passes(value)
 
-    return on_elements
+    return element
 
 
-def _quick_change(change: Changed, path: Path) -> Test | None:
+def _same_text(path: Path, reference: Reference, slow: Test) -> Test:
+    """`id: $account.id`: two texts; anything else takes the slow way."""
+    other_path = parse_path(reference.path)
+    if other_path.several:
+        return slow
+    get, other = getter(path), getter(other_path)
+
+    def same(subject: Anything) -> bool:
+        one, two = get(subject), other(subject)
+        if isinstance(one, str) and isinstance(two, str):
+            return one == two
+        return slow(subject)
+
+    return same
+
+
+def _amount(path: Path, operation: Operation, slow: Test) -> Test:
+    """An integer amount with a currency around it; anything else takes the slow way."""
+    operand, compare = operation.operand, _ORDERS[operation.operator]
+    if path.base is not Base.OBJECT:
+        return slow
+    others = isinstance(operand, Bounds) and operand.others
+    money = operand.bounds if isinstance(operand, Bounds) else (operand,)
+    bounds = {bound.currency: bound.minor for bound in money}
+    get, around = getter(path), _currency_getter(path.steps)
+
+    def amount(subject: Anything) -> bool:
+        value = get(subject)
+        if type(value) is not int:
+            return slow(subject)
+        currency = around(subject)
+        bound = bounds.get(currency) if currency is not None else None
+        if bound is None:
+            return others and currency is not None
+        return compare(value, bound)
+
+    return amount
+
+
+def _currency_getter(steps: tuple[Step, ...]) -> Callable[[Anything], str | None]:
+    if len(steps) > 1:
+        return lambda subject: currency_around(subject.object, steps)
+
+    def own(subject: Anything) -> str | None:
+        currency = subject.object.get("currency")  # the amount was found in it, so there is an object
+        return currency.lower() if isinstance(currency, str) else None
+
+    return own
+
+
+def _on_change(change: Changed, path: Path) -> Test:
     steps = path.of_object
-    if change != Changed() or steps is None:
-        return None
-    return lambda subject: speaks_of(subject.previous, steps)[0]
+    if steps is None:
+        return lambda subject: False
+    if change == Changed():
+        return lambda subject: speaks_of(subject.previous, steps)[0]
+    asked = (change.old, change.new, change.added, change.removed)
+    tests = {id(condition): compile_condition(condition) for condition in asked if condition is not None}
+
+    def judge(condition: Condition, item: Subject) -> bool:
+        return tests[id(condition)](item)
+
+    return lambda subject: subject.previous is not None and change_holds(change, path, subject, judge)
+
+
+def _predicates(operations: tuple[Operation, ...]) -> tuple[Predicate, ...] | None:
+    """A predicate for each, None where one has none and the operators themselves must decide."""
+    found = [_predicate(operation) for operation in operations]
+    good = tuple(predicate for predicate in found if predicate is not None)
+    return good if len(good) == len(found) else None
 
 
 def _predicate(operation: Operation) -> Predicate | None:
@@ -109,12 +216,16 @@ def _predicate(operation: Operation) -> Predicate | None:
         return _equals(operand)
     if operator == "exists":
         return (lambda value: value is not MISSING and value is not None) if operand else _absent
+    if operator == "length":
+        return _length(operand)
     if operator in _ORDERS and type(operand) in (int, Decimal):
         return _ordered(_ORDERS[operator], operand)
     if operator == "prefix" and isinstance(operand, str):
         return lambda value: isinstance(value, str) and value.startswith(operand)
     if operator == "suffix" and isinstance(operand, str):
         return lambda value: isinstance(value, str) and value.endswith(operand)
+    if operator == "contains" and isinstance(operand, str):
+        return _contains(operand)
     return None
 
 
@@ -133,6 +244,23 @@ def _equals(operand: Json) -> Predicate | None:
         words = frozenset(operand)
         return lambda value: isinstance(value, str) and value in words
     return None
+
+
+def _contains(operand: str) -> Predicate:
+    def contains(value: Json) -> bool:
+        if isinstance(value, list):
+            return any(isinstance(element, str) and element == operand for element in value)
+        return isinstance(value, str) and operand in value
+
+    return contains
+
+
+def _length(operations: tuple[Operation, ...]) -> Predicate | None:
+    predicates = _predicates(operations)
+    if predicates is None:
+        return None
+    passes = _all(predicates)
+    return lambda value: isinstance(value, (str, list)) and passes(len(value))
 
 
 _ORDERS: dict[str, Callable[[Anything, Anything], bool]] = {

@@ -279,6 +279,19 @@ def getter(path: Path) -> Callable[[Any], Json | Missing]:
     return lambda subject: descend(root(subject), steps)
 
 
+def values_getter(path: Path) -> Callable[[Any], list[Json]]:
+    """A function of a subject giving every value of the path; an empty list means missing."""
+    root, steps = _ROOTS[path.base], path.steps
+
+    def values(subject: Any) -> list[Json]:
+        found = [root(subject)]
+        for step in steps:
+            found = [child for value in found for child in _children(value, step)]
+        return found
+
+    return values
+
+
 def find(path: Path, subject: Any) -> list[tuple[Json, str | None]]:
     """Every value of the path, each with the `currency` of the nearest enclosing object that has one, if any.
 
@@ -317,6 +330,8 @@ def _children(value: Json, step: Step) -> list[Json]:
         if isinstance(value, list):
             return value
         return list(value.values()) if isinstance(value, dict) else []
+    if isinstance(value, dict):
+        return [value[step]] if step in value else []
     child = descend(value, (step,))
     return [] if child is MISSING else [child]
 

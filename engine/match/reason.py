@@ -1,6 +1,7 @@
 """Why a condition holds or not: the tree of what was tested, and of it the first thing that decided."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from engine.match.change import new_value, speaks_of
 from engine.match.comparison import amount_of, bound_for
@@ -97,7 +98,7 @@ def _examine_test(test: PathTest, subject: Subject) -> Branch:
         label=test.path,
         held=passed,
         actual=_actual(test, path, found, subject),
-        needs=describe_operation(decisive) if decisive else describe_operations(test.operations),
+        needs=describe_operation(_in_currency(decisive, found)) if decisive else describe_operations(test.operations),
         value=_value(found),
         note=_note(decisive, found) if decisive else None,
     )
@@ -111,6 +112,15 @@ def _decisive(test: PathTest, path: Path, found: Found, subject: Subject) -> Ope
         if not path_holds(PathTest(path=test.path, operations=(operation,)), path, subject):
             return operation
     return None
+
+
+def _in_currency(operation: Operation, found: Found) -> Operation:
+    """Of a list of bounds, the one that the value was held to."""
+    if isinstance(operation.operand, Bounds) and len(found) == 1:
+        bound = bound_for(found[0][0], operation.operand, found[0][1])
+        if bound is not None:
+            return replace(operation, operand=bound)
+    return operation
 
 
 def _actual(test: PathTest, path: Path, found: Found, subject: Subject) -> str:

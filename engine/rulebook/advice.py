@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from engine.match import compile_type_pattern, parse_path
 from engine.model.catalog import catalog
-from engine.model.condition import Bounds, Changed, Condition, Operation, PathTest
+from engine.model.condition import Bounds, Changed, Condition, Nothing, Operation, PathTest
 from engine.model.rule import When
 from engine.rulebook.findings import Findings
 
@@ -18,10 +18,11 @@ _ORDERED = frozenset({"gt", "gte", "lt", "lte", "between"})
 def advise(found: Findings, when: When) -> None:
     """Warn of conditions that can be read but hardly be meant."""
     tests = list(_tests(when.where))
+    excluded = {id(test) for test in _excluded(when.where)}
     fixed = any(test.path.rpartition(".")[2] == "currency" for test in tests)
     for test in tests:
         for operation in test.operations:
-            if operation.operator in _ORDERED and not fixed:
+            if operation.operator in _ORDERED and not fixed and id(test) not in excluded:
                 _advise_on_money(found, test, operation)
             if isinstance(operation.operand, Changed):
                 _advise_on_change(found, when, operation)
@@ -35,6 +36,15 @@ def _tests(condition: Condition) -> Iterator[PathTest]:
             yield from _tests(child)
 
 
+def _excluded(condition: Condition) -> Iterator[PathTest]:
+    """The tests under a `none` (or a `not`), which other currencies pass."""
+    if isinstance(condition, Nothing):
+        yield from _tests(condition)
+    elif not isinstance(condition, PathTest):
+        for child in condition.children:
+            yield from _excluded(child)
+
+
 def _advise_on_money(found: Findings, test: PathTest, operation: Operation) -> None:
     place = operation.position
     if place is None:
@@ -43,7 +53,7 @@ def _advise_on_money(found: Findings, test: PathTest, operation: Operation) -> N
     if isinstance(operation.operand, Bounds):
         if not operation.operand.others:
             known = ", ".join(bound.currency.upper() for bound in operation.operand.bounds)
-            message = f"an amount in a currency other than {known} does not pass, and no other is ruled out"
+            message = f"amounts in other currencies than {known} never pass"
             found.warn("money", place, message, "add 'others' to the list to let them pass, or fix currency beside it")
         return
     operands = operation.operand if isinstance(operation.operand, tuple) else (operation.operand,)
