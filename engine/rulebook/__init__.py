@@ -5,6 +5,20 @@ from engine.rulebook.codes import CODES
 from engine.rulebook.files import read_rule_files
 from engine.rulebook.known import Known
 from engine.rulebook.load import Loaded, load, rebuild
+from engine.rulebook.reload import FileState, Reloader, ReloadReport
 from engine.rulebook.verdicts import verdict_json
 
-__all__ = ["CODES", "Known", "Loaded", "Match", "Rulebook", "load", "read_rule_files", "rebuild", "verdict_json"]
+__all__ = [
+    "CODES",
+    "FileState",
+    "Known",
+    "Loaded",
+    "Match",
+    "ReloadReport",
+    "Reloader",
+    "Rulebook",
+    "load",
+    "read_rule_files",
+    "rebuild",
+    "verdict_json",
+]
