@@ -1,11 +1,13 @@
 """Rule files on disk."""
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from engine.errors import ConfigError
 from engine.model.mistake import Mistake, MistakeLevel
+from engine.model.position import Position
 
 ENDINGS = (".yaml", ".yml")
 
@@ -21,7 +23,7 @@ def read_rule_files(paths: Sequence[Path], base: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in paths:
         if not path.exists():
-            mistakes.append(_mistake(f"there is no file or folder {_name(path, base)}"))
+            mistakes.append(_mistake(path, base, f"there is no file or folder {_name(path, base)}"))
             continue
         for file in _rule_files(path):
             try:
@@ -31,12 +33,27 @@ def read_rule_files(paths: Sequence[Path], base: Path) -> dict[str, str]:
                 continue  # deleted since it was listed
             except OSError as error:
                 reason = (error.strerror or "no reason given").lower()
-                mistakes.append(_mistake(f"cannot read {_name(file, base)}: {reason}"))
+                mistakes.append(_mistake(file, base, f"cannot read {_name(file, base)}: {reason}"))
                 continue
             found[_name(file, base)] = text
     if mistakes:
         raise ConfigError(mistakes)
     return dict(sorted(found.items()))
+
+
+Stamp = frozenset[tuple[str, int, int, int]]
+"""Name, inode, size and time of change of every rule file: another stamp means that something changed."""
+
+
+def stamp(paths: Sequence[Path]) -> Stamp:
+    """The stamp of the rule files in these files and folders as they are now; what is not there is not in it."""
+    found: set[tuple[str, int, int, int]] = set()
+    for path in paths:
+        for file in _rule_files(path) if path.exists() else ():
+            with contextlib.suppress(OSError):
+                state = file.stat()
+                found.add((str(file), state.st_ino, state.st_size, state.st_mtime_ns))
+    return frozenset(found)
 
 
 def _rule_files(path: Path) -> Iterator[Path]:
@@ -59,5 +76,6 @@ def _name(file: Path, base: Path) -> str:
     return absolute.relative_to(root).as_posix() if absolute.is_relative_to(root) else absolute.as_posix()
 
 
-def _mistake(message: str) -> Mistake:
-    return Mistake(level=MistakeLevel.ERROR, code="rules-path", message=message)
+def _mistake(path: Path, base: Path, message: str) -> Mistake:
+    place = Position(file=_name(path, base), line=1, column=1)
+    return Mistake(level=MistakeLevel.ERROR, code="rules-path", message=message, position=place)

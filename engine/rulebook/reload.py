@@ -1,88 +1,96 @@
-"""Reading the rules again while they run: a file with a mistake keeps its own last good version, loudly."""
+"""Rules that follow their files while the service runs, and never fall behind a mistake in one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+import contextlib
+import json
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
-import structlog
-
-from engine.errors import ConfigError
+from engine.errors import ConfigError, TocsinError
+from engine.model.event import Json
 from engine.model.mistake import Mistake, MistakeLevel
 from engine.rulebook.book import Rulebook
-from engine.rulebook.files import ENDINGS, read_rule_files
+from engine.rulebook.files import Stamp, read_rule_files, stamp
 from engine.rulebook.known import Known
-from engine.rulebook.load import Loaded, assemble, load
-from engine.rulebook.rules import RuleFile, in_order, read_rule_file
+from engine.rulebook.last_good import Chooser, Chosen, FileState
+from engine.rulebook.load import revision_of
+from engine.source import counted, print_mistakes, to_json
 
-log = structlog.get_logger("tocsin.rules")
+LOOK_EVERY = 5.0
+"""Seconds between looks at the files, for file systems that do not say when something changes."""
 
-WATCH_AGAIN = 2.0
-"""Seconds before the folders are watched again, when watching them failed or they are not there."""
+_MOST_SHOWN = 10
 
-
-class FileState(StrEnum):
-    """What became of a file at a reload."""
-
-    LOADED = "loaded"
-    UNCHANGED = "unchanged"
-    KEPT = "kept last good"  # it has a mistake, and its last good version goes on
-    LEFT_OUT = "left out"  # it has a mistake, and there never was a good version
-    REMOVED = "removed"
+LastGood = Callable[[], Awaitable[Mapping[str, str]]]
+Remember = Callable[[str, dict[str, str], bool | None], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadReport:
-    """What a reload led to. `mistakes` has warnings too; `broken` names the files that do not run as they stand."""
+    """What a reload found and did. `rulebook` is in force now; `files` says what became of each file."""
 
+    at: datetime
     rulebook: Rulebook
+    changed: bool
     files: Mapping[str, FileState]
     mistakes: tuple[Mistake, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every file runs as it stands on disk."""
-        return not any(mistake.level is MistakeLevel.ERROR for mistake in self.mistakes)
+    sources: Mapping[str, str] = field(repr=False)
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """The files that run as their last good version or not at all; rule paths that are not there count too."""
-        found = [file for file, state in self.files.items() if state in (FileState.KEPT, FileState.LEFT_OUT)]
-        return tuple(found) or (() if self.ok else ("rules",))
+        """The files that have an error, by name."""
+        errors = (mistake for mistake in self.mistakes if mistake.level is MistakeLevel.ERROR)
+        return tuple(sorted({mistake.position.file for mistake in errors if mistake.position}))
+
+    @property
+    def ok(self) -> bool:
+        """Whether every file is in force as it stands."""
+        return not self.broken
 
     def summary(self) -> str:
-        """For people: what became of each broken file, and its mistakes."""
-        states = [f"{file}: {self.files[file]}" for file in self.broken if file in self.files]
-        return "\n".join([*states, "", *(str(m) for m in self.mistakes if m.level is MistakeLevel.ERROR)]).strip()
+        """For people: what became of the files with errors, and the first errors with their lines."""
+        errors = [mistake for mistake in self.mistakes if mistake.level is MistakeLevel.ERROR]
+        words = {
+            FileState.KEPT: "its last good version keeps running",
+            FileState.LEFT_OUT: "it never loaded without a mistake, so none of its rules run",
+        }
+        lines = [f"{file}: {words[state]}" for file, state in self.files.items() if state in words]
+        more = len(errors) - _MOST_SHOWN
+        tail = [f"and {more} more; see: tocsin check"] if more > 0 else []
+        return "\n".join([*lines, "", print_mistakes(errors[:_MOST_SHOWN], self.sources).rstrip(), *tail]).strip()
 
-    def as_json(self) -> dict[str, Any]:
-        """`{"ok", "revision", "rules", "files": {name: state}, "mistakes": [text]}`."""
+    def as_json(self) -> dict[str, Json]:
+        """What `POST /-/reload` answers."""
         return {
             "ok": self.ok,
+            "changed": self.changed,
             "revision": self.rulebook.revision,
             "rules": len(self.rulebook.rules),
+            "found": counted(self.mistakes),
             "files": {file: str(state) for file, state in self.files.items()},
-            "mistakes": [str(mistake) for mistake in self.mistakes],
+            "mistakes": json.loads(to_json(self.mistakes)),
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """How the rules that run came about: when they were last read, and the files that do not run as they stand."""
+class ReloadStatus:
+    """How the rules stand: when they were last read (None: not yet), what became of each file, and the mistakes."""
 
     loaded: datetime | None = None
+    files: Mapping[str, FileState] = field(default_factory=dict)
+    mistakes: tuple[Mistake, ...] = ()
     broken: tuple[str, ...] = ()
 
 
 class Reloader:
-    """Holds the rules of this moment and replaces them whole: an event sees the rules before a reload, or after it.
+    """Keeps `current` in step with the rule files.
 
-    `last_good` gives the texts that were last in force (a restart falls back on them), `remember` keeps a revision;
-    both may raise StoreError, and then everything stays as it was. `on_report` is told of every reload that
-    changed something.
+    `last_good` gives the files that were in force when the service last ran, so that a file which is broken at start
+    runs as it last did; `remember` stores every revision before it is put in force. `on_report` is told of every
+    reload, after it took effect.
     """
 
     def __init__(
@@ -91,145 +99,116 @@ class Reloader:
         paths: Sequence[Path],
         base: Path,
         known: Known,
-        last_good: Callable[[], Awaitable[Mapping[str, str]]],
-        remember: Callable[[str, dict[str, str], bool | None], Awaitable[None]],
-        on_report: Callable[[ReloadReport], Awaitable[None]],
+        last_good: LastGood,
+        remember: Remember,
+        on_report: Callable[[ReloadReport], Awaitable[None]] | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        look_every: float = LOOK_EVERY,
     ) -> None:
-        self._paths = paths
+        self.current = Rulebook(revision=revision_of({}, known.default_livemode), rules=())
+        self.status = ReloadStatus()
+        self._paths = tuple(paths)
         self._base = base
-        self._known = known
+        self._default_livemode = known.default_livemode
+        self._chooser = Chooser(known)
         self._last_good = last_good
         self._remember = remember
         self._on_report = on_report
-        self._good: dict[str, str] | None = None
-        self._read: dict[str, RuleFile] = {}
-        self._previous: ReloadReport | None = None
-        self._one_at_a_time = asyncio.Lock()
-        self.current: Rulebook = load({}, known).rulebook
-        self.status = Status()
+        self._clock = clock
+        self._look_every = look_every
+        self._running: dict[str, str] | None = None
+        self._remembered: str | None = None
+        self._stamp: Stamp = frozenset()
+        self._lock = asyncio.Lock()
 
     async def reload(self) -> ReloadReport:
-        """Read the files again and put in force what can be. Raises StoreError when the revision cannot be kept."""
-        async with self._one_at_a_time:
-            if self._good is None:
-                self._good = dict(await self._last_good())
-            report, loaded = await asyncio.to_thread(self._load, self._good)
-            if loaded is not None:
-                await self._remember(loaded.rulebook.revision, dict(loaded.files), self._known.default_livemode)
-                self._good = dict(loaded.files)
-                self.current = loaded.rulebook
-            self.status = Status(loaded=datetime.now(UTC), broken=report.broken)
-            previous, self._previous = self._previous, report
-            if previous is None or (previous.rulebook.revision, previous.mistakes) != (
-                report.rulebook.revision,
-                report.mistakes,
-            ):
-                _tell(report)
-                await self._on_report(report)
-            return report
+        """Read the files now and put in force what can be. Raises StoreError: then nothing changed.
+
+        Reading and compiling happen in a thread: events go on being matched meanwhile.
+        """
+        async with self._lock:
+            if self._running is None:
+                self._running = dict(await self._last_good())
+            seen = await asyncio.to_thread(stamp, self._paths)
+            sources, chosen, unreadable = await asyncio.to_thread(self._read, self._running)
+            rulebook, files = chosen.loaded.rulebook, dict(chosen.loaded.files)
+            if rulebook.revision != self._remembered:
+                await self._remember(rulebook.revision, files, self._default_livemode)
+                self._remembered = rulebook.revision
+            report = ReloadReport(
+                at=self._clock(),
+                rulebook=rulebook,
+                changed=rulebook.revision != self.current.revision,
+                files=chosen.states,
+                mistakes=(*unreadable, *chosen.mistakes),
+                sources=sources,
+            )
+            self.current = rulebook
+            self._running = files
+            self._stamp = seen
+            self.status = ReloadStatus(
+                loaded=report.at, files=report.files, mistakes=report.mistakes, broken=report.broken
+            )
+        if self._on_report is not None:
+            await self._on_report(report)
+        return report
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Reload whenever a rule file changes, until `stop`."""
-        while not stop.is_set():
-            try:
-                await self._watch(stop)
-            except Exception as error:  # the outermost loop: rules that are no longer watched would be silent
-                log.warning("rules_not_watched", reason=f"{type(error).__name__}: {error}"[:300])
-                await _pause(stop, WATCH_AGAIN)
+        """Reload whenever a file changes, until `stop` is set. A reload that the store refuses is tried again."""
+        failed = False
+        async with contextlib.aclosing(self._looks(stop)) as looks:
+            async for _ in looks:
+                if not failed and await asyncio.to_thread(stamp, self._paths) == self._stamp:
+                    continue
+                try:
+                    await self.reload()
+                    failed = False
+                except TocsinError:
+                    failed = True
 
-    async def _watch(self, stop: asyncio.Event) -> None:
-        from watchfiles import Change, awatch  # 30 ms that need not delay the start
-
-        folders = sorted({path if path.is_dir() else path.parent for path in self._paths if path.parent.exists()})
-        if not folders:
-            await _pause(stop, WATCH_AGAIN)
-            await self.reload()
-            return
-
-        def concerns(change: Change, path: str) -> bool:
-            return path.endswith(ENDINGS) or change is not Change.modified  # a folder may have come or gone
-
-        log.debug("rules_watched", folders=[str(folder) for folder in folders])
-        async for _ in awatch(*folders, stop_event=stop, watch_filter=concerns, debounce=200):
-            await self.reload()
-
-    def _load(self, good: Mapping[str, str]) -> tuple[ReloadReport, Loaded | None]:
-        """In a thread: nothing here touches what the event loop reads."""
+    def _read(self, running: Mapping[str, str]) -> tuple[Mapping[str, str], Chosen, tuple[Mistake, ...]]:
         try:
-            texts = read_rule_files(self._paths, self._base)
+            sources = read_rule_files(self._paths, self._base)
         except ConfigError as error:
-            states = dict.fromkeys(good, FileState.KEPT) if self._previous is None else self._previous.files
-            if self._previous is not None:
-                return ReloadReport(rulebook=self.current, files=states, mistakes=error.mistakes), None
-            kept = assemble([self._trusted(file, text) for file, text in good.items()], self._known.default_livemode)
-            return ReloadReport(rulebook=kept.rulebook, files=states, mistakes=error.mistakes), kept
-        fresh = {file: self._file(file, text) for file, text in texts.items()}
-        self._read = fresh
-        return self._settle(fresh, texts, good)
+            # What cannot be read is not deleted: everything stays as it was until all of it can be read.
+            return running, self._chooser.choose(running, running), error.mistakes
+        return sources, self._chooser.choose(sources, running), ()
 
-    def _settle(
-        self, fresh: Mapping[str, RuleFile], texts: Mapping[str, str], good: Mapping[str, str]
-    ) -> tuple[ReloadReport, Loaded]:
-        """Each file as it stands; where that has an error its last good version; where that clashes, neither.
+    async def _looks(self, stop: asyncio.Event) -> AsyncGenerator[None, None]:
+        """A moment to look at the files: soon after the system says that something changed, or every few seconds."""
+        from watchfiles import awatch  # here: only the server watches
 
-        Falling back can make another file clash (a rule that moved from a broken file to a sound one), so it goes on
-        until nothing is left out that could fall back. Each file falls at most twice.
-        """
-        chosen = dict(fresh)
-        mistakes: tuple[Mistake, ...] | None = None
-        while True:
-            loaded = assemble(chosen.values(), self._known.default_livemode)
-            mistakes = loaded.mistakes if mistakes is None else in_order((*mistakes, *_new(loaded.mistakes, mistakes)))
-            out = [file for file in chosen if file not in loaded.files]
-            if not out:
-                break
-            for file in out:
-                if chosen[file] is fresh[file] and file in good:
-                    chosen[file] = self._trusted(file, good[file])
-                else:
-                    del chosen[file]
-        states = {file: self._state(file, fresh, chosen, texts, good) for file in texts}
-        states |= {file: FileState.REMOVED for file in good if file not in texts}
-        return ReloadReport(rulebook=loaded.rulebook, files=states, mistakes=mistakes), loaded
-
-    def _file(self, file: str, text: str) -> RuleFile:
-        """A file that did not change is not read again."""
-        found = self._read.get(file)
-        return found if found is not None and found.text == text else read_rule_file(file, text, self._known)
-
-    def _trusted(self, file: str, text: str) -> RuleFile:
-        """A version that once was good, whatever the configuration says today."""
-        return read_rule_file(file, text, Known(default_livemode=self._known.default_livemode))
-
-    @staticmethod
-    def _state(
-        file: str,
-        fresh: Mapping[str, RuleFile],
-        chosen: Mapping[str, RuleFile],
-        texts: Mapping[str, str],
-        good: Mapping[str, str],
-    ) -> FileState:
-        if file not in chosen:
-            return FileState.LEFT_OUT
-        if chosen[file] is not fresh[file]:
-            return FileState.KEPT
-        return FileState.UNCHANGED if good.get(file) == texts[file] else FileState.LOADED
+        while not stop.is_set():
+            watched = _folders(self._paths)
+            if not watched:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), self._look_every)
+                    return
+                yield
+                continue
+            changes = awatch(
+                *watched.values(),
+                debounce=300,
+                step=30,
+                stop_event=stop,
+                rust_timeout=max(1, int(self._look_every * 1000)),
+                yield_on_timeout=True,
+                recursive=any(path.is_dir() for path in self._paths),
+                ignore_permission_denied=True,
+            )
+            async with contextlib.aclosing(changes):
+                async for _ in changes:
+                    yield
+                    if _folders(self._paths) != watched:  # one was made, or deleted and made again
+                        break
 
 
-def _new(found: Sequence[Mistake], known: Sequence[Mistake]) -> list[Mistake]:
-    return [mistake for mistake in found if mistake not in known]
-
-
-def _tell(report: ReloadReport) -> None:
-    errors = [str(mistake) for mistake in report.mistakes if mistake.level is MistakeLevel.ERROR]
-    if errors:
-        log.error("rules_broken", files=list(report.broken), mistakes=errors[:10], more=max(len(errors) - 10, 0))
-    log.info("rules_loaded", rules=len(report.rulebook.rules), revision=report.rulebook.revision[:12])
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
+def _folders(paths: Sequence[Path]) -> dict[tuple[int, int], Path]:
+    """The folders to watch, by device and inode: of a file its folder, as editors replace files."""
+    found: dict[tuple[int, int], Path] = {}
+    for path in paths:
+        folder = path if path.is_dir() else path.parent
+        with contextlib.suppress(OSError):
+            state = os.stat(folder)
+            found[state.st_dev, state.st_ino] = folder
+    return found
