@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.errors import ConfigError, TocsinError
+import structlog
+
+from engine.errors import ConfigError
 from engine.model.event import Json
 from engine.model.mistake import Mistake, MistakeLevel
 from engine.rulebook.book import Rulebook
@@ -18,6 +20,8 @@ from engine.rulebook.known import Known
 from engine.rulebook.last_good import Chooser, Chosen, FileState
 from engine.rulebook.load import revision_of
 from engine.source import counted, print_mistakes, to_json
+
+log = structlog.get_logger("tocsin.rules")
 
 LOOK_EVERY = 5.0
 """Seconds between looks at the files, for file systems that do not say when something changes."""
@@ -143,6 +147,8 @@ class Reloader:
                 mistakes=(*unreadable, *chosen.mistakes),
                 sources=sources,
             )
+            if (rulebook.revision, report.mistakes) != (self.current.revision, self.status.mistakes):
+                _log(report)
             self.current = rulebook
             self._running = files
             self._stamp = seen
@@ -154,17 +160,20 @@ class Reloader:
         return report
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Reload whenever a file changes, until `stop` is set. A reload that the store refuses is tried again."""
+        """Reload whenever a file changes, until `stop` is set; whatever fails on the way is logged and tried again."""
         failed = False
-        async with contextlib.aclosing(self._looks(stop)) as looks:
-            async for _ in looks:
-                if not failed and await asyncio.to_thread(stamp, self._paths) == self._stamp:
-                    continue
-                try:
-                    await self.reload()
-                    failed = False
-                except TocsinError:
-                    failed = True
+        while not stop.is_set():
+            try:
+                async with contextlib.aclosing(self._looks(stop)) as looks:
+                    async for _ in looks:
+                        if failed or await asyncio.to_thread(stamp, self._paths) != self._stamp:
+                            await self.reload()
+                            failed = False
+            except Exception as error:  # the outermost loop: rules that nobody watches any more would go stale unseen
+                failed = True
+                log.warning("rules_not_reloaded", reason=f"{type(error).__name__}: {error}"[:300])
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), self._look_every)
 
     def _read(self, running: Mapping[str, str]) -> tuple[Mapping[str, str], Chosen, tuple[Mistake, ...]]:
         try:
@@ -201,6 +210,14 @@ class Reloader:
                     yield
                     if _folders(self._paths) != watched:  # one was made, or deleted and made again
                         break
+
+
+def _log(report: ReloadReport) -> None:
+    errors = [str(mistake) for mistake in report.mistakes if mistake.level is MistakeLevel.ERROR]
+    if errors:
+        more = max(0, len(errors) - _MOST_SHOWN)
+        log.error("rules_broken", files=list(report.broken), mistakes=errors[:_MOST_SHOWN], more=more)
+    log.info("rules_loaded", rules=len(report.rulebook.rules), revision=report.rulebook.revision[:12])
 
 
 def _folders(paths: Sequence[Path]) -> dict[tuple[int, int], Path]:
