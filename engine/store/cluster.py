@@ -9,7 +9,7 @@ import time
 
 from engine.errors import EmbeddedServerError
 from engine.store.place import PORT, Place
-from engine.store.postmaster import Postmaster, read_postmaster
+from engine.store.postmaster import Postmaster, alive, read_postmaster
 
 ROLE = "tocsin"
 """The one role, which `peer` authentication gives to the users we know and to nobody else."""
@@ -116,10 +116,22 @@ async def launch(place: Place) -> Postmaster:
                 process.terminate()
                 raise failed(place, f"PostgreSQL was not ready within {START_PATIENCE:.0f} seconds", mark)
             await asyncio.sleep(0.005)
-        # The children of a killed server need a moment to notice and let go of its memory.
-        if b"still in use" not in _tail(place, mark) or time.monotonic() > deadline:
+        if not _passes(place, mark) or time.monotonic() > deadline:
             raise failed(place, f"PostgreSQL ended with exit code {process.returncode}", mark)
         await asyncio.sleep(0.1)
+
+
+def _passes(place: Place, mark: int) -> bool:
+    """Whether the server only came too soon after another was killed.
+
+    Its children need a moment to notice and let go of its memory; and until somebody has waited for it, it counts as
+    running for PostgreSQL. Its postmaster.pid may not be removed: it guards that memory.
+    """
+    said = _tail(place, mark)
+    if b"still in use" in said:
+        return True
+    found = read_postmaster(place.cluster)
+    return b'"postmaster.pid" already exists' in said and found is not None and not alive(found.pid)
 
 
 def _spawn(place: Place) -> subprocess.Popen[bytes]:
