@@ -88,8 +88,8 @@ async def rounds(services: list[Service], ledger: Ledger) -> None:
         await asyncio.sleep(random.uniform(0.3, 1.0))
         match number % 4:
             case 0 | 1:
-                services[number].kill()
-                services[number].start()
+                services[number % 2].kill()
+                services[number % 2].start()
             case 2:
                 kill_database(services[0].folder)
             case 3:
