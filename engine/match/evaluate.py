@@ -35,8 +35,11 @@ def path_holds(test: PathTest, path: Path, subject: Subject) -> bool:
 
 def split(operations: Iterable[Operation]) -> tuple[tuple[Operation, ...], tuple[Operation, ...]]:
     """The operations to which a list is one value, and those to which its elements are."""
-    whole = tuple(operation for operation in operations if OPERATORS[operation.operator].whole)
-    return whole, tuple(operation for operation in operations if not OPERATORS[operation.operator].whole)
+    whole: list[Operation] = []
+    single: list[Operation] = []
+    for operation in operations:
+        (whole if OPERATORS[operation.operator].whole else single).append(operation)
+    return tuple(whole), tuple(single)
 
 
 def _element_passes(value: Json, operations: tuple[Operation, ...], place: Place) -> bool:
