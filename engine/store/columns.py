@@ -1,12 +1,15 @@
 """Values as PostgreSQL takes them."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from engine.model.event import Json
+from engine.model.delivery import Delivery, Firing
+from engine.model.event import Event, Json
 
 Row = TypeVar("Row")
+Noun = TypeVar("Noun", Event, Firing, Delivery)
 
 
 def columns(rows: Sequence[Row], *values: Callable[[Row], object]) -> list[list[object]]:
@@ -21,9 +24,11 @@ def text(value: str | None) -> str | None:
     return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def texts(values: Iterable[str]) -> list[str]:
-    """`text` of each."""
-    return [text(value) or "" for value in values]
+def cleaned(row: Noun) -> Noun:
+    """The noun with `text` of each of its strings; what it holds as bytes or JSON stays as it is."""
+    values = ((field.name, getattr(row, field.name)) for field in fields(row))
+    changes: dict[str, Any] = {name: text(value) for name, value in values if type(value) is str}
+    return replace(row, **changes)
 
 
 def to_json(value: Json) -> str | None:

@@ -18,6 +18,7 @@ from engine.errors import StoreUnavailable
 from engine.model.delivery import Delivery, DeliveryStatus, Firing, Plan
 from engine.model.event import Event
 from engine.store import deliveries, events, firings
+from engine.store.columns import cleaned
 from engine.store.connect import Connection, Target, is_unavailable
 from engine.store.jobs import enqueue
 
@@ -103,7 +104,7 @@ class Committer:
             await self._arrived.wait()
             batch = self._take()
             if batch:
-                await self._attempt(batch)
+                await self._serve(batch)
             elif self._closing:
                 return
             else:
@@ -126,13 +127,22 @@ class Committer:
         self._waiting.extendleft(reversed(later))
         return [taken[key] for key in sorted(taken)]
 
+    async def _serve(self, batch: list[_Entry]) -> None:
+        """Answer the batch, or put back what may wait longer: nobody is ever left without an answer."""
+        try:
+            await self._attempt(batch)
+        except Exception as error:  # the outermost loop of ingest: a fault of ours must not end it
+            log.exception("commit_fault", events=len(batch))
+            for entry in batch:
+                entry.fail(StoreUnavailable(f"internal error: {type(error).__name__}"))
+
     async def _attempt(self, batch: list[_Entry]) -> None:
         """Commit the batch, or put back what may wait longer."""
         oldest = min(entry.arrived for entry in batch)
         try:
             async with asyncio.timeout(max(oldest + self._patience - self._clock(), 0.5)):
                 await self._commit(batch)
-        except Exception as error:  # the outermost loop of ingest: whatever it was, others go on
+        except Exception as error:  # whatever it was, it is one event's or the database's
             if is_unavailable(error) or isinstance(error, StoreUnavailable):
                 await self._put_back(batch, error)
             elif len(batch) > 1:
@@ -156,12 +166,16 @@ class Committer:
 
     async def _clean(self, entry: _Entry, error: Exception) -> None:
         """The event alone is refused: for a column's value if for anything, so once more without what may be wrong."""
-        event = events.cleaned(entry.event)
-        if event != entry.event:
-            entry.event = event
+        event = cleaned(entry.event)
+        plan = Plan(
+            firings=tuple(cleaned(firing) for firing in entry.plan.firings),
+            deliveries=tuple(cleaned(delivery) for delivery in entry.plan.deliveries),
+        )
+        if (event, plan) != (entry.event, entry.plan):
+            entry.event, entry.plan = event, plan
             await self._attempt([entry])
             return
-        log.error("event_refused", event=entry.event.id, exc_info=error)
+        log.error("event_refused", event_id=entry.event.id, reason=f"{type(error).__name__}: {error}")
         entry.fail(StoreUnavailable(f"the database refuses event {entry.event.id}: {type(error).__name__}"))
 
     async def _commit(self, batch: list[_Entry]) -> None:

@@ -101,8 +101,8 @@ RECORD_DELIVERY = """
 RELEASE = """
     update tocsin.deliveries d set
         status = r.status, reason = r.reason,
-        next_attempt = case when r.status = 'pending' then $4 end,
-        finished = case when r.status = 'pending' then null else $4 end
+        next_attempt = case when r.status = 'pending' then $4::timestamptz end,
+        finished = case when r.status = 'pending' then null else $4::timestamptz end
     from unnest($1::text[], $2::text[], $3::text[]) as r (id, status, reason)
     where d.id = r.id and d.status = 'waiting'
     returning d.*

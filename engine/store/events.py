@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
 
 from engine.model.delivery import Firing
 from engine.model.event import Event, Json, Payload, Scope, ScopeSource, object_of, previous_of
-from engine.store.columns import columns, text
+from engine.store.columns import columns
 from engine.store.connect import Connection, Pool, Record
 from engine.store.firings import of_event
 
@@ -97,8 +96,6 @@ COLUMNS = (
     attrgetter("received"),
 )
 
-_TEXT_FIELDS = [field.name for field in fields(Event) if field.type in (str, str | None)]
-
 Parse = Callable[[bytes], Json]
 """A body to its JSON value, as `normalize` read it."""
 
@@ -128,12 +125,6 @@ async def insert(connection: Connection, events: Sequence[Event], revisions: Seq
 
 def _arguments(events: Sequence[Event], revisions: Sequence[str]) -> list[list[object]]:
     return [*columns(events, *COLUMNS), list(revisions), [event.body for event in events]]
-
-
-def cleaned(event: Event) -> Event:
-    """`event` with columns that PostgreSQL takes; the body is kept as it is."""
-    changes: dict[str, Any] = {name: text(getattr(event, name)) for name in _TEXT_FIELDS}
-    return replace(event, **changes)
 
 
 class Events:

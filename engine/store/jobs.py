@@ -10,6 +10,7 @@ supervisor loop replaces manager and connection (`_Worker.run`).
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ from engine.store.connect import Connection, Pool, Target
 from engine.store.lanes import Lanes
 
 log = structlog.get_logger("tocsin.jobs")
+
+# What it could not write on a lost connection: a traceback each, of what `jobs_interrupted` says once.
+logging.getLogger("pgqueuer").addFilter(lambda record: "flush failed" not in str(record.msg).lower())
 
 Handler = Callable[[str], Awaitable[datetime | None]]
 """Given a delivery's id; returns when it wants to be woken again, None when it is done."""
@@ -201,6 +205,7 @@ class _Worker:
         self._drain = drain
         self._lanes = Lanes(self._class.seats)
         self._running: dict[str, asyncio.Task[datetime | None]] = {}
+        self._handing_back = False
         self._ending: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -216,8 +221,12 @@ class _Worker:
             else:
                 wait = 0.1
                 await self._serve(connection)
-        if self._ending:
-            await asyncio.wait(self._ending, timeout=HAND_BACK)
+        if self._ending:  # handlers of a connection that was lost
+            await asyncio.wait(self._ending, timeout=self._drain.total_seconds())
+            for task in self._running.values():
+                task.cancel()
+            if self._ending:
+                await asyncio.wait(self._ending, timeout=HAND_BACK)
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -242,9 +251,10 @@ class _Worker:
         manager.shutdown.set()
         if self._stop.is_set() and not lost.is_set():
             await self._drained(serving, connection)
-        # On a lost connection handlers go on, and record what they did on another; we do not wait for them.
-        self._ending.add(serving)
-        serving.add_done_callback(self._ending.discard)
+        if not serving.done():
+            # On a lost connection handlers go on, and record what they did on another; we do not wait for them.
+            self._ending.add(serving)
+            serving.add_done_callback(self._ending.discard)
         connection.terminate()
 
     async def _manage(self, manager: QueueManager) -> None:
@@ -263,6 +273,7 @@ class _Worker:
     async def _drained(self, serving: "asyncio.Task[None]", connection: Connection) -> None:
         """Wait for the handlers, then hand their jobs back, then give up the connection: in that order."""
         await asyncio.wait({serving}, timeout=self._drain.total_seconds())
+        self._handing_back = True  # for jobs that were being fetched meanwhile
         for task in self._running.values():
             task.cancel()
         await asyncio.wait({serving}, timeout=HAND_BACK)
@@ -283,6 +294,8 @@ class _Worker:
         # The same delivery may be here already: its job was taken over by ourselves after a hiccup.
         task = self._running.get(delivery)
         if task is None:
+            if self._handing_back:
+                return timedelta()
             task = self._running[delivery] = asyncio.create_task(self._handle(delivery, lane, attempts))
             task.add_done_callback(lambda _: self._running.pop(delivery))
         try:

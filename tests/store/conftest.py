@@ -9,14 +9,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
+from engine.store import Store
+from engine.store.connect import Target
 from engine.store.embedded import EmbeddedServer
 from engine.store.postmaster import alive, is_postgres, read_postmaster
+from tests.store.plans import Database
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,6 +56,22 @@ def data(cluster: Path) -> Iterator[Path]:
     """A data folder with a cluster that does not run. It is the same for all tests: what they make must not collide."""
     yield cluster
     kill_server(cluster)
+
+
+@pytest.fixture
+async def look(database: str) -> AsyncIterator[Database]:
+    """A look into this test's database past the store."""
+    connection = await asyncpg.connect(database)
+    yield Database(connection)
+    await connection.close()
+
+
+@pytest.fixture
+async def second(database: str) -> AsyncIterator[Store]:
+    """Another Store on the same database, as another process would have it."""
+    opened = await Store.connect(Target.from_url(database))
+    yield opened
+    await opened.close()
 
 
 def postmaster(data: Path) -> int:

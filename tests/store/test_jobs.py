@@ -1,0 +1,321 @@
+"""Jobs are wake-ups that come at least once, and never get lost: not by a fault, a shutdown, a lost connection."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from engine.model.delivery import Delivery, Plan
+from engine.model.rule import Verb
+from engine.store import Store, jobs, lanes
+from engine.store.jobs import JobKind
+from tests.builders import event
+from tests.store.plans import REVISION, Database, delivery, firing
+
+Handle = Callable[[str], Awaitable[datetime | None]]
+
+DRAIN = timedelta(seconds=5)
+
+
+async def commit(store: Store, number: int, verb: Verb = Verb.CALLBACK, to: str = "case-system") -> list[str]:
+    """That many deliveries, each with its job; their ids."""
+    sent = event()
+    fired = firing(sent)
+    made = [delivery(fired, f"step-{n}", verb=verb, destination=to) for n in range(number)]
+    assert await store.committer.commit(sent, Plan(firings=(fired,), deliveries=tuple(made)), REVISION)
+    return [each.id for each in made]
+
+
+@contextlib.asynccontextmanager
+async def working(
+    store: Store, handle: Handle, *, kind: str = JobKind.CALLBACK, drain: timedelta = DRAIN
+) -> AsyncIterator[asyncio.Event]:
+    """Jobs run while inside; the event stops them early."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(store.jobs.run({kind: handle}, stop, drain))
+    try:
+        yield stop
+    finally:
+        stop.set()
+        async with asyncio.timeout(15):
+            await running
+
+
+class Handled:
+    """A handler that remembers what it was given."""
+
+    def __init__(self, then: Callable[[str], datetime | None] = lambda _: None) -> None:
+        self.ids: list[str] = []
+        self._then = then
+        self._changed = asyncio.Condition()
+
+    async def __call__(self, delivery_id: str) -> datetime | None:
+        async with self._changed:
+            self.ids.append(delivery_id)
+            self._changed.notify_all()
+        return self._then(delivery_id)
+
+    async def reach(self, number: int, seconds: float = 10) -> None:
+        async with asyncio.timeout(seconds), self._changed:
+            await self._changed.wait_for(lambda: len(self.ids) >= number)
+
+
+async def until(true: Callable[[], Awaitable[bool]], seconds: float = 10) -> bool:
+    """Whether it becomes true in time."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not await true():
+        if asyncio.get_running_loop().time() > deadline:
+            return False
+        await asyncio.sleep(0.02)
+    return True
+
+
+async def emptied(look: Database) -> bool:
+    """Whether the queue becomes empty in time."""
+
+    async def empty() -> bool:
+        return not await look.jobs()
+
+    return await until(empty)
+
+
+async def test_every_job_runs_once_and_is_gone(store: Store, look: Database) -> None:
+    """The handler gets the delivery's id."""
+    ids = await commit(store, 50)
+    handle = Handled()
+    async with working(store, handle):
+        await handle.reach(50)
+        assert await emptied(look)
+    assert sorted(handle.ids) == sorted(ids)
+
+
+async def test_a_job_is_begun_soon_after_its_commit(store: Store) -> None:
+    """A waiting worker is told by the database; it does not find out by polling."""
+    handle = Handled()
+    async with working(store, handle):
+        await commit(store, 1)
+        await handle.reach(1)
+        started = asyncio.get_running_loop().time()
+        await commit(store, 1)
+        await handle.reach(2)
+        assert asyncio.get_running_loop().time() - started < 0.8
+
+
+async def test_each_class_goes_to_its_own_handler(store: Store) -> None:
+    """A slow channel is not in the way of callbacks."""
+    notify, callback = Handled(), Handled()
+    told = await commit(store, 2, Verb.NOTIFY)
+    called = await commit(store, 3)
+    stop = asyncio.Event()
+    running = asyncio.create_task(store.jobs.run({"notify": notify, "callback": callback}, stop, DRAIN))
+    await asyncio.gather(notify.reach(2), callback.reach(3))
+    stop.set()
+    await running
+    assert sorted(notify.ids) == sorted(told)
+    assert sorted(callback.ids) == sorted(called)
+
+
+async def test_a_handler_that_asks_for_later_is_woken_then(store: Store, look: Database) -> None:
+    """The time it returns is when it runs again, not before."""
+    times: list[datetime] = []
+
+    def later(_: str) -> datetime | None:
+        times.append(datetime.now(UTC))
+        return times[0] + timedelta(seconds=1) if len(times) == 1 else None
+
+    await commit(store, 1)
+    handle = Handled(later)
+    async with working(store, handle):
+        await handle.reach(2)
+        assert await emptied(look)
+    assert timedelta(seconds=0.95) <= times[1] - times[0] < timedelta(seconds=2.5)
+
+
+async def test_a_handler_that_raises_loses_nothing(
+    store: Store, look: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours is logged and the job runs again."""
+    monkeypatch.setattr(jobs, "FAULT_WAITS", (timedelta(seconds=0.2),))
+    [delivery_id] = await commit(store, 1)
+    tries = itertools.count()
+
+    def faulty(_: str) -> datetime | None:
+        if next(tries) < 2:
+            raise RuntimeError("a fault of ours")
+        return None
+
+    handle = Handled(faulty)
+    async with working(store, handle):
+        await handle.reach(3)
+        assert await emptied(look)
+    assert handle.ids == [delivery_id] * 3
+
+
+async def test_at_shutdown_handlers_may_finish(store: Store, look: Database) -> None:
+    """Within the bound, what has begun is done and not done again."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    finished: list[str] = []
+
+    async def slow(delivery_id: str) -> None:
+        begun.set()
+        await go_on.wait()
+        finished.append(delivery_id)
+
+    ids = await commit(store, 1)
+    async with working(store, slow) as stop:
+        await begun.wait()
+        stop.set()
+        asyncio.get_running_loop().call_later(0.3, go_on.set)
+    assert finished == ids
+    assert await look.jobs() == []
+
+
+async def test_at_shutdown_what_is_not_done_goes_back_to_the_queue(store: Store, second: Store) -> None:
+    """Beyond the bound handlers are cancelled; their jobs, which PgQueuer would delete, are there for the next."""
+    begun = asyncio.Event()
+
+    async def hanging(delivery_id: str) -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    ids = await commit(store, 30)
+    async with working(store, hanging, drain=timedelta(seconds=0.2)):
+        await begun.wait()
+    handle = Handled()
+    async with working(second, handle):
+        await handle.reach(30, seconds=3)
+    assert sorted(handle.ids) == sorted(ids)
+
+
+async def test_cancelling_the_run_hands_back_too(store: Store, look: Database) -> None:
+    """Not the way to stop it, but no way to lose a job either."""
+    begun = asyncio.Event()
+
+    async def hanging(delivery_id: str) -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    ids = await commit(store, 1)
+    running = asyncio.create_task(store.jobs.run({JobKind.CALLBACK: hanging}, asyncio.Event(), timedelta(seconds=0.1)))
+    await begun.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await look.jobs() == ids
+    assert (await look.rows("select status::text from tocsin_queue.pgqueuer"))[0]["status"] == "queued"
+
+
+async def test_a_dead_workers_jobs_are_taken_over(store: Store, look: Database) -> None:
+    """A job that was picked by a process that is no more runs elsewhere in less than five seconds."""
+    ids = await commit(store, 3)
+    await look.execute(
+        "update tocsin_queue.pgqueuer set status = 'picked', heartbeat = now(), queue_manager_id = gen_random_uuid()"
+    )
+    handle = Handled()
+    async with working(store, handle):
+        await handle.reach(3, seconds=5)
+    assert sorted(handle.ids) == sorted(ids)
+
+
+async def test_a_long_job_stays_with_its_worker(store: Store, second: Store) -> None:
+    """Its signs of life keep others from taking it over."""
+    handle = Handled()
+    stolen = Handled()
+    lasting = jobs.HEARTBEAT_TIMEOUT.total_seconds() + 1.5
+
+    async def long(delivery_id: str) -> None:
+        await handle(delivery_id)
+        await asyncio.sleep(lasting)
+
+    await commit(store, 1)
+    async with working(store, long):
+        await handle.reach(1)
+        async with working(second, stolen):
+            await asyncio.sleep(lasting)
+    assert len(handle.ids) == 1
+    assert stolen.ids == []
+
+
+async def test_a_lost_connection_is_made_again(store: Store, look: Database) -> None:
+    """As after a restart of the database: jobs go on, also while a handler of before still runs."""
+    hang = asyncio.Event()
+    begun = Handled()
+
+    async def handle(delivery_id: str) -> None:
+        await begun(delivery_id)
+        if len(begun.ids) == 1:
+            await hang.wait()
+
+    await commit(store, 1)
+    async with working(store, handle):
+        await begun.reach(1)
+        await look.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name = 'tocsin jobs callback' and datname = current_database()"
+        )
+        await commit(store, 1)
+        await begun.reach(2)
+        hang.set()
+        assert await emptied(look)
+    # The job of the first was taken over by ourselves meanwhile, and found it running.
+    assert len(set(begun.ids)) == 2
+
+
+async def test_one_hanging_destination_does_not_starve_the_others(store: Store, look: Database) -> None:
+    """Its jobs hold a few places; the rest of them waits in the queue, and everybody else's run."""
+    ok = Handled()
+    hung = set(await commit(store, 300, Verb.NOTIFY, "dead-channel/someone"))
+
+    async def handle(delivery_id: str) -> datetime | None:
+        if delivery_id in hung:
+            await asyncio.sleep(3600)
+        return await ok(delivery_id)
+
+    async with working(store, handle, kind=JobKind.NOTIFY, drain=timedelta()) as stop:
+        ids = await commit(store, 20, Verb.NOTIFY, "on-call")
+        await ok.reach(20, seconds=5)
+        stopping = asyncio.get_running_loop().time()
+        stop.set()
+    # None of the jobs that were being fetched when it was stopped began to hang.
+    assert asyncio.get_running_loop().time() - stopping < jobs.HAND_BACK
+    assert sorted(ok.ids) == sorted(ids)
+    assert set(await look.jobs()) == hung
+    assert await look.rows("select 1 from tocsin_queue.pgqueuer where status = 'picked'") == []
+
+
+async def test_a_lane_seats_some_lets_some_wait_and_turns_the_rest_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits gets the seat of whoever leaves."""
+    monkeypatch.setattr(lanes, "PATIENCE", 0.3)
+    seats = lanes.Lanes(2)
+    assert [await seats.enter("a"), await seats.enter("a")] == [True, True]
+    waiting = [asyncio.create_task(seats.enter("a")) for _ in range(4)]
+    await asyncio.sleep(0)
+    assert await seats.enter("a") is False
+    assert await seats.enter("b") is True
+    seats.leave("a")
+    assert sorted(await asyncio.gather(*waiting)) == [False, False, False, True]
+    seats.leave("a")
+    seats.leave("a")
+    seats.leave("b")
+    assert seats._lanes == {}
+
+
+@pytest.mark.parametrize(
+    ("destination", "lane"),
+    [
+        ("on-call", "on-call"),
+        ("on-call/kim@example.com", "on-call"),
+        ("https://cases.example.com/hook/7", "cases.example.com"),
+        ("payouts.retrieve", "payouts.retrieve"),
+    ],
+)
+def test_what_hangs_together_shares_a_lane(destination: str, lane: str) -> None:
+    """A channel with all its recipients, a host with all its paths."""
+    assert jobs._lane(_to(destination)) == lane
+
+
+def _to(destination: str) -> Delivery:
+    return delivery(firing(event()), destination=destination)

@@ -1,0 +1,114 @@
+"""Opening, recovering and closing the whole store."""
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from engine.errors import StoreUnavailable
+from engine.model.delivery import NOTHING
+from engine.settings import Settings, load_settings
+from engine.store import Store
+from engine.store.connect import Target, Timeouts
+from tests.builders import event
+from tests.store.conftest import postmaster, running
+from tests.store.plans import REVISION, plan
+
+
+@pytest.fixture
+def settings(data: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings without a configuration, on a data folder of this test's."""
+    monkeypatch.chdir(data)
+    return replace(load_settings(), data=data)
+
+
+async def test_the_default_settings_open_a_database_of_our_own(settings: Settings) -> None:
+    """Started on opening, stopped on closing, and everything kept in between."""
+    sent = event()
+    store = await Store.open(settings)
+    assert await store.committer.commit(sent, plan(sent), REVISION)
+    await store.close()
+    assert not running(settings.data)
+    store = await Store.open(settings)
+    assert await store.events.get(sent.id) == sent
+    await store.close()
+    assert not running(settings.data)
+
+
+async def test_a_database_that_dies_is_brought_back_and_everything_goes_on(settings: Settings) -> None:
+    """SIGKILL of the postmaster: commits wait and succeed, jobs run, queries work, and nothing is lost."""
+    store = await Store.open(settings)
+    handled: set[str] = set()
+    both, stop = asyncio.Event(), asyncio.Event()
+
+    async def handle(delivery: str) -> None:
+        handled.add(delivery)
+        if len(handled) == 2:
+            both.set()
+
+    running_jobs = asyncio.create_task(store.jobs.run({"callback": handle}, stop, timedelta(seconds=5)))
+    try:
+        before, after = event(), event()
+        assert await store.committer.commit(before, plan(before), REVISION)
+        os.kill(postmaster(settings.data), signal.SIGKILL)
+        assert await store.committer.commit(after, plan(after), REVISION)
+        wanted = {plan(sent).deliveries[0].id for sent in (before, after)}
+        await asyncio.wait_for(both.wait(), 10)
+        assert handled == wanted
+        assert await store.events.get(before.id) == before
+    finally:
+        stop.set()
+        await running_jobs
+        await store.close()
+    assert not running(settings.data)
+
+
+async def test_a_database_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    """The reason, without a password."""
+    target = Target.from_url(f"postgresql://kim:hunter2@/db?host={tmp_path}", Timeouts(connect=timedelta(seconds=1)))
+    with pytest.raises(StoreUnavailable, match="cannot be used") as caught:
+        await Store.connect(target)
+    assert "hunter2" not in f"{caught.value!r} {target!r}"
+
+
+async def test_a_wrong_role_or_database_is_unavailable_not_a_crash(database: str) -> None:
+    """PostgreSQL's own words reach the reader."""
+    with pytest.raises(StoreUnavailable, match="no_such_db"):
+        await Store.connect(Target.from_url(database.replace("/test_", "/no_such_db_")))
+
+
+async def test_a_query_that_takes_too_long_is_cut(database: str) -> None:
+    """A lock that somebody holds cannot hold a worker for ever."""
+    store = await Store.connect(Target.from_url(database, Timeouts(statement=timedelta(seconds=0.3))))
+    holder = await asyncpg.connect(database)
+    try:
+        await holder.execute("begin; lock table tocsin.revisions in access exclusive mode")
+        with pytest.raises(StoreUnavailable):
+            await store.revisions.last_good()
+        await holder.execute("rollback")
+        assert await store.revisions.last_good() == {}
+    finally:
+        await holder.close()
+        await store.close()
+
+
+async def test_the_bounds_of_the_settings_hold(settings: Settings, database: str) -> None:
+    """The connections and the times come from the configuration."""
+    short = replace(
+        settings,
+        store=replace(settings.store, url=database, connections=1, statement_timeout=timedelta(seconds=7)),
+        receive=replace(settings.receive, commit_timeout=timedelta(seconds=2)),
+    )
+    store = await Store.open(short)
+    try:
+        assert await store._pool.value("show statement_timeout") == "7s"
+        assert store._pool._pool.get_max_size() == 1
+        assert store.committer._patience == 2
+        assert await store.committer.commit(event(), NOTHING, REVISION)
+    finally:
+        await store.close()
