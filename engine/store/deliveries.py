@@ -1,8 +1,11 @@
 """The deliveries table, which is the truth about what is still to be done, and the attempts of each delivery."""
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
+
+import asyncpg
 
 from engine.model.delivery import Attempt, Delivery, DeliveryStatus
 from engine.model.event import Json
@@ -95,6 +98,29 @@ RECORD_DELIVERY = """
     ) as before
     where id = same
     returning is_open
+"""
+
+# What RECORD_DELIVERY and RECORD_ATTEMPT do, in one statement and one round trip, where nothing waits for the delivery.
+# The update locks the row, and judges it as it is once it has the lock. A second worker that recorded meanwhile has
+# taken the attempt's number: then it is done the longer way.
+IS_OPEN = "(status in ('pending', 'waiting') or ($3 = 'delivered' and status <> 'delivered'))"
+RECORD_ALONE = f"""
+    with recorded as (
+        update tocsin.deliveries set
+            attempts = attempts + 1,
+            first_attempt = coalesce(first_attempt, $2),
+            status = case when {IS_OPEN} then $3 else status end,
+            reason = case when {IS_OPEN} then $4 else reason end,
+            next_attempt = case when {IS_OPEN} then $5 else next_attempt end,
+            result = case when {IS_OPEN} then $6 else result end,
+            finished = case when {IS_OPEN} then $7 else finished end
+        where id = $1
+        returning id
+    )
+    insert into tocsin.attempts (delivery, number, started, duration, outcome, reason, status, excerpt)
+    select
+        id, coalesce((select max(number) from tocsin.attempts where delivery = $1), 0) + 1, $2, $8, $9, $10, $11, $12
+    from recorded
 """
 
 # The rows are locked by LOCK_SIBLINGS.
@@ -257,32 +283,20 @@ class Deliveries:
     ) -> None:
         """Record an attempt and what becomes of the delivery; and when it ends, of those that waited for it.
 
-        `attempt.number` is not used, the store counts. A delivery that has ended stays as it ended, unless it was
+        `release` None: nothing waits. `attempt.number` is not used, the store counts. A delivery that has ended stays as it ended, unless it was
         given up and this is its success.
         """
         ends = status not in OPEN
+        change = (status, text(reason), next_attempt, to_json(result), self._clock() if ends else None)
+        tried = (attempt.duration, attempt.outcome, text(attempt.reason), attempt.status, text(attempt.excerpt))
+        if release is None:
+            with contextlib.suppress(asyncpg.UniqueViolationError):
+                await self._pool.execute(RECORD_ALONE, delivery_id, attempt.started, *change, *tried)
+                return
         async with self._pool.transaction() as connection:
             siblings = await connection.fetch(LOCK_SIBLINGS, delivery_id)
-            changed = await connection.fetchval(
-                RECORD_DELIVERY,
-                delivery_id,
-                attempt.started,
-                status,
-                text(reason),
-                next_attempt,
-                to_json(result),
-                self._clock() if ends else None,
-            )
-            await connection.execute(
-                RECORD_ATTEMPT,
-                delivery_id,
-                attempt.started,
-                attempt.duration,
-                attempt.outcome,
-                text(attempt.reason),
-                attempt.status,
-                text(attempt.excerpt),
-            )
+            changed = await connection.fetchval(RECORD_DELIVERY, delivery_id, attempt.started, *change)
+            await connection.execute(RECORD_ATTEMPT, delivery_id, attempt.started, *tried)
             if changed and ends and release and any(row["status"] == DeliveryStatus.WAITING for row in siblings):
                 await self._release(connection, siblings[0]["firing"], release)
 

@@ -159,7 +159,9 @@ class Deliverer:
             reason=decision.reason,
             next_attempt=decision.next_attempt,
             result=outcome.result if isinstance(outcome, Delivered) else None,
-            release=(lambda siblings: released(rule, siblings)) if rule and len(rule.steps) > 1 else None,
+            release=(lambda siblings: released(rule, siblings))
+            if rule and any(step.needs for step in rule.steps)
+            else None,
         )
 
 
