@@ -121,7 +121,7 @@ RECORD_ALONE = f"""
     select
         id, coalesce((select max(number) from tocsin.attempts where delivery = $1), 0) + 1, $2, $8, $9, $10, $11, $12
     from recorded
-"""
+"""  # noqa: S608  its parts are constants
 
 # The rows are locked by LOCK_SIBLINGS.
 RELEASE = """
@@ -283,8 +283,8 @@ class Deliveries:
     ) -> None:
         """Record an attempt and what becomes of the delivery; and when it ends, of those that waited for it.
 
-        `release` None: nothing waits. `attempt.number` is not used, the store counts. A delivery that has ended stays as it ended, unless it was
-        given up and this is its success.
+        `release` None: nothing waits. `attempt.number` is not used, the store counts. A delivery that has ended stays
+        as it ended, unless it was given up and this is its success.
         """
         ends = status not in OPEN
         change = (status, text(reason), next_attempt, to_json(result), self._clock() if ends else None)
