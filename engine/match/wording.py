@@ -1,8 +1,7 @@
 """Conditions and values in words: what `explain` prints. Bounded, on one line, and close to how rules are written."""
 
+import json
 from decimal import Decimal
-
-import orjson
 
 from engine.match.comparison import amount_of
 from engine.match.values import MISSING
@@ -128,7 +127,7 @@ def _json(value: Json) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
-        return orjson.dumps(value.encode("utf-8", "replace").decode()).decode()
+        return json.dumps(value)  # all but ASCII escaped: a text that turns the line around would lie about the rest
     if isinstance(value, int) and value.bit_length() > _HUGE:
         return "a number of very many digits"  # Python refuses to print those over 4,300
     return str(value)

@@ -154,7 +154,7 @@ events = st.builds(_event, st.one_of(st.none(), objects), st.one_of(st.none(), o
 
 
 @given(conditions, events)
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_compiled_and_by_the_letter_and_explained_agree(condition: Condition, event: Event) -> None:
     """The closure that runs, the evaluator that defines, and the tree that explains say the same, and never raise."""
     expected = holds(condition, event)
@@ -171,14 +171,14 @@ def test_compiled_and_by_the_letter_and_explained_agree(condition: Condition, ev
 
 
 @given(conditions, events)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_not_is_the_complement(condition: Condition, event: Event) -> None:
     """`none: [C]` is true exactly when C is false, whatever is missing."""
     assert holds(Nothing(children=(condition,)), event) is not holds(condition, event)
 
 
 @given(st.lists(conditions, max_size=3), events)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_de_morgan(children: list[Condition], event: Event) -> None:
     """None of them is all of their complements; not all of them is any of their complements."""
     complements = tuple(Nothing(children=(child,)) for child in children)
@@ -194,7 +194,7 @@ def _by_the_letter(condition: Condition) -> Anything:
 
 
 @given(json_values, json_values)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_equality_is_symmetric_and_is_that_of_identity(one: Anything, other: Anything) -> None:
     """Two values are equal exactly when they have the same identity; NaN equals nothing."""
     assert equal(one, other) is equal(other, one)

@@ -1,0 +1,84 @@
+"""What explain says of a condition that does not hold, word for word."""
+
+import pytest
+
+from engine.match import describe
+from engine.model.event import Json
+from tests.match.conditions import about, condition, reason
+
+EUR = {"amount": 42000, "currency": "eur"}
+
+REASONS: list[tuple[str, Json, Json, tuple[str, str, str, str | None]]] = [
+    ("{amount: {gte: [500 USD, 450 EUR]}}", EUR, None, ("amount", "420.00 EUR", ">= 450.00 EUR", None)),
+    (
+        "{amount: {gte: [500 USD, 75000 JPY]}}",
+        EUR,
+        None,
+        ("amount", "420.00 EUR", ">= 500.00 USD, 75,000 JPY", "no bound for EUR"),
+    ),
+    ("{amount: {gte: 500 USD}}", EUR, None, ("amount", "420.00 EUR", ">= 500.00 USD", "no bound for EUR")),
+    ("{amount: {gte: 5 USD}}", {"amount": 5}, None, ("amount", "5", ">= 5.00 USD", "no currency beside it")),
+    ("{amount: {between: [1 EUR, 2 EUR]}}", EUR, None, ("amount", "420.00 EUR", "between 1.00 EUR and 2.00 EUR", None)),
+    ("{a.b: x}", {}, None, ("a.b", "missing", "x", None)),
+    ("{a: x}", {"a": None}, None, ("a", "null", "x", "null counts as missing")),
+    ("{a: [x, y]}", {"a": "z"}, None, ("a", "z", "one of x, y", None)),
+    ("{a: 1}", {"a": "1"}, None, ("a", "1", "1", "the event has text, the rule a number")),
+    ('{a: "1"}', {"a": 1}, None, ("a", "1", "1", "the event has a number, the rule text")),
+    ('{a: "true"}', {"a": True}, None, ("a", "true", "true", "the event has true or false, the rule text")),
+    ("{a: {gt: 5}}", {"a": 3}, None, ("a", "3", "> 5", None)),
+    ("{a: {exists: true}}", {}, None, ("a", "missing", "present", None)),
+    ("{a: {exists: false}}", {"a": 1}, None, ("a", "1", "absent", None)),
+    ("{a: {prefix: po_}}", {"a": "tr_1"}, None, ("a", "tr_1", "prefix po_", None)),
+    ("{a: {length: {gte: 2}}}", {"a": ["x"]}, None, ("a", "[x]", "length >= 2", None)),
+    ("{a: {not: x}}", {"a": "x"}, None, ("a", "x", "not x", None)),
+    ("{a: {gte: 1, lt: 3}}", {"a": 9}, None, ("a", "9", "< 3", None)),
+    ('{"a[*]": {gte: 5}}', {"a": [1, 2, 3, 4]}, None, ("a[*]", "1, 2, 3 and 1 more", ">= 5", None)),
+    ("{id: $account.id}", {"id": "acct_2"}, None, ("id", "acct_2", "$account.id", None)),
+    ("{a: {changed: true}}", {"a": 1}, None, ("a", "no previous_attributes", "changed", None)),
+    ("{a: {changed: true}}", {"a": 1}, {"b": 2}, ("a", "unchanged, 1", "changed", None)),
+    (
+        "{a: {changed: {from: true, to: false}}}",
+        {"a": True},
+        {"a": False},
+        ("a", "from false to true", "changed from true to false", None),
+    ),
+    ("{any: [{a: x}, {a: y}]}", {"a": "z"}, None, ("a", "z", "x or y", None)),
+    (
+        "{any: [{a: x}, {b: y}]}",
+        {"a": "z"},
+        None,
+        ("a", "z", "x", "none of 2 alternatives held; this is the first"),
+    ),
+    (
+        "{none: [{all: [{a: x}, {b: y}]}]}",
+        {"a": "x", "b": "y"},
+        None,
+        ("a", "x", "not x", "with 1 more in 'none', which all held"),
+    ),
+    ("{a: ok, b: y}", {"a": "ok", "b": "n"}, None, ("b", "n", "y", None)),
+]
+
+
+@pytest.mark.parametrize(("where", "found", "previous", "expected"), REASONS, ids=lambda value: str(value)[:50])
+def test_the_first_thing_that_failed(
+    where: str, found: Json, previous: Json, expected: tuple[str, str, str, str | None]
+) -> None:
+    """Its path, what stood there, what was needed, and what a reader might not see."""
+    because = reason(where, about(found, previous))
+    assert (because.path, because.actual, because.needs, because.note) == expected
+
+
+@pytest.mark.parametrize(
+    "hostile", ["\x1b[31mred\nline", "x" * 5_000, "\ud800", ["a\nb"] * 50, {"k\n": 1}, 10**3000, 1e300, "\u202egnp.exe"]
+)
+def test_a_hostile_value_stays_on_one_short_line(hostile: Json) -> None:
+    """No control characters reach the terminal, and nothing floods it."""
+    shown = reason("{a: {gte: 5 USD, eq: q}}", about({"a": hostile, "currency": "usd"})).actual
+    assert shown.isprintable()
+    assert len(shown) <= 400
+
+
+def test_a_condition_is_described_as_a_person_would_say_it() -> None:
+    """Blocks with their words between, nested ones in brackets."""
+    read = condition("{any: [{a: x, b: {gte: 5}}, {c: {not: [y, z]}}]}")
+    assert describe(read) == "(a x and b >= 5) or not c one of y, z"
