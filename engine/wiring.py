@@ -32,6 +32,7 @@ from engine.work.banner import banner
 from engine.work.deliver import Deliverer
 from engine.work.ops import Ops
 from engine.work.readiness import Queue, readiness
+from engine.work.recent import RecentEvents
 from engine.work.worker import work
 from notifiers import expand
 from notifiers.callback import CallbackNotifier
@@ -207,11 +208,12 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     reloader = _reloader(settings, store, metrics, ops)
     await reloader.reload()
     conflicts: dict[str, str] = {}
+    events = RecentEvents(store.events.get)
     pipeline = Pipeline(
         rulebook=lambda: reloader.current,
         expand=expander(settings),
         committer=store.committer,
-        seen=_counter(metrics, conflicts),
+        seen=_observer(metrics, conflicts, events),
     )
     service = Service(
         settings=settings,
@@ -226,7 +228,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     )
     deliverer = Deliverer(
         deliveries=store.deliveries,
-        event=store.events.get,
+        event=events.get,
         rulebook=rulebook_of(store),
         notifiers=verbs,
         finished=_finished(metrics, ops),
@@ -259,14 +261,16 @@ def _ops(settings: Settings, store: Store) -> Ops | None:
     return Ops(names, report, store.deliveries.insert)
 
 
-def _counter(metrics: Metrics, conflicts: dict[str, str]) -> Callable[[Event, Plan, bool], None]:
-    """Counts events and firings, and keeps for the health page the latest contradiction of each endpoint."""
+def _observer(metrics: Metrics, conflicts: dict[str, str], events: RecentEvents) -> Callable[[Event, Plan, bool], None]:
+    """Counts events and firings, keeps for the health page the latest contradiction of each endpoint, and has what
+    will be delivered in a moment at hand."""
 
     def seen(event: Event, plan: Plan, new: bool) -> None:
         metrics.event(event.payload, event.scope, event.livemode, not new)
         if event.conflict is not None:
             conflicts[event.endpoint] = event.conflict
-        if new:
+        if new and plan.firings:
+            events.add(event)
             for firing in plan.firings:
                 metrics.fired(firing.rule, firing.mode)
 
