@@ -1,0 +1,299 @@
+"""What the loader says of every mistake, word for word, and where."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from engine.rulebook import CODES, Known, load
+from tests.rulebook.books import KNOWN, mistakes, rule
+
+A = "rules/a.yaml"
+WHERE = "{{type: charge.dispute.created, where: {0}}}".format
+
+
+def where(test: str) -> str:
+    return rule(when=WHERE(test))
+
+
+EXACT = [
+    # the examples of section 6
+    (
+        rule(more="throtle: {max: 1}"),
+        f"{A}:5:5  error[unknown-key]  unknown key 'throtle' in a rule; did you mean 'throttle'?",
+    ),
+    (
+        rule(then="{notify: rsik}"),
+        f"{A}:4:20  error[unknown-channel]  no channel 'rsik'; configured: console, risk, payments, onboarding; "
+        "did you mean 'risk'?",
+    ),
+    (
+        rule(then="{notify: risk, timeout: 10 minutes}"),
+        f"{A}:4:35  error[duration]  expected a duration like 10m, got '10 minutes'",
+    ),
+    (
+        "rules:\n  - id: a\n    when: payout.paid\n    when: payout.failed\n    then: {notify: risk}\n",
+        f"{A}:4:5  error[duplicate-key]  'when' appears twice (first on line 3)",
+    ),
+    (
+        rule(when="*.failed"),
+        f'{A}:3:11  error[quote-this]  put quotes around *.failed: in YAML a leading * is an alias; write "*.failed"',
+    ),
+    (
+        where("{amount: {gt: 500}}"),
+        f"{A}:3:59  warning[money]  500 has no currency: amounts are minor units, so this is $5.00 or ¥500; "
+        "write '500 USD', or fix currency beside it",
+    ),
+    (
+        rule(when="{type: payout.failed, where: {status: {changed: true}}}"),
+        f"{A}:3:50  warning[changed-needs-updated]  'changed' reads previous_attributes, which only *.updated events "
+        "carry",
+    ),
+    # what is not there
+    (rule(id_="[]"), f"{A}:2:9  error[type]  expected the id of a rule, got a list"),
+    (
+        rule(id_="Big_Dispute"),
+        f"{A}:2:9  error[id]  the id of a rule is lower case words with hyphens, like payout-failed; "
+        "write 'big-dispute'",
+    ),
+    ("rules:\n  - id: a\n    then: {notify: risk}\n", f"{A}:2:5  error[missing-key]  rule 'a' has no 'when'"),
+    ("rules:\n  - id: a\n    when: payout.paid\n", f"{A}:2:5  error[missing-key]  rule 'a' has no 'then'"),
+    (
+        "- id: a\n  when: payout.paid\n",
+        f"{A}:1:1  error[type]  a file of rules is a map, and this is a list; "
+        "put 'rules:' above it, and indent the list",
+    ),
+    (
+        "id: a\nwhen: payout.paid\nthen: {notify: risk}\n",
+        f"{A}:1:1  error[unknown-key]  this is a rule by itself; put 'rules:' above it, and '- ' before its id",
+    ),
+    # when
+    (
+        rule(when="payout.faild"),
+        f"{A}:3:11  warning[unknown-type]  Stripe is not known to send 'payout.faild'; did you mean 'payout.failed'?",
+    ),
+    (
+        rule(when="payuot.*"),
+        f"{A}:3:11  warning[unknown-type]  Stripe is not known to send anything like 'payuot.*'; "
+        "did you mean 'payout.*'?",
+    ),
+    (
+        rule(when="{type: payout.paid, scope: connect}"),
+        f"{A}:3:38  error[unknown-scope]  unknown scope 'connect': there are platform, connected, organization, any; "
+        "did you mean 'connected' (events of your connected accounts)?",
+    ),
+    (
+        rule(when="{type: payout.paid, livemode: live}"),
+        f"{A}:3:41  error[type]  expected true, false or any, got the text 'live'; write true",
+    ),
+    (
+        rule(when="{type: payout.paid, account: {in_table: vip}}"),
+        f"{A}:3:40  error[not-yet]  'in_table' is not there yet; write the accounts as a list",
+    ),
+    (
+        rule(when="{type: payout.paid, account: po_1}"),
+        f"{A}:3:40  warning[account]  'po_1' is no account: their ids begin with acct_",
+    ),
+    # where
+    (
+        where("{reason: null}"),
+        f"{A}:3:58  error[null]  reason is never equal to null; write reason: {{exists: false}}",
+    ),
+    (
+        where("{reason: []}"),
+        f"{A}:3:58  error[empty]  reason is never equal to an empty list; write {{length: 0}}",
+    ),
+    (
+        where("{amount: {gtee: 5}}"),
+        f"{A}:3:59  error[unknown-operator]  unknown operator 'gtee' under amount; did you mean 'gte'?",
+    ),
+    (
+        where("{metadata: {internal_test: x}}"),
+        f"{A}:3:61  error[unknown-operator]  unknown operator 'internal_test' under metadata; "
+        "a map under a path is operators; for a deeper field write 'metadata.internal_test' as the path",
+    ),
+    (
+        where("{reason: {matches: x}}"),
+        f"{A}:3:59  error[not-yet]  the operator 'matches' is not there yet",
+    ),
+    (
+        where('{amount: {gte: "500"}}'),
+        f"{A}:3:64  error[operand]  'gte' takes a number, money like 500 USD, or a time like 2026-01-31T09:00:00Z; "
+        "got the text '500'; write 500 without quotes",
+    ),
+    (
+        where("{amount: {gte: $500}}"),
+        f"{A}:3:64  error[operand]  'gte' takes a number, money like 500 USD, or a time like 2026-01-31T09:00:00Z; "
+        "got the text '$500'; write '500 USD'",
+    ),
+    (
+        where("{amount: {gte: 500.005 USD}}"),
+        f"{A}:3:64  error[money]  USD has two decimals, so 500.005 USD is not an amount",
+    ),
+    (
+        where("{amount: {gte: [500 USD, 5 USD]}, currency: usd}"),
+        f"{A}:3:74  error[money]  there is a bound for USD already",
+    ),
+    (
+        where("{amount: {between: [5 USD, 1 USD]}, currency: usd}"),
+        f"{A}:3:68  error[operand]  nothing is between 5 USD and 1 USD; write [1 USD, 5 USD]",
+    ),
+    (
+        rule(when='{type: account.updated, where: {"a[*]": {changed: true}}}'),
+        f"{A}:3:52  error[changed]  'changed' cannot look through [*]; "
+        "write the path of the list, and {changed: {added: ..}} or {removed: ..}",
+    ),
+    (
+        where("{$accont.id: x}"),
+        f"{A}:3:50  error[path]  unknown name '$accont'; did you mean '$account'?",
+    ),
+    # then
+    (
+        rule(then="{notfy: risk}"),
+        f"{A}:4:12  error[unknown-verb]  unknown verb 'notfy' in a step; did you mean 'notify'?",
+    ),
+    (rule(then="risk"), f"{A}:4:11  error[type]  expected a step like {{notify: payments}}; write {{notify: risk}}"),
+    (
+        rule(then="{notify: risk, callback: case-system}"),
+        f"{A}:4:26  error[unknown-verb]  a step does one thing, and this has 'notify' and 'callback'; "
+        "write two steps: a list under then",
+    ),
+    (
+        rule(then="{notify: risk, body: x}"),
+        f"{A}:4:26  error[unknown-key]  'body' is an option of callback, not of notify",
+    ),
+    (
+        rule(then='{callback: "https://evil.example.com/x"}'),
+        f"{A}:4:22  error[callback-host]  rules may not call evil.example.com; "
+        "add to config.yaml: callback_hosts: [evil.example.com]",
+    ),
+    (
+        rule(then="{stripe: payouts.create}"),
+        f"{A}:4:20  error[write-not-allowed]  rules may not use payouts.create, which changes something; "
+        "add to config.yaml: stripe: {allow: [{operation: payouts.create, max: 20, every: 1h}]}",
+    ),
+    (
+        rule(when="account.application.deauthorized", then="{stripe: accounts.retrieve}"),
+        f"{A}:4:20  error[disconnected]  the account of account.application.deauthorized has disconnected: "
+        "nothing can be done as it; add as: platform",
+    ),
+    (
+        rule(then='{notify: risk, title: "{{ steps.chrge.result }}"}'),
+        f"{A}:4:33  error[unknown-step]  there is no step 'chrge' in this rule; the steps of this rule are notify-1",
+    ),
+    (
+        rule(more="severity: hgih"),
+        f"{A}:5:15  error[unknown-value]  expected a severity: info, low, medium, high, critical; "
+        "got the text 'hgih'; did you mean 'high'?",
+    ),
+    (rule(more="owner: null"), f"{A}:5:12  error[empty]  expected a text, got nothing"),
+    (
+        rule(more="threshold: {count: 3}"),
+        f"{A}:5:5  error[not-yet]  'threshold' is not there yet in a rule; leave it out for now",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), EXACT, ids=lambda value: str(value)[:60])
+def test_the_mistake_says_where_what_and_what_instead(text: str, expected: str) -> None:
+    """Exactly one finding, in exactly these words."""
+    assert mistakes(text) == [expected]
+
+
+LATER = [
+    *(rule(more=f"{key}: x") for key in ("supersedes", "preceded_by", "not_followed_by", "max_age", "incident")),
+    *(rule(more=f"{key}: x") for key in ("escalate", "remind", "throttle", "quiet", "digest", "on_failure")),
+    *(f"{key}: {{}}\n" for key in ("vars", "tables", "calendars")),
+    rule(when="{type: payout.paid, fetch: object}"),
+    rule(when="{unmatched: true}"),
+    rule(then="{notify: risk, if: {a: 1}}"),
+    rule(then="{notify: $tables.t.channel}"),
+    *(where(f"{{a: {{{name}: x}}}}") for name in ("glob", "ignore_case", "cidr", "older_than", "same_as", "in_table")),
+    *(where(f"{{a: {{{name}: x}}}}") for name in ("newer_than", "any_item", "all_items", "no_item")),
+    where("{a: {gte: $vars.big}}"),
+    where('{"$..amount": 1}'),
+    where('{"$.a[?(@.b > 1)]": 1}'),
+    where('{"$.a[1:2]": 1}'),
+]
+
+
+@pytest.mark.parametrize("text", LATER, ids=lambda value: value[-40:])
+def test_what_is_not_there_yet_is_refused_as_that(text: str) -> None:
+    """Never ignored, and never called unknown."""
+    found = mistakes(text)
+    assert found
+    assert all("error[not-yet]" in line for line in found), found
+
+
+def test_all_mistakes_of_all_files_come_in_one_run_and_in_order() -> None:
+    """Reading goes on after each; they are by file, line and column."""
+    bad = "rules:\n  - id: A\n    when: {type: payout.paid, scope: self}\n    then: {notfy: risk}\n    severity: x\n"
+    found = load({"b.yaml": bad, "a.yaml": bad}, KNOWN).mistakes
+    places = [(m.position.file, m.position.line, m.position.column) for m in found if m.position]
+    assert places == sorted(places)
+    assert [m.code for m in found] == ["id", "unknown-scope", "unknown-verb", "unknown-value"] * 2
+
+
+def test_a_second_rule_of_an_id_is_the_mistaken_one() -> None:
+    """Over files, and within one; the first file goes on."""
+    both = load({"a.yaml": rule("x"), "b.yaml": rule("x")}, KNOWN)
+    assert [str(m) for m in both.mistakes] == [
+        "b.yaml:2:9  error[duplicate-id]  rule id 'x' is already used in a.yaml:2"
+    ]
+    assert set(both.files) == {"a.yaml"}
+    twice = rule("x") + rule("x").removeprefix("rules:\n")
+    assert mistakes(twice) == [f"{A}:5:9  error[duplicate-id]  rule id 'x' is already used in {A}:2"]
+
+
+def test_an_error_leaves_out_its_own_file_and_no_other() -> None:
+    """Warnings leave out none."""
+    found = load({"a.yaml": rule("x", when="payout.nothing"), "b.yaml": rule("y", more="q: 1")}, KNOWN)
+    assert [each.id for each in found.rulebook.rules] == ["x"]
+    assert not found.ok
+
+
+def test_steps_that_wait_for_each_other_are_named() -> None:
+    """In the order of the circle."""
+    text = rule(
+        then='[{stripe: payouts.retrieve, id: a, with: {id: "{{ steps.b.result }}"}}, '
+        '{stripe: payouts.retrieve, id: b, with: {id: "{{ steps.a.result }}"}}]'
+    )
+    assert mistakes(text) == [f"{A}:4:12  error[step-cycle]  these steps wait for each other: a -> b -> a"]
+
+
+def test_a_template_is_checked_where_it_stands() -> None:
+    """Syntax, filters and names, at the text's own position."""
+    (found,) = mistakes(rule(then='{notify: risk, title: "{{ object | monye }}"}'))
+    assert found == f"{A}:4:33  error[template]  there is no filter 'monye'; did you mean 'money'?"
+
+
+def test_names_are_taken_on_trust_where_the_configuration_is_not_known() -> None:
+    """A stored revision is rebuilt without it, and runs as it did."""
+    text = rule(then="[{notify: gone}, {callback: gone}, {stripe: payouts.create}]")
+    assert mistakes(text, Known()) == []
+    assert len(mistakes(text)) == 3
+
+
+@pytest.mark.parametrize("text", ["", "\n# nothing\n", "rules:\n", "rules: []\n", "defaults: {severity: high}\n"])
+def test_a_file_without_rules_is_no_mistake(text: str) -> None:
+    """A file may be emptied, or commented out."""
+    assert mistakes(text) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["\udcff", "rules: [", "[" * 500, "a: &x [*x]", "rules: 5", "5", "rules: [5, null]", "\0"]
+)
+def test_nonsense_is_a_mistake_and_not_an_exception(text: str) -> None:
+    """Whatever stands in the file."""
+    assert any("error[" in line for line in mistakes(text))
+
+
+def test_every_code_that_is_used_is_explained_and_every_one_explained_is_used() -> None:
+    """Docs are held to the table, so the table is held to the code."""
+    root = Path(__file__).parent.parent.parent / "engine"
+    files = [*(root / "rulebook").glob("*.py"), *(root / "source").glob("*.py"), root / "match" / "paths.py"]
+    text = "\n".join(file.read_text() for file in files if file.name != "codes.py")
+    used = set(re.findall(r'(?:error|warn|_mistake|code=|code: str = )\(?\s*"([a-z-]+)"', text))
+    used |= {code for code in ("empty", "type") if f'"{code}"' in text}
+    assert used - set(CODES) == set()
+    assert {code for code in CODES if f'"{code}"' not in text} == set()
