@@ -68,6 +68,7 @@ class Committer:
         self._arrived = asyncio.Event()
         self._connection: Connection | None = None
         self._closing = False
+        self._failing = False
         self._clock = asyncio.get_running_loop().time
         self._task = asyncio.create_task(self._run(), name="tocsin-committer")
 
@@ -155,7 +156,9 @@ class Committer:
         await self._disconnect()
         now = self._clock()
         reason = str(error) or type(error).__name__
-        log.warning("commit_failed", events=len(batch), reason=reason)
+        if not self._failing:  # once an outage, not once an attempt
+            log.warning("commits_fail", events=len(batch), reason=reason)
+            self._failing = True
         for entry in reversed(batch):
             if now - entry.arrived < self._patience:
                 self._waiting.appendleft(entry)
@@ -188,6 +191,9 @@ class Committer:
                 if again == CONFLICT_RETRIES:
                     raise
                 await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311  no secret
+        if self._failing:
+            log.info("commits_succeed_again")
+            self._failing = False
         for entry in batch:
             entry.resolve(entry.event.dedupe_key in new)
 

@@ -8,48 +8,58 @@ from operator import attrgetter
 
 from engine.model.delivery import Firing
 from engine.model.event import Event, Json, Payload, Scope, ScopeSource, object_of, previous_of
-from engine.store.columns import columns
+from engine.store.columns import joined
 from engine.store.connect import Connection, Pool, Record
 from engine.store.firings import of_event
 
+# The arrays of a batch as rows: see `_arguments` for how they are sent.
+ROWS = """
+    unnest(
+        string_to_array($1, E'\\x1f', E'\\x1e'), string_to_array($2, E'\\x1f', E'\\x1e'),
+        string_to_array($3, E'\\x1f', E'\\x1e'), string_to_array($4, E'\\x1f', E'\\x1e'),
+        string_to_array($5, E'\\x1f', E'\\x1e'), string_to_array($6, E'\\x1f', E'\\x1e'),
+        string_to_array($7, E'\\x1f', E'\\x1e'), string_to_array($8, E'\\x1f', E'\\x1e'),
+        string_to_array($9, E'\\x1f', E'\\x1e'), string_to_array($10, E'\\x1f', E'\\x1e'),
+        string_to_array($11, E'\\x1f', E'\\x1e'), string_to_array($12, E'\\x1f', E'\\x1e'),
+        string_to_array($13, E'\\x1f', E'\\x1e'), string_to_array($14, E'\\x1f', E'\\x1e'),
+        string_to_array($15, E'\\x1f', E'\\x1e'), string_to_array($16, E'\\x1f', E'\\x1e'),
+        string_to_array($17, E'\\x1f', E'\\x1e'), string_to_array($18, E'\\x1f', E'\\x1e'),
+        string_to_array($19, E'\\x1f', E'\\x1e')::timestamptz[],
+        string_to_array($20, E'\\x1f', E'\\x1e')::timestamptz[],
+        $21::boolean[], $22::bytea[]
+    ) as s (
+        dedupe_key, id, payload, type, base_type, scope, scope_source, conflict, account, raw_account, context,
+        api_version, request_id, idempotency_key, object_id, object_type, endpoint, revision, created, received,
+        livemode, body
+    )
+"""
+
 # Locks the keys in the order given, so callers sort: two processes with the same keys in other orders would deadlock.
 # A key that another transaction is inserting is waited for, and then is a duplicate.
-INSERT_EVENTS = """
+INSERT_EVENTS = f"""
     insert into tocsin.events (
         dedupe_key, id, payload, type, base_type, scope, scope_source, conflict, account, raw_account, context,
-        livemode, created, api_version, request_id, idempotency_key, object_id, object_type, endpoint, received,
-        revision, body
+        api_version, request_id, idempotency_key, object_id, object_type, endpoint, revision, created, received,
+        livemode, body
     )
-    select * from unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-        $10::text[], $11::text[], $12::boolean[], $13::timestamptz[], $14::text[], $15::text[], $16::text[],
-        $17::text[], $18::text[], $19::text[], $20::timestamptz[], $21::text[], $22::bytea[]
-    )
+    select * from {ROWS}
     on conflict (dedupe_key) do nothing
     returning dedupe_key
-"""
+"""  # noqa: S608  put together from what stands here
 
 # A snapshot arrived after its thin twin: the row becomes the snapshot's. Locks rows in no order of its own; the rows
 # are few, and a deadlock is retried by the committer.
-SUPPLEMENT_EVENTS = """
+SUPPLEMENT_EVENTS = f"""
     update tocsin.events e set
         thin_id = e.id, id = s.id, payload = s.payload, type = s.type, base_type = s.base_type, scope = s.scope,
         scope_source = s.scope_source, conflict = s.conflict, account = s.account, raw_account = s.raw_account,
         context = s.context, livemode = s.livemode, created = s.created, api_version = s.api_version,
         request_id = s.request_id, idempotency_key = s.idempotency_key, object_id = s.object_id,
         object_type = s.object_type, endpoint = s.endpoint, received = s.received, revision = s.revision, body = s.body
-    from unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-        $10::text[], $11::text[], $12::boolean[], $13::timestamptz[], $14::text[], $15::text[], $16::text[],
-        $17::text[], $18::text[], $19::text[], $20::timestamptz[], $21::text[], $22::bytea[]
-    ) as s (
-        dedupe_key, id, payload, type, base_type, scope, scope_source, conflict, account, raw_account, context,
-        livemode, created, api_version, request_id, idempotency_key, object_id, object_type, endpoint, received,
-        revision, body
-    )
+    from {ROWS}
     where e.dedupe_key = s.dedupe_key and e.payload = 'thin' and s.payload = 'snapshot'
     returning e.dedupe_key
-"""
+"""  # noqa: S608  put together from what stands here
 
 SELECT_EVENT = """
     select * from tocsin.events where dedupe_key = $1
@@ -73,27 +83,27 @@ LIST_EVENTS = """
 
 SELECT_REVISION = "select revision from tocsin.events where dedupe_key = $1"
 
-COLUMNS = (
-    attrgetter("dedupe_key"),
-    attrgetter("id"),
-    attrgetter("payload"),
-    attrgetter("type"),
-    attrgetter("base_type"),
-    attrgetter("scope"),
-    attrgetter("scope_source"),
-    attrgetter("conflict"),
-    attrgetter("account"),
-    attrgetter("raw_account"),
-    attrgetter("context"),
-    attrgetter("livemode"),
-    attrgetter("created"),
-    attrgetter("api_version"),
-    attrgetter("request_id"),
-    attrgetter("idempotency_key"),
-    attrgetter("object_id"),
-    attrgetter("object_type"),
-    attrgetter("endpoint"),
-    attrgetter("received"),
+_TEXTS = tuple(
+    attrgetter(name)
+    for name in (
+        "dedupe_key",
+        "id",
+        "payload",
+        "type",
+        "base_type",
+        "scope",
+        "scope_source",
+        "conflict",
+        "account",
+        "raw_account",
+        "context",
+        "api_version",
+        "request_id",
+        "idempotency_key",
+        "object_id",
+        "object_type",
+        "endpoint",
+    )
 )
 
 Parse = Callable[[bytes], Json]
@@ -123,8 +133,15 @@ async def insert(connection: Connection, events: Sequence[Event], revisions: Seq
     return Inserted(new=new, supplemented=supplemented)
 
 
-def _arguments(events: Sequence[Event], revisions: Sequence[str]) -> list[list[object]]:
-    return [*columns(events, *COLUMNS), list(revisions), [event.body for event in events]]
+def _arguments(events: Sequence[Event], revisions: Sequence[str]) -> list[object]:
+    return [
+        *(joined([text(event) for event in events]) for text in _TEXTS),
+        joined(revisions),
+        joined([event.created.isoformat() for event in events]),
+        joined([event.received.isoformat() for event in events]),
+        [event.livemode for event in events],
+        [event.body for event in events],
+    ]
 
 
 class Events:

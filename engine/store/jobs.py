@@ -13,7 +13,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -25,8 +25,9 @@ from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.models import Job
 from pgqueuer.domain.settings import DBSettings, Durability
-from pgqueuer.domain.types import Channel
+from pgqueuer.domain.types import Channel, JobId, QueueEntrypoint, QueueManagerId
 from pgqueuer.errors import RetryRequested
+from pgqueuer.ports.repository import EntrypointExecutionParameter
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from engine.errors import StoreUnavailable
@@ -75,8 +76,14 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=3.5)
 POLL = timedelta(seconds=1)
 """How often a class looks for jobs without being told; with HEARTBEAT_TIMEOUT, a dead worker's are back in 4.5 s."""
 
+ETA_EVERY = 0.25
+"""Seconds for which the answer to "when is the next delayed job due" is believed."""
+
 FAULT_WAITS = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300))
 """When a handler raised, which is a fault of ours: the waits before it is tried again, the last one repeating."""
+
+RECONNECT_FIRST, RECONNECT_LAST = 0.1, 2.0
+"""Seconds between attempts to reach the database again, doubling."""
 
 HAND_BACK = 5.0
 """Seconds to write jobs back at shutdown before the connection is cut; then another worker finds them stale."""
@@ -113,8 +120,47 @@ NAMES = _Names(
 )
 
 
-def _queries(connection: Connection) -> Queries:
-    return Queries(
+@dataclass
+class _Queries(Queries):
+    """Takes no more than `limit` jobs at once. PgQueuer's own bound counts in SQL, which costs a third of the speed."""
+
+    limit: int = 0
+    over: bool = False
+    picked: set[JobId] = field(default_factory=set)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def dequeue(
+        self,
+        batch_size: int,
+        entrypoints: dict[QueueEntrypoint, EntrypointExecutionParameter],
+        queue_manager_id: QueueManagerId,
+        global_concurrency_limit: int | None,
+        heartbeat_timeout: timedelta,
+    ) -> list[Job]:
+        """The next jobs, as soon as there is room for one."""
+        while len(self.picked) >= self.limit and not self.over:
+            self.changed.clear()
+            await self.changed.wait()
+        if self.over:
+            return []
+        room = min(batch_size, self.limit - len(self.picked))
+        jobs = await super().dequeue(room, entrypoints, queue_manager_id, global_concurrency_limit, heartbeat_timeout)
+        self.picked.update(job.id for job in jobs)
+        return jobs
+
+    def done(self, job: Job) -> None:
+        """The job has left its place."""
+        self.picked.discard(job.id)
+        self.changed.set()
+
+    def close(self) -> None:
+        """No more jobs."""
+        self.over = True
+        self.changed.set()
+
+
+def _queries(connection: Connection) -> _Queries:
+    return _Queries(
         AsyncpgDriver(connection),
         qbe=QueryBuilderEnvironment(NAMES),
         qbq=QueryQueueBuilder(NAMES),
@@ -210,16 +256,17 @@ class _Worker:
 
     async def run(self) -> None:
         """Serve until stopped, over as many connections as it takes."""
-        wait = 0.1
+        wait = RECONNECT_FIRST
         while not self._stop.is_set():
             try:
                 connection = await self._target.connect(f"jobs {self._kind}")
             except StoreUnavailable as error:
-                log.warning("jobs_disconnected", kind=self._kind, reason=str(error))
+                if wait == RECONNECT_FIRST:  # once an outage, not once an attempt
+                    log.warning("jobs_disconnected", kind=self._kind, reason=str(error))
                 await self._pause(wait)
-                wait = min(wait * 2, 2.0)
+                wait = min(wait * 2, RECONNECT_LAST)
             else:
-                wait = 0.1
+                wait = RECONNECT_FIRST
                 await self._serve(connection)
         if self._ending:  # handlers of a connection that was lost
             await asyncio.wait(self._ending, timeout=self._drain.total_seconds())
@@ -237,8 +284,17 @@ class _Worker:
 
     async def _serve(self, connection: Connection) -> None:
         """Serve on this connection until it is lost or we are stopped."""
-        manager = QueueManager(_queries(connection), NAMES.channel)
-        manager.entrypoint(self._kind, accepts_context=False)(self._wake)
+        queries = _queries(connection)
+        manager = QueueManager(queries, NAMES.channel)
+        queries.limit = self._class.running
+
+        async def wake(job: Job) -> None:
+            try:
+                await self._wake(job)
+            finally:
+                queries.done(job)
+
+        manager.entrypoint(self._kind, accepts_context=False)(wake)
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         serving = asyncio.create_task(self._manage(manager))
@@ -249,6 +305,7 @@ class _Worker:
             for task in waits - {serving}:
                 task.cancel()
         manager.shutdown.set()
+        queries.close()
         if self._stop.is_set() and not lost.is_set():
             await self._drained(serving, connection)
         if not serving.done():
@@ -262,7 +319,6 @@ class _Worker:
             await manager.run(
                 dequeue_timeout=POLL,
                 batch_size=self._class.batch,
-                max_concurrent_tasks=self._class.running,
                 shutdown_on_listener_failure=True,
                 heartbeat_timeout=HEARTBEAT_TIMEOUT,
                 log_aggregation_interval=timedelta(0),  # the sweep deletes the log; nobody reads the statistics

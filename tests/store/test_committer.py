@@ -70,9 +70,9 @@ async def test_what_arrives_during_a_commit_is_the_next_batch(store: Store, look
     assert len(transactions) <= 4
 
 
-@pytest.mark.parametrize("poison", ["acct_\0", "acct_\ud800"])
+@pytest.mark.parametrize("poison", ["acct_\0", "acct_\ud800", "acct_\x1f"])
 async def test_a_poisoned_event_fails_nobody_not_even_itself(store: Store, look: Database, poison: str) -> None:
-    """PostgreSQL's text refuses NUL and lone surrogates: the neighbours are stored, and it is stored without them."""
+    """PostgreSQL refuses NUL and lone surrogates, we the separator: all are stored, it without them."""
     bad = replace(event(), account=poison, raw_account=poison)
     good = [event() for _ in range(5)]
     answers = await asyncio.gather(

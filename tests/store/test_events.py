@@ -1,7 +1,8 @@
 """Events come back as they went in, and are found by what people know of them."""
 
+import asyncio
 import itertools
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,6 +53,17 @@ async def test_a_body_is_parsed_as_it_was_when_it_arrived(database: str) -> None
     await store.committer.commit(sent, NOTHING, REVISION)
     assert await store.events.get(sent.id) == sent
     await store.close()
+
+
+async def test_empty_strings_are_nulls_alone_and_among_others(store: Store) -> None:
+    """Whatever an event's neighbours in the batch are."""
+    sent = [replace(event(), context="", api_version="") for _ in range(3)]
+    await store.committer.commit(sent[0], NOTHING, REVISION)
+    await asyncio.gather(*(store.committer.commit(each, NOTHING, REVISION) for each in sent[1:]))
+    for each in sent:
+        found = await store.events.get(each.id)
+        assert found is not None
+        assert (found.context, found.api_version) == (None, None)
 
 
 async def test_what_is_not_there_is_none(store: Store) -> None:

@@ -286,6 +286,27 @@ async def test_one_hanging_destination_does_not_starve_the_others(store: Store, 
     assert await look.rows("select 1 from tocsin_queue.pgqueuer where status = 'picked'") == []
 
 
+async def test_no_more_jobs_run_at_once_than_the_class_allows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest stays in the queue, for other processes too."""
+    monkeypatch.setitem(jobs._CLASSES, JobKind.CALLBACK, jobs._Class(batch=4, running=6, seats=100))
+    now, most = 0, 0
+    handled = Handled()
+
+    async def handle(delivery_id: str) -> None:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.01)
+        now -= 1
+        await handled(delivery_id)
+
+    ids = await commit(store, 60)
+    async with working(store, handle):
+        await handled.reach(60)
+    assert sorted(handled.ids) == sorted(ids)
+    assert 4 <= most <= 6
+
+
 async def test_a_lane_seats_some_lets_some_wait_and_turns_the_rest_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits gets the seat of whoever leaves."""
     monkeypatch.setattr(lanes, "PATIENCE", 0.3)
