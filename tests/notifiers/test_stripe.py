@@ -1,101 +1,20 @@
 """The stripe verb against the fake API: who acts, with which key, under which cap, and what comes of it."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from engine.errors import DestinationError
-from engine.model.delivery import Delivery
-from engine.model.event import Event, Scope
-from engine.model.outcome import Delivered, Held, Outcome, Refused, Retry
-from engine.model.rule import Step, Verb
-from engine.settings import AllowedWrite, Endpoint, StripeSettings
-from engine.stripe_api.client import StripeApi
-from notifiers.stripe import StripeNotifier
+from engine.model.event import Scope
+from engine.model.outcome import Delivered, Refused, Retry
 from tests import builders
-from tests.fakes.stripe_api import LIVE, TEST, Asked, Fault, Key, stripe_api
+from tests.fakes.stripe_api import LIVE, TEST, Fault, Key
 from tests.fakes.stripe_api import StripeApi as FakeApi
-from tests.notifiers.deliveries import rendered, step
+from tests.notifiers.deliveries import rendered
+from tests.notifiers.stripe_steps import KEYS, allowed, endpoint, fake, notifier, run, stripe
 
-NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-KEYS = {"live": LIVE, "test": TEST}
-HOURLY = timedelta(hours=1)
-
-
-class Claims:
-    """A cap in memory, with the promises of the store's: a delivery that has its place keeps it."""
-
-    def __init__(self) -> None:
-        self.taken: set[str] = set()
-
-    async def __call__(self, operation: str, delivery_id: str, *, max: int, every: timedelta, now: datetime) -> bool:  # noqa: A002
-        if delivery_id in self.taken:
-            return True
-        if len(self.taken) >= max:
-            return False
-        self.taken.add(delivery_id)
-        return True
-
-
-def endpoint(name: str, **fields: Any) -> Endpoint:
-    return Endpoint(
-        **{"name": name, "path": "/webhooks/stripe", "scope": None, "livemode": None, "secrets": (), **fields}
-    )
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeApi]:
-    async with stripe_api() as running:
-        running.connect("acct_1")
-        for livemode in (True, False):
-            payout = {"id": "po_1", "object": "payout", "livemode": livemode}
-            running.put("/v1/payouts/po_1", payout, account="acct_1", livemode=livemode)
-            running.put("/v1/balance", {"object": "balance", "owner": "platform"}, livemode=livemode)
-            running.put("/v1/balance", {"object": "balance"}, account="acct_1", livemode=livemode)
-        yield running
-
-
-@asynccontextmanager
-async def notifier(
-    fake: FakeApi,
-    *allow: AllowedWrite,
-    keys: dict[str, str] | None = None,
-    endpoints: tuple[Endpoint, ...] = (),
-    claims: Claims | None = None,
-    now: datetime = NOW,
-) -> AsyncIterator[StripeNotifier]:
-    wrapped = {name: SecretStr(key) for name, key in (KEYS if keys is None else keys).items()}
-    settings = StripeSettings(keys=wrapped, api_base=fake.url, allow=allow)
-    api = StripeApi(fake.url, timeout=timedelta(seconds=2))
-    made = StripeNotifier(settings, endpoints, claims or Claims(), api=api, clock=lambda: now)
-    try:
-        yield made
-    finally:
-        await made.close()
-
-
-def allowed(operation: str, limit: int = 5) -> AllowedWrite:
-    return AllowedWrite(operation=operation, max=limit, every=HOURLY)
-
-
-def stripe(operation: str, **options: Any) -> Step:
-    """A step; `with` and `as` are written with a trailing underscore."""
-    return step(Verb.STRIPE, operation, **{name.rstrip("_"): value for name, value in options.items()})
-
-
-async def run(
-    fake: FakeApi, operation: str, event: Event | None = None, **options: Any
-) -> tuple[Outcome, Asked | None]:
-    """One delivery of an allowed operation, and what the API was asked last."""
-    async with notifier(fake, allowed(operation)) as made:
-        outcome = await made.deliver(rendered(made, stripe(operation, **options), operation, event))
-    return outcome, fake.requests[-1] if fake.requests else None
+__all__ = ["fake"]
 
 
 async def test_a_read_runs_as_the_account_of_the_event(fake: FakeApi) -> None:
@@ -283,71 +202,6 @@ async def test_a_parameter_cannot_be_a_header(fake: FakeApi) -> None:
     outcome, asked = await run(fake, "refunds.create", with_={"stripe_account": "acct_other"})
     assert isinstance(outcome, Refused)
     assert asked is None
-
-
-async def test_a_write_that_is_not_allowed_says_what_to_add(fake: FakeApi) -> None:
-    async with notifier(fake) as made:
-        outcome = await made.deliver(rendered(made, stripe("refunds.create"), "refunds.create"))
-    assert isinstance(outcome, Refused)
-    assert "{operation: refunds.create, max: 20, every: 1h}" in outcome.reason
-    assert fake.requests == []
-
-
-async def test_a_write_carries_the_id_of_the_delivery_at_every_attempt(fake: FakeApi) -> None:
-    fake.fault(Fault(status=500, after_effect=True), Fault(status=500))
-    async with notifier(fake, allowed("refunds.create")) as made:
-        waiting = rendered(made, stripe("refunds.create", with_={"charge": "ch_1"}), "refunds.create")
-        assert isinstance(await made.deliver(waiting), Retry)
-        outcome = await made.deliver(replace(waiting, attempts=1, first_attempt=NOW))
-    assert isinstance(outcome, Delivered)
-    assert {asked.idempotency_key for asked in fake.requests} == {waiting.id}
-    assert len(fake.effects) == 1
-
-
-async def test_writes_beyond_the_cap_are_held_and_a_held_one_can_be_released(fake: FakeApi) -> None:
-    claims = Claims()
-    async with notifier(fake, allowed("refunds.create", 2), claims=claims) as made:
-        for number in range(2):
-            ready = rendered(made, stripe("refunds.create"), "refunds.create", id=f"dlv_{number}")
-            assert isinstance(await made.deliver(ready), Delivered)
-        third = rendered(made, stripe("refunds.create"), "refunds.create", id="dlv_2")
-        held = await made.deliver(third)
-        assert isinstance(held, Held)
-        assert held.reason.startswith("refunds.create is allowed 2 times in 1h")
-        assert len(fake.effects) == 2
-        claims.taken.add("dlv_2")  # what `tocsin retry` does
-        assert isinstance(await made.deliver(third), Delivered)
-
-
-async def test_a_read_needs_no_claim(fake: FakeApi) -> None:
-    claims = Claims()
-    async with notifier(fake, claims=claims) as made:
-        await made.deliver(rendered(made, stripe("GET /v1/balance"), "GET /v1/balance"))
-    assert claims.taken == set()
-
-
-@pytest.mark.parametrize(
-    ("age", "sent"),
-    [(timedelta(hours=22, minutes=59), True), (timedelta(hours=23), False), (timedelta(days=3), False)],
-)
-async def test_a_write_stops_before_stripe_forgets_its_key(fake: FakeApi, age: timedelta, sent: bool) -> None:
-    async with notifier(fake, allowed("refunds.create")) as made:
-        late = rendered(made, stripe("refunds.create"), "refunds.create", attempts=3, first_attempt=NOW - age)
-        outcome = await made.deliver(late)
-        assert isinstance(outcome, Delivered if sent else Refused)
-        if isinstance(outcome, Refused):
-            assert "idempotency window is over" in outcome.reason
-            assert "--again" in outcome.reason
-            again: Delivery = replace(late, first_attempt=None)  # what `tocsin retry --again` makes of it
-            assert isinstance(await made.deliver(again), Delivered)
-
-
-async def test_reads_may_be_retried_for_ever(fake: FakeApi) -> None:
-    async with notifier(fake) as made:
-        late = rendered(
-            made, stripe("GET /v1/balance"), "GET /v1/balance", attempts=3, first_attempt=NOW - timedelta(days=3)
-        )
-        assert isinstance(await made.deliver(late), Delivered)
 
 
 async def test_a_disconnected_account_is_refused_with_that_reason(fake: FakeApi) -> None:
