@@ -17,6 +17,7 @@ import asyncpg
 import pytest
 
 from engine.store import Store
+from engine.store.cluster import SETTINGS
 from engine.store.connect import Target
 from engine.store.embedded import Address, EmbeddedServer
 
@@ -72,11 +73,16 @@ def embedded() -> Iterator[Address]:
     folder = Path(tempfile.mkdtemp(prefix="tocsin-tests-"))
     folder.chmod(0o755)
     server = EmbeddedServer(folder)
+    # A test's database need not outlive the machine; that the real one does is tested on servers of its own.
+    patch = pytest.MonkeyPatch()
+    patch.setitem(SETTINGS, "fsync", "off")
     try:
         address = asyncio.run(_start(server))
+        patch.undo()
         yield address
         asyncio.run(server.stop())
     finally:
+        patch.undo()
         shutil.rmtree(folder)
 
 

@@ -200,7 +200,7 @@ class Committer:
     async def _write(self, batch: list[_Entry]) -> set[str]:
         """One transaction with everything; the keys of the events that were not there in any form."""
         if self._connection is None or self._connection.is_closed():
-            self._connection = await self._target.connect("ingest")
+            self._connection = await self._target.connect("ingest", planned_once=True)
         connection = self._connection
         arrived = [entry.event for entry in batch]
         revisions = [entry.revision for entry in batch]

@@ -5,16 +5,16 @@ is to be done. So a job that is lost, doubled or late does no harm beyond the de
 QueueManager on its own connection, kept apart from ingest.
 
 PgQueuer deletes a job whose task is cancelled, and its managers end when their connection does. Hence the two rules
-here: a handler runs in a task of ours, and its cancellation becomes "queue it again" (`_Worker._wake`); and a
+here: a handler runs in a task of ours, and its cancellation becomes "queue it again" (engine.store.handling); and a
 supervisor loop replaces manager and connection (`_Worker.run`).
 """
 
 import asyncio
+import contextlib
 import logging
-import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -33,16 +33,13 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from engine.errors import StoreUnavailable
 from engine.model.delivery import Delivery
 from engine.model.rule import Verb
-from engine.store.connect import Connection, Pool, Target
-from engine.store.lanes import Lanes
+from engine.store.connect import Connection, Pool, Target, is_unavailable
+from engine.store.handling import Handler, Handling
 
 log = structlog.get_logger("tocsin.jobs")
 
 # What it could not write on a lost connection: a traceback each, of what `jobs_interrupted` says once.
 logging.getLogger("pgqueuer").addFilter(lambda record: "flush failed" not in str(record.msg).lower())
-
-Handler = Callable[[str], Awaitable[datetime | None]]
-"""Given a delivery's id; returns when it wants to be woken again, None when it is done."""
 
 
 class JobKind(StrEnum):
@@ -82,9 +79,6 @@ ETA_EVERY = 0.25
 ETA_EVERY = 0.25
 """Seconds for which the answer to "when is the next delayed job due" is believed."""
 
-FAULT_WAITS = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300))
-"""When a handler raised, which is a fault of ours: the waits before it is tried again, the last one repeating."""
-
 RECONNECT_FIRST, RECONNECT_LAST = 0.1, 2.0
 """Seconds between attempts to reach the database again, doubling."""
 
@@ -121,6 +115,34 @@ NAMES = _Names(
     durability=Durability.balanced,  # the queue itself is logged; its log and statistics may be lost in a crash
     widen_id=True,
 )
+
+
+class _Driver(AsyncpgDriver):
+    """Tells when its connection is of no more use: asyncpg does not always notice that itself."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: self.lost.set())
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        """As AsyncpgDriver's."""
+        with self._noticing():
+            return await super().fetch(query, *args)
+
+    async def execute(self, query: str, *args: object) -> str:
+        """As AsyncpgDriver's."""
+        with self._noticing():
+            return await super().execute(query, *args)
+
+    @contextlib.contextmanager
+    def _noticing(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if is_unavailable(error):
+                self.lost.set()
+            raise
 
 
 @dataclass
@@ -183,9 +205,9 @@ class _Queries(Queries):
         return self.eta - timedelta(seconds=now - self.asked)
 
 
-def _queries(connection: Connection) -> _Queries:
+def _queries(driver: AsyncpgDriver) -> _Queries:
     return _Queries(
-        AsyncpgDriver(connection),
+        driver,
         qbe=QueryBuilderEnvironment(NAMES),
         qbq=QueryQueueBuilder(NAMES),
         qbs=QuerySchedulerBuilder(NAMES),
@@ -194,7 +216,7 @@ def _queries(connection: Connection) -> _Queries:
 
 async def install(connection: Connection) -> None:
     """Make or upgrade the queue's tables. Not inside a transaction, and by one process at a time."""
-    queries = _queries(connection)
+    queries = _queries(AsyncpgDriver(connection))
     if not await queries.schema_is_installed():
         await queries.install()
         await queries.optimize_autovacuum()
@@ -204,7 +226,7 @@ async def install(connection: Connection) -> None:
 async def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> None:
     """A job for each delivery that has none, due now; part of the caller's transaction."""
     if deliveries:
-        await _queries(connection).enqueue(
+        await _queries(AsyncpgDriver(connection)).enqueue(
             [str(delivery.verb) for delivery in deliveries],
             [delivery.id.encode() for delivery in deliveries],
             [0] * len(deliveries),
@@ -270,12 +292,9 @@ class _Worker:
         self._target = target
         self._kind = kind
         self._class = _CLASSES[kind]
-        self._handler = handler
+        self._handling = Handling(kind, handler, self._class.seats)
         self._stop = stop
         self._drain = drain
-        self._lanes = Lanes(self._class.seats)
-        self._running: dict[str, asyncio.Task[datetime | None]] = {}
-        self._handing_back = False
         self._ending: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -283,7 +302,7 @@ class _Worker:
         wait = RECONNECT_FIRST
         while not self._stop.is_set():
             try:
-                connection = await self._target.connect(f"jobs {self._kind}")
+                connection = await self._target.connect(f"jobs {self._kind}", planned_once=True)
             except StoreUnavailable as error:
                 if wait == RECONNECT_FIRST:  # once an outage, not once an attempt
                     log.warning("jobs_disconnected", kind=self._kind, reason=str(error))
@@ -294,8 +313,7 @@ class _Worker:
                 await self._serve(connection)
         if self._ending:  # handlers of a connection that was lost
             await asyncio.wait(self._ending, timeout=self._drain.total_seconds())
-            for task in self._running.values():
-                task.cancel()
+            self._handling.hand_back()
             if self._ending:
                 await asyncio.wait(self._ending, timeout=HAND_BACK)
 
@@ -308,7 +326,8 @@ class _Worker:
 
     async def _serve(self, connection: Connection) -> None:
         """Serve on this connection until it is lost or we are stopped."""
-        queries = _queries(connection)
+        driver = _Driver(connection)
+        queries = _queries(driver)
         manager = QueueManager(queries, NAMES.channel)
         queries.limit = self._class.running
 
@@ -319,10 +338,8 @@ class _Worker:
                 queries.done(job)
 
         manager.entrypoint(self._kind, accepts_context=False)(wake)
-        lost = asyncio.Event()
-        connection.add_termination_listener(lambda _: lost.set())
         serving = asyncio.create_task(self._manage(manager))
-        waits = {serving, asyncio.create_task(lost.wait()), asyncio.create_task(self._stop.wait())}
+        waits = {serving, asyncio.create_task(driver.lost.wait()), asyncio.create_task(self._stop.wait())}
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -330,7 +347,7 @@ class _Worker:
                 task.cancel()
         manager.shutdown.set()
         queries.close()
-        if self._stop.is_set() and not lost.is_set():
+        if self._stop.is_set() and not driver.lost.is_set():
             await self._drained(serving, connection)
         if not serving.done():
             # On a lost connection handlers go on, and record what they did on another; we do not wait for them.
@@ -353,9 +370,7 @@ class _Worker:
     async def _drained(self, serving: "asyncio.Task[None]", connection: Connection) -> None:
         """Wait for the handlers, then hand their jobs back, then give up the connection: in that order."""
         await asyncio.wait({serving}, timeout=self._drain.total_seconds())
-        self._handing_back = True  # for jobs that were being fetched meanwhile
-        for task in self._running.values():
-            task.cancel()
+        self._handling.hand_back()
         await asyncio.wait({serving}, timeout=HAND_BACK)
         if not serving.done():
             connection.terminate()  # before cancelling: PgQueuer would delete the jobs
@@ -365,38 +380,6 @@ class _Worker:
     async def _wake(self, job: Job) -> None:
         """What PgQueuer calls. Returns when the job is done, raises RetryRequested when it is to run again."""
         delivery = (job.payload or b"").decode()
-        again = await self._again(delivery, str((job.headers or {}).get("lane", "")), job.attempts)
+        again = await self._handling.again(delivery, str((job.headers or {}).get("lane", "")), job.attempts)
         if again is not None:
-            raise RetryRequested(delay=max(again, timedelta()))
-
-    async def _again(self, delivery: str, lane: str, attempts: int) -> timedelta | None:
-        """Run the handler. None: done; else how long from now the job is to run again."""
-        # The same delivery may be here already: its job was taken over by ourselves after a hiccup.
-        task = self._running.get(delivery)
-        if task is None:
-            if self._handing_back:
-                return timedelta()
-            task = self._running[delivery] = asyncio.create_task(self._handle(delivery, lane, attempts))
-            task.add_done_callback(lambda _: self._running.pop(delivery))
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:  # swallowed: to PgQueuer a cancelled job is a finished one
-            task.cancel()
-            return timedelta()
-        if task.cancelled():
-            return timedelta()
-        if (error := task.exception()) is not None:
-            log.error("job_fault", kind=self._kind, delivery=delivery, exc_info=error)
-            return FAULT_WAITS[min(attempts, len(FAULT_WAITS) - 1)]
-        at = task.result()
-        return None if at is None else at - datetime.now(UTC)
-
-    async def _handle(self, delivery: str, lane: str, attempts: int) -> datetime | None:
-        if not await self._lanes.enter(lane):
-            # The longer it was turned away, the longer it stays away: a long backlog must not go round and round.
-            seconds = min(0.5 * 2 ** min(attempts, 10), 20) * random.uniform(0.5, 1)  # noqa: S311  no secret
-            return datetime.now(UTC) + timedelta(seconds=seconds)
-        try:
-            return await self._handler(delivery)
-        finally:
-            self._lanes.leave(lane)
+            raise RetryRequested(delay=again)

@@ -10,7 +10,7 @@ import pytest
 
 from engine.model.delivery import Delivery, Plan
 from engine.model.rule import Verb
-from engine.store import Store, jobs, lanes
+from engine.store import Store, handling, jobs, lanes
 from engine.store.jobs import JobKind
 from tests.builders import event
 from tests.store.plans import REVISION, Database, delivery, firing
@@ -138,7 +138,7 @@ async def test_a_handler_that_raises_loses_nothing(
     store: Store, look: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fault of ours is logged and the job runs again."""
-    monkeypatch.setattr(jobs, "FAULT_WAITS", (timedelta(seconds=0.2),))
+    monkeypatch.setattr(handling, "FAULT_WAITS", (timedelta(seconds=0.2),))
     [delivery_id] = await commit(store, 1)
     tries = itertools.count()
 
@@ -220,11 +220,12 @@ async def test_a_dead_workers_jobs_are_taken_over(store: Store, look: Database) 
     assert sorted(handle.ids) == sorted(ids)
 
 
-async def test_a_long_job_stays_with_its_worker(store: Store, second: Store) -> None:
+async def test_a_long_job_stays_with_its_worker(store: Store, second: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its signs of life keep others from taking it over."""
+    monkeypatch.setattr(jobs, "HEARTBEAT_TIMEOUT", timedelta(seconds=1.2))
     handle = Handled()
     stolen = Handled()
-    lasting = jobs.HEARTBEAT_TIMEOUT.total_seconds() + 1.5
+    lasting = 2.5
 
     async def long(delivery_id: str) -> None:
         await handle(delivery_id)
@@ -239,8 +240,9 @@ async def test_a_long_job_stays_with_its_worker(store: Store, second: Store) -> 
     assert stolen.ids == []
 
 
-async def test_a_lost_connection_is_made_again(store: Store, look: Database) -> None:
+async def test_a_lost_connection_is_made_again(store: Store, look: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after a restart of the database: jobs go on, also while a handler of before still runs."""
+    monkeypatch.setattr(jobs, "HEARTBEAT_TIMEOUT", timedelta(seconds=1.2))
     hang = asyncio.Event()
     begun = Handled()
 

@@ -1,0 +1,72 @@
+"""How one class's jobs are handled, whatever queue brings them: once at a time each, and none lost at shutdown."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from engine.store.lanes import Lanes
+
+log = structlog.get_logger("tocsin.jobs")
+
+Handler = Callable[[str], Awaitable[datetime | None]]
+"""Given a delivery's id; returns when it wants to be woken again, None when it is done."""
+
+FAULT_WAITS = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300))
+"""When a handler raised, which is a fault of ours: the waits before it is tried again, the last one repeating."""
+
+NOW = timedelta()
+
+
+class Handling:
+    """Runs one handler, in tasks of its own so that the queue's tasks can be cancelled without loss."""
+
+    def __init__(self, kind: str, handler: Handler, seats: int) -> None:
+        self._kind = kind
+        self._handler = handler
+        self._lanes = Lanes(seats)
+        self._running: dict[str, asyncio.Task[datetime | None]] = {}
+        self._handing_back = False
+
+    def hand_back(self) -> None:
+        """Cancel every handler; jobs that come from now on, which were being fetched, are not begun."""
+        self._handing_back = True
+        for task in self._running.values():
+            task.cancel()
+
+    async def again(self, delivery: str, lane: str, attempts: int) -> timedelta | None:
+        """Run the handler. None: the job is done; else how long from now it is to run again.
+
+        `attempts` is how often the job was queued again before. Never raises, not even when cancelled.
+        """
+        # The same delivery may be here already: its job was taken over by ourselves after a hiccup.
+        task = self._running.get(delivery)
+        if task is None:
+            if self._handing_back:
+                return NOW
+            task = self._running[delivery] = asyncio.create_task(self._handle(delivery, lane, attempts))
+            task.add_done_callback(lambda _: self._running.pop(delivery))
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:  # swallowed: to the queue a cancelled job is a finished one
+            task.cancel()
+            return NOW
+        if task.cancelled():
+            return NOW
+        if (error := task.exception()) is not None:
+            log.error("job_fault", kind=self._kind, delivery=delivery, exc_info=error)
+            return FAULT_WAITS[min(attempts, len(FAULT_WAITS) - 1)]
+        at = task.result()
+        return None if at is None else max(at - datetime.now(UTC), NOW)
+
+    async def _handle(self, delivery: str, lane: str, attempts: int) -> datetime | None:
+        if not await self._lanes.enter(lane):
+            # The longer it was turned away, the longer it stays away: a long backlog must not go round and round.
+            seconds = min(0.5 * 2 ** min(attempts, 10), 20) * random.uniform(0.5, 1)  # noqa: S311  no secret
+            return datetime.now(UTC) + timedelta(seconds=seconds)
+        try:
+            return await self._handler(delivery)
+        finally:
+            self._lanes.leave(lane)
