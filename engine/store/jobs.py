@@ -73,6 +73,9 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=3.5)
 POLL = timedelta(seconds=1)
 """How often a class looks for jobs without being told; with HEARTBEAT_TIMEOUT, a dead worker's are back in 4.5 s."""
 
+IDLE_PAUSE = 0.05
+"""Seconds between looks of a class that found nothing twice while others are being notified."""
+
 ETA_EVERY = 0.25
 """Seconds for which the answer to "when is the next delayed job due" is believed."""
 
@@ -154,6 +157,8 @@ class _Queries(Queries):
     """
 
     limit: int = 0
+    empty: int = 0
+    looked: float = 0.0
     asked: float = 0.0
     eta: timedelta | None = None
     over: bool = False
@@ -174,9 +179,13 @@ class _Queries(Queries):
             await self.changed.wait()
         if self.over:
             return []
+        if self.empty > 1:  # every class is notified of every job: one that is idle need not look at each commit
+            await asyncio.sleep(self.looked + IDLE_PAUSE - asyncio.get_running_loop().time())
+        self.looked = asyncio.get_running_loop().time()
         room = min(batch_size, self.limit - len(self.picked))
         jobs = await super().dequeue(room, entrypoints, queue_manager_id, global_concurrency_limit, heartbeat_timeout)
         self.picked.update(job.id for job in jobs)
+        self.empty = 0 if jobs else self.empty + 1
         return jobs
 
     def done(self, job: Job) -> None:
