@@ -1,5 +1,6 @@
 """`tocsin check`: every mistake in the configuration and the rules, before they run."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -97,26 +98,36 @@ def examine(paths: Sequence[Path]) -> Examination:
     """
     from engine import wiring
     from engine.rulebook import Known, load, read_rule_files
+    from engine.settings import load_settings
 
     mistakes: list[Mistake] = []
     sources: dict[str, str] = {}
+    files: dict[str, str] = {}
     settings: Settings | None = None
     try:
-        settings = wiring.load()
+        settings = load_settings(generate=False)  # a check writes nothing, not even the local endpoint's secret
     except ConfigError as error:
         mistakes += error.mistakes
         sources |= error.sources
-    known = wiring.known(settings) if settings else Known()
-    files = read_rule_files(paths or (settings.rules if settings else [Path("rules")]), Path.cwd())
-    loaded = load(files, known)
+    try:
+        files = read_rule_files(paths or (settings.rules if settings else _usual_rules()), Path.cwd())
+    except ConfigError as error:
+        mistakes += error.mistakes
+    loaded = load(files, wiring.known(settings) if settings else Known())
     return Examination(
-        mistakes=[*mistakes, *loaded.mistakes],
+        mistakes=(*mistakes, *loaded.mistakes),
         sources={**sources, **files},
         config=settings.file if settings else None,
         files=len(files),
         rules=len(loaded.rulebook.rules),
         trusted=settings is None,
     )
+
+
+def _usual_rules() -> list[Path]:
+    """Where rules are when the configuration cannot say."""
+    usual = Path("rules")
+    return [usual] if usual.exists() else []
 
 
 def _print_text(found: Examination, quiet: bool) -> None:
@@ -126,10 +137,20 @@ def _print_text(found: Examination, quiet: bool) -> None:
     typer.echo(print_mistakes(found.mistakes, found.sources, color=color), nl=False)
     if quiet:
         return
-    looked = f"{plural(found.files, 'file')}, {plural(found.rules, 'rule')}"
-    typer.echo(f"{looked}: {counted(found.mistakes)}")
+    typer.echo(f"{_looked_at(found)}: {counted(found.mistakes)}")
     if found.trusted:
         typer.echo("names of channels and callbacks are not checked until the configuration can be read")
+
+
+def _looked_at(found: Examination) -> str:
+    """`config.yaml, 7 rule files, 40 rules`."""
+    config = "built-in configuration"
+    if found.config is not None:
+        config = os.path.relpath(found.config) if found.config.is_relative_to(Path.cwd()) else str(found.config)
+    elif found.trusted:
+        config = "the configuration"
+    rules = plural(found.rules, "rule") + (" in files without errors" if found.errors else "")
+    return f"{config}, {plural(found.files, 'rule file')}, {rules}"
 
 
 def _print_json(found: Examination) -> None:

@@ -67,7 +67,7 @@ def as_content(explained: Explained) -> dict[str, Json]:
     from engine.rulebook import verdict_json
 
     content: dict[str, Json] = verdict_json(explained.event, explained.verdicts)
-    if explained.stored:
+    if explained.source is None:
         for entry in content["rules"]:
             entry["deliveries"] = [summary(each) for each in explained.deliveries.get(entry["rule"], ())]
     return {**content, "revision": explained.rulebook.revision}
@@ -88,7 +88,7 @@ def _stored(event_id: str, rule: str | None, all_rules: bool) -> Explained:
             raise TocsinError(f"it is not on record which rules judged '{event_id}'")
         rulebook = await wiring.rulebook_of(store)(revision)
         deliveries = await store.deliveries.ls(event=event.dedupe_key, limit=10_000)
-        return _explained(event, rulebook, rule, all_rules, deliveries=deliveries, stored=True)
+        return _explained(event, rulebook, rule, all_rules, deliveries=deliveries)
 
     return with_store(read)
 
@@ -97,14 +97,15 @@ def _from_file(file: str, rule: str | None, all_rules: bool) -> Explained:
     from engine import wiring
     from engine.receive.normalize import normalize
 
+    source = "standard input" if file == "-" else file
     try:
         event = normalize(read_body(file), _NoEndpoint(), datetime.now(UTC))
     except MalformedEvent as error:
-        raise TocsinError(f"{'standard input' if file == '-' else file} is no event of Stripe's: {error}") from None
+        raise TocsinError(f"{source} is no event of Stripe's: {error}") from None
     loaded = wiring.rules(wiring.load())
     if loaded.mistakes:
         note("the rules have mistakes, which `tocsin check` shows; files with errors are left out")
-    return _explained(event, loaded.rulebook, rule, all_rules, deliveries=[], stored=False)
+    return _explained(event, loaded.rulebook, rule, all_rules, source=source)
 
 
 def _explained(
@@ -113,8 +114,8 @@ def _explained(
     rule: str | None,
     all_rules: bool,
     *,
-    deliveries: Sequence[Delivery],
-    stored: bool,
+    deliveries: Sequence[Delivery] = (),
+    source: str | None = None,
 ) -> Explained:
     if rule is not None:
         chosen(rule, "rule", [each.id for each in rulebook.rules])
@@ -126,5 +127,5 @@ def _explained(
         rulebook=rulebook,
         verdicts=rulebook.explain(event, rule=rule, all_rules=all_rules),
         deliveries=by_rule,
-        stored=stored,
+        source=source,
     )

@@ -11,7 +11,7 @@ from engine.cli.report import console, full_moment, mode_word, print_line, say, 
 from engine.model.delivery import Delivery
 from engine.model.event import Event
 from engine.model.rule import RuleMode
-from engine.model.verdict import Branch, Verdict, VerdictKind
+from engine.model.verdict import Because, Branch, Verdict, VerdictKind
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -21,17 +21,22 @@ if TYPE_CHECKING:
 _ORDER = list(VerdictKind)
 _INDENT = "      "
 _LONGEST_NAME = 34
+_LONGEST_PATH = 24
+_VERDICT = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """An event, the rules that judged it, their answers, and for a stored event what was sent, by rule."""
+    """An event, the rules that judged it, and their answers.
+
+    For a stored event `deliveries` holds by rule what was sent; `source` names where another one was read from.
+    """
 
     event: Event
     rulebook: "Rulebook"
     verdicts: Sequence[Verdict]
     deliveries: Mapping[str, Sequence[Delivery]] = field(default_factory=dict)
-    stored: bool = False
+    source: str | None = None
 
 
 def print_explained(explained: Explained, now: datetime, *, tree: bool = False) -> None:
@@ -40,11 +45,17 @@ def print_explained(explained: Explained, now: datetime, *, tree: bool = False) 
     verdicts = sorted(explained.verdicts, key=lambda verdict: _ORDER.index(verdict.kind))
     names = {verdict.rule: _name(verdict, explained.rulebook) for verdict in verdicts}
     width = min(max(map(len, names.values()), default=0), _LONGEST_NAME)
+    paths = [len(verdict.because.path) for verdict in verdicts if verdict.because]
+    path_width = min(max(paths, default=0), _LONGEST_PATH)
     for verdict in verdicts:
-        head = styled(f" {names[verdict.rule]:<{width}}  ").append_text(_word(verdict))
-        _print_verdict(head, verdict, explained, now)
+        head = styled(f" {names[verdict.rule]:<{width}}  ")
+        head.append_text(styled(f"{verdict.kind.upper():<{_VERDICT}}", style_of(verdict.kind)))
+        if verdict.because is not None:
+            _print_reason(head, verdict.because, path_width)
+        else:
+            _print_done(head, _done(verdict, explained, now))
         if tree and verdict.tree is not None:
-            _print_tree(verdict.tree, _INDENT)
+            _print_tree(verdict.tree)
         elif verdict.held and verdict.kind is VerdictKind.NO:
             print_line(styled(f"{_INDENT}ok  {' '.join(verdict.held)}", "dim"))
     if not verdicts:
@@ -62,6 +73,8 @@ def _print_event(explained: Explained) -> None:
         full_moment(event.created),
     ]
     count = f"{looking} of {plural(len(explained.rulebook.rules), 'rule')} look{'s' * (looking == 1)} at this type"
+    if explained.source is not None:
+        count += f"; from {explained.source}, judged by the rules as they are now"
     line = "  ".join(parts)
     together = len(line) + len(count) + 3 <= console().width
     print_line(styled(line, "bold").append_text(styled(f"   {count}" if together else f"\n{count}", "dim")))
@@ -82,50 +95,54 @@ def _name(verdict: Verdict, rulebook: "Rulebook") -> str:
     return verdict.rule + mode
 
 
-def _word(verdict: Verdict) -> "Text":
-    return styled(f"{verdict.kind.upper():<8}", style_of(verdict.kind))
+def _print_reason(head: "Text", because: Because, width: int) -> None:
+    """The first thing that did not hold: where, what stood there, what was needed."""
+    needs = f"   needs {because.needs}" if because.needs else ""
+    head.append_text(styled(f"{because.path:<{width}}  {because.actual}{needs}"))
+    print_line(head.append_text(styled(f"   ({because.note})" if because.note else "", "dim")))
 
 
-def _print_verdict(head: "Text", verdict: Verdict, explained: Explained, now: datetime) -> None:
-    because = verdict.because
-    if because is not None:
-        needs = f"   needs {because.needs}" if because.needs else ""
-        note = f"   ({because.note})" if because.note else ""
-        line = head.append_text(styled(f" {because.path:<8} {because.actual}{needs}"))
-        print_line(line.append_text(styled(note, "dim")))
-        return
-    first, *others = _done(verdict, explained, now)
-    one_line = f" {first}: {' · '.join(others)}" if others else f" {first}"
+def _print_done(head: "Text", done: list[str]) -> None:
+    """What came of a rule that held: in its line if there is room, else a line for each delivery."""
+    first, *others = done
+    one_line = f"{first}: {' · '.join(others)}" if others else first
     if len(others) < 2 or head.cell_len + len(one_line) <= console().width:
         print_line(head.append_text(styled(one_line)))
         return
-    print_line(head.append_text(styled(f" {first}")))
+    print_line(head.append_text(styled(first)))
     for other in others:
         say(f"{_INDENT}{other}")
 
 
 def _done(verdict: Verdict, explained: Explained, now: datetime) -> list[str]:
-    """What came of a rule that held: in short, then for each delivery."""
-    if not explained.stored:
-        return [_would_do(verdict, explained.rulebook)]
+    """In short, then for each delivery."""
+    rule = explained.rulebook.rule(verdict.rule)
     if verdict.kind is VerdictKind.WOULD:
         return ["in shadow: nothing is sent"]
+    if explained.source is not None:
+        return [" · ".join(f"{step.verb} {', '.join(step.targets)}" for step in rule.steps) if rule else ""]
     told = [f"{aim(each)} {fate(each, now)}" for each in explained.deliveries.get(verdict.rule, ())]
     return [plural(len(told), "delivery"), *told] if told else ["nothing to send"]
 
 
-def _would_do(verdict: Verdict, rulebook: "Rulebook") -> str:
-    """What the rule does when it fires, for an event that is not stored: nothing is sent for it."""
-    rule = rulebook.rule(verdict.rule)
-    if rule is None:
-        return ""
-    return "would " + " · ".join(f"{step.verb} {', '.join(step.targets)}" for step in rule.steps)
+def _print_tree(branch: Branch) -> None:
+    """Every condition that was tested. The marks say what helps the rule: within `none` that is what does not hold."""
+    if branch.kind == "all":
+        for child in branch.children:
+            _print_branch(child, _INDENT, wanted=True)
+    else:
+        _print_branch(branch, _INDENT, wanted=True)
 
 
-def _print_tree(branch: Branch, indent: str) -> None:
-    mark = styled(f"{indent}{'ok' if branch.held else 'NO':<3} ", "green" if branch.held else "red")
-    needs = f"   needs {branch.needs}" if branch.needs and not branch.held else ""
-    actual = f"  {branch.actual}" if branch.actual is not None else ""
-    print_line(mark.append_text(styled(f"{branch.label}{actual}{needs}")))
-    for child in branch.children:
-        _print_tree(child, indent + "   ")
+def _print_branch(branch: Branch, indent: str, *, wanted: bool) -> None:
+    helps = branch.held is wanted
+    mark = styled(f"{indent}{'ok' if helps else 'NO'}  ", "green" if helps else "red")
+    if branch.kind != "test":
+        print_line(mark.append_text(styled(f"{branch.kind} of")))
+        for child in branch.children:
+            _print_branch(child, indent + "    ", wanted=wanted is not (branch.kind == "none"))
+        return
+    needs = f"   {'needs' if wanted else 'must not be'} {branch.needs}" if branch.needs else ""
+    note = f"   ({branch.note})" if branch.note else ""
+    line = mark.append_text(styled(f"{branch.label}  {branch.actual or ''}{needs}"))
+    print_line(line.append_text(styled(note, "dim")))
