@@ -233,7 +233,16 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         notifiers=verbs,
         finished=_finished(metrics, ops),
     )
-    working = work(store.jobs, dict.fromkeys(map(str, Verb), deliverer), store.deliveries.sweep, service._stop, DRAIN)
+    store.committer.on_commit = metrics.commit
+    working = work(
+        store.jobs,
+        dict.fromkeys(map(str, Verb), deliverer),
+        sweep=store.deliveries.sweep,
+        forget=store.forget,
+        keep=settings.retention.events,
+        stop=service._stop,
+        drain=DRAIN,
+    )
     service._tasks += [
         asyncio.create_task(working, name="tocsin-work"),
         asyncio.create_task(reloader.watch(service._stop), name="tocsin-watch-rules"),

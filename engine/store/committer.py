@@ -8,7 +8,7 @@ acknowledges is durable. A lost connection is made again and the batch repeated:
 import asyncio
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -59,9 +59,10 @@ class _Entry:
 
 
 class Committer:
-    """Where events become durable; one per process."""
+    """Where events become durable; one per process. `on_commit` is told the seconds and events of each commit."""
 
     def __init__(self, target: Target) -> None:
+        self.on_commit: Callable[[float, int], None] = lambda seconds, events: None
         self._target = target
         self._patience = target.timeouts.commit.total_seconds()
         self._waiting: deque[_Entry] = deque()
@@ -183,6 +184,7 @@ class Committer:
 
     async def _commit(self, batch: list[_Entry]) -> None:
         new: set[str] = set()
+        began = self._clock()
         for again in range(CONFLICT_RETRIES + 1):
             try:
                 new = await self._write(batch)
@@ -191,6 +193,7 @@ class Committer:
                 if again == CONFLICT_RETRIES:
                     raise
                 await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311  no secret
+        self.on_commit(self._clock() - began, len(batch))
         if self._failing:
             log.info("commits_succeed_again")
             self._failing = False

@@ -85,7 +85,7 @@ RECORD_ATTEMPT = """
 RECORD_DELIVERY = """
     update tocsin.deliveries set
         attempts = attempts + 1,
-        first_attempt = coalesce(first_attempt, $2),
+        first_attempt = case when $3 = 'held' then first_attempt else coalesce(first_attempt, $2) end,
         status = case when is_open then $3 else status end,
         reason = case when is_open then $4 else reason end,
         next_attempt = case when is_open then $5 else next_attempt end,
@@ -108,7 +108,7 @@ RECORD_ALONE = f"""
     with recorded as (
         update tocsin.deliveries set
             attempts = attempts + 1,
-            first_attempt = coalesce(first_attempt, $2),
+            first_attempt = case when $3 = 'held' then first_attempt else coalesce(first_attempt, $2) end,
             status = case when {IS_OPEN} then $3 else status end,
             reason = case when {IS_OPEN} then $4 else reason end,
             next_attempt = case when {IS_OPEN} then $5 else next_attempt end,

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from datetime import datetime
 
 import structlog
 
@@ -16,6 +17,7 @@ from engine.store.events import Events, Parse
 from engine.store.health import Health, health
 from engine.store.jobs import Jobs, install
 from engine.store.migrate import migrate
+from engine.store.retention import forget
 from engine.store.revisions import Revisions
 from engine.store.writes import Writes
 
@@ -87,6 +89,10 @@ class Store:
     async def health(self) -> Health:
         """How the database and the queue are. Raises StoreUnavailable."""
         return await health(self._pool)
+
+    async def forget(self, before: datetime) -> int:
+        """Delete some events received before that moment, with what came of them; how many, 0 when none is left."""
+        return await forget(self._pool, before)
 
     async def close(self) -> None:
         """Commit what has arrived, let go of every connection, and of the embedded server."""

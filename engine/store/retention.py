@@ -1,0 +1,44 @@
+"""Forgetting what is older than it is to be kept, in small statements that do not hold up ingest."""
+
+from datetime import datetime
+
+from engine.store.connect import Pool
+
+BATCH = 500
+"""Events a statement deletes, with everything that came of them."""
+
+# Skips what another process is deleting just now. An event of which something is still to be done stays until that
+# has ended, however old it is.
+DELETE_OLD = """
+    with old as (
+        select dedupe_key from tocsin.events e
+        where received < $1
+          and not exists (
+              select from tocsin.firings f join tocsin.deliveries d on d.firing = f.id
+              where f.event = e.dedupe_key and d.status in ('pending', 'waiting', 'held')
+          )
+        order by received
+        limit $2
+        for update skip locked
+    ), events as (
+        delete from tocsin.events e using old where e.dedupe_key = old.dedupe_key
+    ), firings as (
+        delete from tocsin.firings f using old where f.event = old.dedupe_key returning f.id
+    ), deliveries as (
+        delete from tocsin.deliveries d using firings f where d.firing = f.id returning d.id
+    ), attempts as (
+        delete from tocsin.attempts a using deliveries d where a.delivery = d.id
+    ), writes as (
+        delete from tocsin.writes w using deliveries d where w.delivery = d.id
+    )
+    select count(*) from old
+"""
+
+
+async def forget(pool: Pool, before: datetime) -> int:
+    """Delete up to BATCH events received before that moment, and what came of them; how many. 0: nothing is left.
+
+    A Stripe write that counts in its cap is forgotten with its event, so retention has to be longer than any cap.
+    """
+    found: int = await pool.value(DELETE_OLD, before, BATCH)
+    return found
