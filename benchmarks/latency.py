@@ -225,10 +225,10 @@ def _memory(server: Server) -> dict[str, int | None]:
 
 def show(found: dict[str, Any]) -> str:
     """The report for people."""
-    lines = [f"{'ms':<12}{'events/s':>9}   POST to 200: p50   p99   POST to callback: p50   p99   lost"]
+    lines = [f"{'ms':<12}{'events/s':>9}   POST to 200: p50      p99   POST to callback: p50      p99   lost"]
     lines += [
-        f"{one['server']:<12}{one['rate']:>9}{one['answer_p50'] * 1e3:>19.1f}{one['answer_p99'] * 1e3:>6.1f}"
-        f"{one['callback_p50'] * 1e3:>24.1f}{one['callback_p99'] * 1e3:>6.1f}{one['lost']:>7}"
+        f"{one['server']:<12}{one['rate']:>9}{one['answer_p50'] * 1e3:>19.1f}{one['answer_p99'] * 1e3:>9.1f}"
+        f"{one['callback_p50'] * 1e3:>24.1f}{one['callback_p99'] * 1e3:>9.1f}{one['lost']:>7}"
         for one in sorted(found["latency"], key=lambda one: (one["rate"], one["server"]))
     ]
     lines.append("")
