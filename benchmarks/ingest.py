@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from servers import Server, answers, configuration, folder, load, one_request, say, serve, settle
+from servers import Server, answers, configuration, folder, load, one_request, parent, say, serve, settle
 
 from engine.store.embedded import Address, EmbeddedServer
 
@@ -85,16 +85,14 @@ async def measure(rounds: int, seconds: float) -> dict[str, Any]:
         return report(measured, await _stored(address))
 
 
-async def _postmaster(address: Address) -> int:
+async def _postmaster(address: Address) -> int | None:
+    """The process that all of the database's own are below; None where there is no /proc."""
     connection = await asyncpg.connect(**address.arguments())
     try:
         backend = await connection.fetchval("select pg_backend_pid()")
+        return parent(backend)  # while the connection holds its process
     finally:
         await connection.close()
-    try:
-        return int(Path(f"/proc/{backend}/stat").read_text().rpartition(")")[2].split()[1])  # noqa: ASYNC240
-    except OSError:
-        return 0
 
 
 async def _stored(address: Address) -> dict[str, int]:

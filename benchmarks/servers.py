@@ -94,6 +94,14 @@ def tree(pid: int) -> list[int]:
     return found
 
 
+def parent(pid: int) -> int | None:
+    """The process that started this one; None where there is no /proc."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
 def cpu_seconds(pids: list[int]) -> float:
     """CPU that these processes have used; 0 where there is no /proc."""
     used = 0.0
