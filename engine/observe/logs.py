@@ -15,10 +15,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from engine.observe.redaction import Redactor
 
-_QUIET = ("pgqueuer", "apprise", "asyncio", "watchfiles", "aiohttp.access", "uvicorn.access", "stripe", "urllib3")
-"""Their news is not ours: warnings and worse only. uvicorn's access log would be a second line for each event."""
+_QUIET = ("pgqueuer", "asyncio", "watchfiles", "aiohttp.access", "uvicorn.access", "stripe", "urllib3")
+"""Their news is not ours: warnings and worse only. uvicorn's access log would be a second line for each event.
+Apprise's is not here: `notifiers.channels` reads from it why a message was refused, at every level, and keeps it quiet."""
 
-_ROUTED = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "pgqueuer", "apprise", "stripe")
+_ROUTED = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "pgqueuer", "stripe")
 """Loggers that may bring handlers of their own; theirs are taken off, so that everything is redacted."""
 
 

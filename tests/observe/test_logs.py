@@ -80,10 +80,10 @@ def test_other_loggers_come_through_the_same_pipe() -> None:
     logging.getLogger("uvicorn.error").info("Started %s", SECRET)
     logging.getLogger("uvicorn.access").info("GET /webhooks/stripe")
     logging.getLogger("pgqueuer").info("chatter")
-    logging.getLogger("apprise").warning("failed")
+    logging.getLogger("pgqueuer").warning("failed")
     assert [(line["logger"], line["event"]) for line in lines(stream)] == [
         ("uvicorn.error", "Started [redacted]"),
-        ("apprise", "failed"),
+        ("pgqueuer", "failed"),
     ]
     assert own.getvalue() == ""
 
