@@ -17,7 +17,7 @@ from engine.observe.redaction import Redactor
 
 _QUIET = ("pgqueuer", "asyncio", "watchfiles", "aiohttp.access", "uvicorn.access", "stripe", "urllib3")
 """Their news is not ours: warnings and worse only. uvicorn's access log would be a second line for each event.
-Apprise's is not here: `notifiers.channels` reads from it why a message was refused, at every level, and keeps it quiet."""
+Apprise's is not here: `notifiers.channels` reads from it why a message was refused, and keeps it quiet itself."""
 
 _ROUTED = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "pgqueuer", "stripe")
 """Loggers that may bring handlers of their own; theirs are taken off, so that everything is redacted."""
