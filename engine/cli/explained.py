@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _ORDER = list(VerdictKind)
 _INDENT = "      "
 _LONGEST_NAME = 34
-_LONGEST_PATH = 24
+_LONGEST_PATH = 30
 _VERDICT = 9
 
 

@@ -1,0 +1,127 @@
+"""`tocsin check`: every mistake of every file in one run, with the exit code a pipeline needs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from engine.cli.app import app
+
+runner = CliRunner()
+
+GOOD = "rules:\n  - {id: fine, when: payout.failed, then: {notify: payments}}\n"
+WARNED = "rules:\n  - {id: odd, when: payout.faild, then: {notify: payments}}\n"
+BAD = "rules:\n  - id: bad\n    when: payout.failed\n    throtle: 3\n    then: {notify: rsik}\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with one good file of rules and no configuration."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "good.yaml").write_text(GOOD)
+    return tmp_path
+
+
+def check(*arguments: str) -> Any:
+    """Runs it."""
+    return runner.invoke(app, ["check", *arguments])
+
+
+def test_without_a_configuration_the_defaults_are_checked_and_it_counts_what_it_saw(folder: Path) -> None:
+    result = check()
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "built-in configuration, 1 rule file, 1 rule: no mistakes\n"
+
+
+def test_a_check_writes_nothing(folder: Path) -> None:
+    assert check().exit_code == 0
+    assert sorted(each.name for each in folder.iterdir()) == ["rules"]
+
+
+def test_every_mistake_has_its_place_and_what_to_write(folder: Path) -> None:
+    (folder / "rules" / "bad.yaml").write_text(BAD)
+    (folder / "rules" / "odd.yaml").write_text(WARNED)
+    result = check()
+    assert result.exit_code == 1
+    assert "rules/bad.yaml:4:5  error[unknown-key]  unknown key 'throtle' in a rule; did you mean 'throttle'?" in (
+        result.stdout
+    )
+    assert "rules/bad.yaml:5:20  error[unknown-channel]  no channel 'rsik'" in result.stdout
+    assert "rules/odd.yaml:2:21  warning[unknown-type]" in result.stdout
+    assert result.stdout.endswith(
+        "built-in configuration, 3 rule files, 2 rules in files without errors: 2 errors, 1 warning\n"
+    )
+
+
+def test_mistakes_in_the_configuration_do_not_hide_those_in_the_rules(folder: Path) -> None:
+    (folder / "config.yaml").write_text("chanels: {rsik: 'json://x'}\n")
+    (folder / "rules" / "bad.yaml").write_text(BAD)
+    result = check()
+    assert result.exit_code == 1
+    assert "config.yaml:1:1  error[unknown-key]" in result.stdout
+    assert "unknown key 'throtle'" in result.stdout
+    assert "no channel 'rsik'" not in result.stdout
+    assert "not checked until the configuration can be read" in result.stdout
+
+
+def test_warnings_fail_only_when_strict(folder: Path) -> None:
+    (folder / "rules" / "odd.yaml").write_text(WARNED)
+    assert check().exit_code == 0
+    assert check("--strict").exit_code == 3
+
+
+def test_quiet_prints_mistakes_only(folder: Path) -> None:
+    assert check("--quiet").output == ""
+    (folder / "rules" / "odd.yaml").write_text(WARNED)
+    assert check("-q").stdout.startswith("rules/odd.yaml:2:21  warning[unknown-type]")
+
+
+def test_paths_name_what_is_checked(folder: Path) -> None:
+    (folder / "rules" / "bad.yaml").write_text(BAD)
+    assert check("rules/good.yaml").exit_code == 0
+    assert check("rules/good.yaml", "rules/bad.yaml").exit_code == 1
+    result = check("rulez")
+    assert result.exit_code == 2
+    assert "there is no file or folder 'rulez'" in result.stderr
+
+
+def test_configured_rules_that_are_not_there_are_a_mistake(folder: Path) -> None:
+    (folder / "config.yaml").write_text("rules: [nowhere]\n")
+    result = check()
+    assert result.exit_code == 1
+    assert "nowhere" in result.stdout
+
+
+def test_as_json_the_counts_and_the_mistakes(folder: Path) -> None:
+    (folder / "config.yaml").write_text("default_livemode: any\n")
+    (folder / "rules" / "bad.yaml").write_text(BAD)
+    for arguments in (["--json"], ["--format", "json"]):
+        result = check(*arguments)
+        assert result.exit_code == 1
+        found = json.loads(result.stdout)
+        assert (found["files"], found["rules"], found["errors"], found["warnings"]) == (2, 1, 2, 0)
+        assert found["config"] == str(folder / "config.yaml")
+        assert found["mistakes"][0]["file"] == "rules/bad.yaml"
+        assert found["mistakes"][0]["line"] == 4
+
+
+def test_for_github_each_mistake_is_an_annotation(folder: Path) -> None:
+    (folder / "rules" / "bad.yaml").write_text(BAD)
+    result = check("--format", "github")
+    assert result.exit_code == 1
+    assert all(line.startswith("::error file=rules/bad.yaml,line=") for line in result.stdout.splitlines())
+
+
+def test_a_file_that_is_not_utf8_is_a_mistake_and_not_a_traceback(folder: Path) -> None:
+    (folder / "rules" / "latin.yaml").write_bytes("rules: [] # Zürich\n".encode("latin-1"))
+    result = check()
+    assert result.exit_code == 1
+    assert "rules/latin.yaml:1" in result.stdout
+
+
+def test_no_secret_of_the_configuration_is_printed(folder: Path) -> None:
+    (folder / "config.yaml").write_text("endpoints:\n  - {name: a, secrets: [whsec_verysecret], scop: connected}\n")
+    assert "verysecret" not in check().output

@@ -1,0 +1,161 @@
+"""`tocsin explain`: the same answers as when the event came, in the look of the rule language's section 7."""
+
+import json
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from engine.cli.app import app
+from engine.model.delivery import Delivery, DeliveryStatus
+from engine.model.event import Event
+from engine.pipeline import make_plan
+from engine.rulebook import Known, load
+from engine.store import Store
+from notifiers import Destination
+from tests.builders import event, snapshot_body
+from tests.cli.conftest import NOW, RULES, stock
+
+runner = CliRunner()
+
+
+def store_event(database: str, one: Event, rules: str = RULES) -> None:
+    """Stores an event as the running service would, with the plan that those rules make for it."""
+    files = {"rules/payouts.yaml": rules}
+    book = load(files, Known()).rulebook
+    plan = make_plan(
+        one,
+        [match.rule for match in book.match(one)],
+        book.revision,
+        lambda step, severity, livemode: [Destination(name=target) for target in step.targets],
+    )
+
+    async def fill(store: Store) -> None:
+        await store.revisions.remember(book.revision, files, None)
+        settled = [_settled(delivery) for delivery in plan.deliveries]
+        await store.committer.commit(one, replace(plan, deliveries=tuple(settled)), book.revision)
+
+    stock(database, fill)
+
+
+def _settled(delivery: Delivery) -> Delivery:
+    if delivery.destination == "payments":
+        return replace(delivery, status=DeliveryStatus.DELIVERED, finished=NOW, next_attempt=None)
+    return replace(delivery, attempts=1, reason="503", next_attempt=NOW + timedelta(days=400))
+
+
+@pytest.fixture
+def stored(database: str, workplace: Path) -> Path:
+    """A stored event: payout-failed fired for it, big-payout did not hold, watched would have fired."""
+    found = {"amount": 42000, "currency": "usd"}
+    store_event(database, event("payout.failed", id="evt_1", account="acct_1", object=found, received=NOW))
+    return workplace
+
+
+def explain(*arguments: str, input: bytes | None = None) -> Any:  # noqa: A002 (CliRunner's word)
+    """Runs it."""
+    return runner.invoke(app, ["explain", *arguments], input=input)
+
+
+def test_each_rule_says_whether_it_fired_or_what_it_needed(stored: Path) -> None:
+    result = explain("evt_1")
+    assert result.exit_code == 0, result.output
+    head, fired, watched, big, passed = result.stdout.splitlines()
+    assert head.startswith("evt_1 payout.failed  acct_1  live  connected  2026-01-01 00:00:00Z")
+    assert head.endswith("3 of 3 rules look at this type")
+    assert fired.split()[:2] == ["payout-failed", "FIRED"]
+    assert "2 deliveries: " in fired
+    assert "notify payments sent " in fired
+    assert "callback cases failed (503), retry " in fired
+    assert watched.split() == ["watched", "(shadow)", "WOULD", "in", "shadow:", "nothing", "is", "sent"]
+    assert big.split()[:3] == ["big-payout", "NO", "amount"]
+    assert "420.00 USD" in big
+    assert "needs >= 500.00 USD" in big
+    assert passed.split()[:2] == ["ok", "type"]
+
+
+def test_a_stored_event_is_judged_by_the_rules_of_its_time(stored: Path) -> None:
+    (stored / "rules" / "payouts.yaml").write_text(
+        "rules:\n  - {id: other, when: payout.failed, then: {notify: risk}}\n"
+    )
+    assert "payout-failed" in explain("evt_1").stdout
+    assert "other" not in explain("evt_1").stdout
+
+
+def test_one_rule_is_shown_with_every_condition(stored: Path) -> None:
+    lines = explain("evt_1", "--rule", "big-payout").stdout.splitlines()
+    assert not any("payout-failed" in line for line in lines)
+    assert any(line.split()[:2] == ["NO", "amount"] for line in lines)
+    assert any(line.split()[:2] == ["ok", "currency"] for line in lines)
+
+
+def test_an_unknown_rule_names_the_nearest(stored: Path) -> None:
+    result = explain("evt_1", "--rule", "big-payot")
+    assert result.exit_code == 2
+    assert "did you mean 'big-payout'?" in result.stderr
+
+
+def test_json_is_as_the_language_defines_it(stored: Path) -> None:
+    found = json.loads(explain("evt_1", "--json").stdout)
+    assert found["event"]["id"] == "evt_1"
+    by_rule = {entry["rule"]: entry for entry in found["rules"]}
+    assert by_rule["big-payout"]["verdict"] == "no"
+    assert by_rule["big-payout"]["because"]["path"] == "amount"
+    assert by_rule["big-payout"]["because"]["value"] == 42000
+    assert by_rule["payout-failed"]["verdict"] == "fired"
+    assert {each["status"] for each in by_rule["payout-failed"]["deliveries"]} == {"delivered", "pending"}
+    assert by_rule["watched"]["verdict"] == "would"
+
+
+def test_a_file_is_judged_by_the_rules_as_they_are_now(workplace: Path) -> None:
+    (workplace / "event.json").write_bytes(snapshot_body("payout.failed", id="evt_file"))
+    output = explain("event.json").stdout
+    assert "from event.json, judged by the rules as they are now" in output
+    assert "notify payments · callback cases" in output
+
+
+def test_standard_input_will_do(workplace: Path) -> None:
+    result = explain("-", input=snapshot_body("charge.refunded", id="evt_in"))
+    assert result.exit_code == 0
+    assert "from standard input" in result.stdout
+    assert "no rule looks at charge.refunded; --all" in result.stdout
+    every = explain("-", "--all", input=snapshot_body("charge.refunded", id="evt_in"))
+    assert every.stdout.count("needs payout.failed") == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"{", "event.json is no event of Stripe's: not_json"), (b"{}", "no_id")]
+)
+def test_what_is_no_event_says_why(workplace: Path, content: bytes, said: str) -> None:
+    (workplace / "event.json").write_bytes(content)
+    result = explain("event.json")
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+def test_a_file_that_is_not_there_is_not_taken_for_an_id(workplace: Path) -> None:
+    result = explain("nothing.json")
+    assert result.exit_code == 2
+    assert "cannot read nothing.json" in result.stderr
+
+
+def test_rules_with_mistakes_are_told_beside_the_answer(workplace: Path) -> None:
+    (workplace / "event.json").write_bytes(snapshot_body("payout.failed"))
+    (workplace / "rules" / "bad.yaml").write_text("rules: 7\n")
+    result = explain("event.json")
+    assert result.exit_code == 0
+    assert "tocsin check" in result.stderr
+
+
+def test_many_deliveries_have_a_line_each_in_a_narrow_terminal(
+    stored: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    app(["explain", "evt_1"], standalone_mode=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.strip().startswith("callback cases failed (503)") for line in lines)
