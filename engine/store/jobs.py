@@ -53,7 +53,8 @@ class JobKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Class:
-    """How much of one class a process does at once: `running` jobs, `seats` of them for one destination."""
+    """How much of one class a process does at once: `running` jobs, `seats` of them for one destination, and a quarter
+    of them may wait for a seat of one destination. Turning a job away costs more than doing it."""
 
     batch: int
     running: int
@@ -301,7 +302,7 @@ class _Worker:
         self._target = target
         self._kind = kind
         self._class = _CLASSES[kind]
-        self._handling = Handling(kind, handler, self._class.seats)
+        self._handling = Handling(kind, handler, self._class.seats, self._class.running // 4)
         self._stop = stop
         self._drain = drain
         self._ending: set[asyncio.Task[None]] = set()

@@ -17,12 +17,13 @@ class _Lane:
 
 @dataclass(slots=True)
 class Lanes:
-    """Of each lane's jobs at most `seats` run and twice as many wait, those for a second; the rest is turned away.
+    """Of each lane's jobs at most `seats` run and `places` wait, those for a second; the rest is turned away.
 
     What is turned away goes back to the queue with a delay, and costs the others nothing meanwhile.
     """
 
     seats: int
+    places: int
     _lanes: dict[str, _Lane] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -31,7 +32,7 @@ class Lanes:
     async def enter(self, name: str) -> bool:
         """Take a seat, to be given back with `leave`; False: there is none to be had soon."""
         lane = self._lanes[name]
-        if lane.waiting >= 2 * self.seats:
+        if lane.waiting >= self.places:
             return False
         lane.users += 1
         lane.waiting += 1

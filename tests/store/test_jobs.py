@@ -312,7 +312,7 @@ async def test_no_more_jobs_run_at_once_than_the_class_allows(store: Store, monk
 async def test_a_lane_seats_some_lets_some_wait_and_turns_the_rest_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits gets the seat of whoever leaves."""
     monkeypatch.setattr(lanes, "PATIENCE", 0.3)
-    seats = lanes.Lanes(2)
+    seats = lanes.Lanes(seats=2, places=4)
     assert [await seats.enter("a"), await seats.enter("a")] == [True, True]
     waiting = [asyncio.create_task(seats.enter("a")) for _ in range(4)]
     await asyncio.sleep(0)
