@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import structlog
+
 from engine.decide.retry import Decision
 from engine.errors import ConfigError, StoreError, TocsinError
 from engine.model.delivery import Delivery, DeliveryStatus, Plan
@@ -39,6 +41,8 @@ from notifiers.callback import CallbackNotifier
 from notifiers.channels import recipients
 from notifiers.notify import NotifyNotifier, report
 from notifiers.stripe import StripeNotifier
+
+log = structlog.get_logger("tocsin")
 
 Claim = Callable[..., Awaitable[bool]]
 """Whether a Stripe write is within its cap: `store.writes.claim`."""
@@ -87,20 +91,26 @@ async def stored(settings: Settings) -> AsyncIterator[Store]:
         await store.close()
 
 
-def rulebook_of(store: Store) -> Callable[[str], Awaitable[Rulebook]]:
-    """Rebuilds the rules of any revision that was ever in force, keeping the latest few."""
+def rulebook_of(
+    store: Store, current: Callable[[], Rulebook | None] = lambda: None
+) -> Callable[[str], Awaitable[Rulebook]]:
+    """Finds the rules of any revision that was ever in force: those of `current`, else rebuilt, the latest few kept."""
     kept: dict[str, Rulebook] = {}
+    one_at_a_time = asyncio.Lock()
 
     async def find(revision: str) -> Rulebook:
-        if revision not in kept:
-            stored_revision = await store.revisions.get(revision)
-            if stored_revision is None:
-                raise TocsinError(f"the rules of revision {revision[:12]} were never stored here")
-            files, default_livemode = stored_revision
-            while len(kept) >= REVISIONS_KEPT:
-                del kept[next(iter(kept))]
-            kept[revision] = rebuild(files, default_livemode)
-        return kept[revision]
+        running = current()
+        if running is not None and running.revision == revision:
+            return running
+        async with one_at_a_time:
+            if revision not in kept:
+                stored_revision = await store.revisions.get(revision)
+                if stored_revision is None:
+                    raise TocsinError(f"the rules of revision {revision[:12]} were never stored here")
+                while len(kept) >= REVISIONS_KEPT:
+                    del kept[next(iter(kept))]
+                kept[revision] = await asyncio.to_thread(rebuild, *stored_revision)
+            return kept[revision]
 
     return find
 
@@ -220,7 +230,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         store=store,
         metrics=metrics,
         reloader=reloader,
-        webhooks=_webhooks(settings, pipeline, metrics),
+        webhooks=_webhooks(settings, pipeline, metrics, ops),
         conflicts=conflicts,
         notifiers=verbs,
         _stop=asyncio.Event(),
@@ -229,7 +239,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     deliverer = Deliverer(
         deliveries=store.deliveries,
         event=events.get,
-        rulebook=rulebook_of(store),
+        rulebook=rulebook_of(store, lambda: reloader.current),
         notifiers=verbs,
         finished=_finished(metrics, ops),
     )
@@ -251,14 +261,34 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     return service
 
 
-def _webhooks(settings: Settings, pipeline: Pipeline, metrics: Metrics) -> WebhookPaths:
+def _webhooks(settings: Settings, pipeline: Pipeline, metrics: Metrics, ops: Ops | None) -> WebhookPaths:
+    telling: set[asyncio.Task[None]] = set()
+
+    def malformed(endpoint: str, reason: str) -> None:
+        """Stripe signed what is no event: the answer does not wait until somebody is told."""
+        if ops is not None:
+            text = f"Requests to endpoint {endpoint} are signed with its secret and refused: {reason}."
+            task = asyncio.create_task(ops.report("malformed", "Stripe sent what is no event", text))
+            telling.add(task)
+            task.add_done_callback(_told(telling))
+
     return WebhookPaths(
         settings.endpoints,
         pipeline.accept,
         metrics,
         max_body=settings.receive.max_body,
         tolerance=settings.receive.tolerance.total_seconds(),
+        malformed=malformed,
     )
+
+
+def _told(telling: "set[asyncio.Task[None]]") -> "Callable[[asyncio.Task[None]], None]":
+    def done(task: asyncio.Task[None]) -> None:
+        telling.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("ops_not_told", reason=type(error).__name__)
+
+    return done
 
 
 def _ops(settings: Settings, store: Store) -> Ops | None:

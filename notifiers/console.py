@@ -81,6 +81,8 @@ def visible(text: str) -> str:
 
     Newlines and tabs become spaces: callers split lines first.
     """
+    if text.isprintable():  # most are, and asking each character costs more than all the rest of an alert
+        return text
     return "".join(_shown(character) for character in text)
 
 
