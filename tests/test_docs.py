@@ -3,70 +3,303 @@
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from engine.rulebook import Known, load
-from engine.settings import load_settings
+from docs import examples
+from docs.generate import BLOCK, PARTS
+from engine.match import OPERATORS
+from engine.match.operators import LATER as LATER_OPERATORS
+from engine.match.paths import LATER_NAMES
+from engine.match.paths import NAMES as PATH_NAMES
+from engine.model.delivery import DeliveryStatus
+from engine.model.rule import OnError, Rule, RuleMode, Severity, Step, Verb
+from engine.observe import Metrics
+from engine.render import render_text, render_value, scene
+from engine.render.filters import FILTERS
+from engine.render.text import EVENT_NAMES, NAMES, RULE_NAMES
+from engine.rulebook import CODES as RULE_CODES
+from engine.rulebook import load, read_rule_files
+from engine.rulebook.policies import KEYS as RETRY_KEYS
+from engine.rulebook.rules import FILE_KEYS, LATER_FILE_KEYS, LATER_RULE_KEYS, RULE_KEYS
+from engine.rulebook.steps import COMMON as STEP_KEYS
+from engine.rulebook.steps import LATER as LATER_STEP_KEYS
+from engine.rulebook.verbs import VERBS
+from engine.rulebook.whens import KEYS as WHEN_KEYS
+from engine.rulebook.whens import LATER_KEYS as LATER_WHEN_KEYS
+from engine.settings import CODES as CONFIG_CODES
+from engine.settings import describe, load_settings
+from notifiers.signing import signature_headers
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-LINK = re.compile(r"\]\(([^)#\s]+)(#[^)]*)?\)")
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 ENVIRONMENT = {
     "STRIPE_WEBHOOK_SECRET": "whsec_" + "0" * 32,
     "PAYMENTS_CHANNEL": "json://127.0.0.1:9/hook",
 }
 
 
-def _blocks(language: str) -> list[tuple[str, str]]:
+def page(name: str) -> str:
+    """The text of a page of docs/."""
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """Every fenced block of that language in the docs: `(page:line, text)`."""
     return [
-        (f"{page.relative_to(ROOT)}:{page.read_text()[: found.start()].count(chr(10)) + 1}", found[2])
-        for page in PAGES
-        for found in FENCE.finditer(page.read_text())
+        (f"{path.relative_to(ROOT)}:{path.read_text()[: found.start()].count(chr(10)) + 1}", found[2])
+        for path in PAGES
+        for found in FENCE.finditer(path.read_text())
         if found[1] == language
     ]
 
 
-def _ids(blocks: list[tuple[str, str]]) -> list[str]:
-    return [where for where, _ in blocks]
+def ids(found: list[tuple[str, str]]) -> list[str]:
+    """The places of blocks, as names of tests."""
+    return [where for where, _ in found]
+
+
+def anchors(path: Path) -> set[str]:
+    """What GitHub makes of a page's headings (fenced lines are none)."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", path.read_text(), flags=re.M | re.S), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def section(text: str, heading: str) -> str:
+    """What stands under a heading, up to the next one of its rank or above."""
+    rank, _, _ = heading.partition(" ")
+    found = re.search(rf"^{re.escape(heading)}\n(.*?)(?=^#{{1,{len(rank)}}} |\Z)", text, re.DOTALL | re.MULTILINE)
+    assert found is not None, f"there is no heading {heading!r}"
+    return found[1]
+
+
+def unnamed(words: Iterable[str], text: str) -> list[str]:
+    """The words that do not stand in code marks in the text."""
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    marked = set(re.findall(r"`([^`\n]+)`", prose))
+    return [word for word in words if word not in marked]
 
 
 def test_generated_parts_are_as_the_code_has_them() -> None:
     done = subprocess.run(
-        [sys.executable, "docs/generate.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "docs.generate", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, f"stale, run python docs/generate.py: {done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"stale, run python -m docs.generate: {done.stdout}{done.stderr}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_to_files_that_are_there(page: Path) -> None:
-    targets = [match[1] for match in LINK.finditer(page.read_text()) if "://" not in match[1]]
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+def test_every_generated_part_stands_on_a_page() -> None:
+    used = [found[2] for path in PAGES for found in BLOCK.finditer(path.read_text())]
+    assert sorted(used) == sorted(PARTS)
 
 
-YAML = _blocks("yaml")
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    """To files that are there, and to headings that are in them."""
+    prose = re.sub(r"^```.*?^```|`[^`\n]*`", "", path.read_text(), flags=re.M | re.S)
+    for target, anchor in LINK.findall(prose):
+        if "://" in target:
+            continue
+        there = path.parent / target if target else path
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), f"{target}#{anchor}"
+
+
+YAML = blocks("yaml")
 RULES = [block for block in YAML if re.search(r"^(rules|defaults):\n", block[1], re.MULTILINE) and "- id:" in block[1]]
 CONFIGS = [block for block in YAML if block not in RULES]
 
 
-@pytest.mark.parametrize(("where", "text"), RULES, ids=_ids(RULES))
+@pytest.mark.parametrize(("where", "text"), RULES, ids=ids(RULES))
 def test_rules_in_the_docs_pass_check(where: str, text: str) -> None:
-    known = Known(
-        channels=frozenset({"console", "payments", "risk", "onboarding", "on-call"}),
-        callbacks=frozenset({"case-system"}),
-        callback_hosts=frozenset({"cases.example.com"}),
-        allowed_writes=frozenset({"accounts.update", "payouts.update"}),
-        default_livemode=True,
-    )
-    loaded = load({where: text}, known)
+    """Without an error or a warning."""
+    loaded = load({where: text}, examples.KNOWN)
     assert list(map(str, loaded.mistakes)) == []
     assert loaded.rulebook.rules
 
 
-@pytest.mark.parametrize(("where", "text"), CONFIGS, ids=_ids(CONFIGS))
+@pytest.mark.parametrize(("where", "text"), RULES, ids=ids(RULES))
+def test_texts_in_the_docs_render(where: str, text: str) -> None:
+    """For a plausible event of each type that the rule names; a reader who copies one gets a message."""
+    for rule in load({where: text}, examples.KNOWN).rulebook.rules:
+        for type_ in (name for when in rule.when for name in when.types if "*" not in name):
+            event = examples.event(type_)
+            names = scene(event, rule, steps={step.id: {"ok": True, "result": _result(step)} for step in rule.steps})
+            for step in rule.steps:
+                render_value(dict(step.options), names)
+                for target in step.targets:
+                    render_text(target, names)
+
+
+def _result(step: Step) -> Any:
+    """What a Stripe step of the docs may have read."""
+    charge = examples.event("charge.succeeded").object
+    account = examples.event("account.updated").object
+    answers = {"charges.retrieve": charge, "accounts.update": account}
+    return answers.get(step.targets[0], {"data": [], "status": 200, "body": None})
+
+
+def test_rules_of_the_tutorial_stand_beside_the_ready_made_ones() -> None:
+    """Whoever puts them into rules/ finds no id taken."""
+    ours = {where: text for where, text in RULES if where.startswith("docs/rules.md")}
+    loaded = load({**read_rule_files([ROOT / "rules"], ROOT), **ours}, examples.KNOWN)
+    assert list(map(str, loaded.mistakes)) == []
+
+
+@pytest.mark.parametrize(("where", "text"), CONFIGS, ids=ids(CONFIGS))
 def test_configuration_in_the_docs_loads(where: str, text: str, tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(text)
     load_settings(file, ENVIRONMENT)
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_every_operator_has_an_example_that_loads(name: str) -> None:
+    assert f"| `{name}` |" in section(page("rules.md"), "### Tests")
+    example = examples.OPERATORS[name]
+    text = f"rules:\n- id: a\n  when:\n    type: account.updated\n    where: {{{example}}}\n  then: {{notify: risk}}\n"
+    loaded = load({"a.yaml": text}, examples.KNOWN)
+    assert list(map(str, loaded.mistakes)) == []
+    assert f"{name}:" in example
+
+
+@pytest.mark.parametrize("name", examples.FILTERS)
+def test_every_filter_of_our_own_is_used_in_its_examples(name: str) -> None:
+    assert all(re.search(rf"\| {name}\b", use) for use in examples.FILTERS[name])
+    assert FILTERS[name].__module__.startswith("engine.")
+
+
+def test_no_filter_of_our_own_is_taken_for_one_of_jinja() -> None:
+    ours = {name for name, found in FILTERS.items() if found.__module__ == "engine.render.filters"}
+    assert ours - set(examples.FILTERS) == set()
+
+
+STATEMENTS: dict[str, tuple[Callable[[], Iterable[str]], str]] = {
+    "keys of a file": (lambda: FILE_KEYS, "## A file"),
+    "keys of a rule": (lambda: RULE_KEYS, "## A rule"),
+    "severities": (lambda: Severity, "## A rule"),
+    "modes": (lambda: RuleMode, "## A rule"),
+    "keys of when": (lambda: WHEN_KEYS, "## when"),
+    "names in paths": (lambda: [name.replace("$account", "$account.id") for name in PATH_NAMES], "## where"),
+    "keys of a step": (lambda: STEP_KEYS, "## then"),
+    "keys of retry": (lambda: RETRY_KEYS, "### Retry"),
+    "what dependants do": (lambda: OnError, "## then"),
+    "names in texts": (lambda: NAMES - {"vars", "tables"}, "## Texts"),
+    "names of a rule in texts": (lambda: RULE_NAMES, "## Texts"),
+    "not there yet": (
+        lambda: chain(LATER_FILE_KEYS, LATER_RULE_KEYS, LATER_WHEN_KEYS, LATER_OPERATORS, LATER_NAMES, LATER_STEP_KEYS),
+        "## Not there yet",
+    ),
+    "options that are not there yet": (
+        lambda: (name for rules in VERBS.values() for name in rules.later),
+        "## Not there yet",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", STATEMENTS)
+def test_the_reference_names_every(what: str) -> None:
+    words, heading = STATEMENTS[what]
+    assert unnamed(map(str, words()), section(page("rules.md"), heading)) == []
+
+
+@pytest.mark.parametrize("verb", Verb)
+def test_the_reference_names_every_option_of(verb: Verb) -> None:
+    assert unnamed(VERBS[verb].options, section(page("rules.md"), f"### {verb}")) == []
+
+
+def test_what_is_not_there_yet_is_promised_nowhere_else() -> None:
+    """Words that mean nothing but a part of the language that this version refuses."""
+    later = {*LATER_RULE_KEYS, *LATER_FILE_KEYS, *LATER_WHEN_KEYS, *LATER_OPERATORS, *LATER_NAMES}
+    rest = page("rules.md").replace(section(page("rules.md"), "## Not there yet"), "")
+    for text in (rest, page("glossary.md"), page("configuration.md"), page("callbacks.md")):
+        assert later - set(unnamed(later, text)) == set()
+
+
+def test_the_event_in_texts_is_described_by_names_it_has() -> None:
+    (row,) = (line for line in section(page("rules.md"), "## Texts").splitlines() if line.startswith("| `event` |"))
+    assert set(re.findall(r"`(\w+)`", row)) - {"event"} <= EVENT_NAMES
+
+
+def test_every_setting_has_its_row() -> None:
+    assert [key for key, _, _ in describe() if f"| `{key}` |" not in page("configuration.md")] == []
+
+
+def test_every_metric_has_its_row() -> None:
+    assert [name for name, _, _ in Metrics().describe() if f"| `{name}` |" not in page("operations.md")] == []
+
+
+def test_every_metric_that_is_named_exists() -> None:
+    """Also in the prose about alerts; a histogram's series end in _bucket, _count and _sum."""
+    known = {name for name, _, _ in Metrics().describe()}
+    named = {word for path in PAGES for word in re.findall(r"\btocsin_[a-z_]+", path.read_text())}
+    assert {name for name in named if re.sub(r"_(bucket|count|sum)$", "", name) not in known | named & known} == set()
+
+
+def test_every_code_has_its_heading() -> None:
+    headings = set(re.findall(r"^## (\S+)$", page("mistakes.md"), re.MULTILINE))
+    assert headings == {*RULE_CODES, *CONFIG_CODES}
+
+
+def test_every_command_has_its_heading() -> None:
+    headings = set(re.findall(r"^## tocsin (.+)$", page("commands.md"), re.MULTILINE))
+    assert headings == {" ".join(words) for words in examples.COMMANDS}
+
+
+def test_commands_that_the_docs_name_exist() -> None:
+    """With the options they are shown with."""
+    for path in PAGES:
+        if path.name == "commands.md":
+            continue
+        for line in re.findall(r"(?:`|^|/)tocsin ([a-z][^`\n]*)", path.read_text(), re.MULTILINE):
+            words = line.split()
+            length = 2 if words[0] in ("events", "deliveries") else 1
+            assert words[:length] in examples.COMMANDS, f"{path.name}: tocsin {line}"
+            shown = section(page("commands.md"), f"## tocsin {' '.join(words[:length])}")
+            options = [word for word in words if word.startswith("--")]
+            assert all(option in shown for option in options), f"{path.name}: tocsin {line}"
+
+
+@pytest.mark.parametrize("status", DeliveryStatus)
+def test_the_glossary_has_every_status_of_a_delivery(status: DeliveryStatus) -> None:
+    assert f"**{status.capitalize()}**: " in page("glossary.md")
+
+
+def test_the_receiver_of_the_docs_verifies_what_tocsin_signs() -> None:
+    """The python block of callbacks.md, run against the code that signs: also while a secret is rolled."""
+    ((_, code),) = [block for block in blocks("python") if block[0].startswith("docs/callbacks.md")]
+    names: dict[str, Any] = {}
+    exec(compile(code, "docs/callbacks.md", "exec"), names)
+    verified = names["verified"]
+    old, new = "whsec_b2xkLXNlY3JldC1vbGQtc2VjcmV0LW9sZA==", "whsec_bmV3LXNlY3JldC1uZXctc2VjcmV0LW5ldw=="
+    body = '{"amount":42000,"name":"Kaffeehaus Österreich"}'.encode()
+    rolled = signature_headers("dlv_1", 1_767_225_600, body, [new, old])
+    assert verified(rolled, body, old)
+    assert verified(rolled, body, new)
+    assert not verified(signature_headers("dlv_1", 1_767_225_600, body, [old]), body, new)
+    assert not verified(rolled, body + b" ", new)
+    assert not verified({**rolled, "webhook-id": "dlv_2"}, body, new)
+    assert not verified({**rolled, "webhook-timestamp": "1767225601"}, body, new)
+
+
+def test_the_tutorial_fires_where_it_says_so() -> None:
+    """Each rule on the event that its paragraph is about."""
+    fired = {
+        "payout-came-back": examples.event("payout.failed"),
+        "bank-account-gone": examples.event("payout.failed"),
+        "large-dispute": examples.event("charge.dispute.created", amount=45000),
+        "payouts-stopped": examples.event("account.updated"),
+        "transfer-taken-back": examples.event("transfer.reversed"),
+        "dispute-to-case-system": examples.dispute(),
+        "dispute-with-customer": examples.dispute(),
+        "every-large-charge": examples.event("charge.succeeded", amount=10_000_000, currency="gbp"),
+    }
+    for rule_id, event in fired.items():
+        rule: Rule = examples.rule_of(rule_id)
+        rulebook = load({"rules.yaml": examples.block_with(rule_id)}, examples.KNOWN).rulebook
+        assert rule.id in [match.rule.id for match in rulebook.match(event)], rule_id
