@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from docs import examples
+from docs import examples, mistaken
 from engine.match import OPERATORS
 from engine.observe import Metrics
 from engine.render.filters import FILTERS
@@ -54,17 +54,23 @@ def _uses(uses: tuple[str, ...]) -> str:
 
 
 def codes() -> str:
-    """Every mistake that check finds, under a heading of its own."""
-    parts = [f"## {code}\n\n{_meaning(code)}" for code in sorted({*RULE_CODES, *CONFIG_CODES})]
+    """Every mistake that check finds, under a heading of its own; those in a file of rules as they are shown."""
+    parts = [f"## {code}\n\n{_meaning(code)}{_shown(code)}" for code in sorted({*RULE_CODES, *CONFIG_CODES})]
     return "\n\n".join(parts)
+
+
+def _shown(code: str) -> str:
+    return f"\n\n{_fenced(mistaken.shown(code))}" if code in mistaken.FILES else ""
 
 
 def _meaning(code: str) -> str:
     rule, config = RULE_CODES.get(code), CONFIG_CODES.get(code)
     if rule is not None and config is not None and rule != config:
         return f"In rules: {rule}.\n\nIn the configuration: {config}."
-    where = "" if rule and config else "In rules: " if rule else "In the configuration: "
-    return f"{where}{rule or config}."
+    text = rule or config or ""
+    if rule and config:
+        return f"{text[0].upper()}{text[1:]}."
+    return f"In {'rules' if rule else 'the configuration'}: {text}."
 
 
 def commands() -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from docs import examples
+from docs import examples, mistaken
 from docs.generate import BLOCK, PARTS
 from engine.match import OPERATORS
 from engine.match.operators import LATER as LATER_OPERATORS
@@ -244,6 +244,12 @@ def test_every_metric_that_is_named_exists() -> None:
 def test_every_code_has_its_heading() -> None:
     headings = set(re.findall(r"^## (\S+)$", page("mistakes.md"), re.MULTILINE))
     assert headings == {*RULE_CODES, *CONFIG_CODES}
+
+
+def test_every_mistake_in_a_file_of_rules_is_shown() -> None:
+    assert set(RULE_CODES) - set(mistaken.FILES) == {"too-large", "rules-path"}
+    for code in mistaken.FILES:
+        assert f"[{code}]" in mistaken.shown(code)
 
 
 def test_every_command_has_its_heading() -> None:

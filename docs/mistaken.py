@@ -1,0 +1,85 @@
+"""A file of rules for each mistake that can be made in one, as short as it can be. docs/mistakes.md shows what check
+says of each."""
+
+from collections.abc import Mapping
+from textwrap import indent
+
+from docs.examples import KNOWN
+from engine.model.mistake import Mistake
+from engine.rulebook import load
+from engine.source import print_mistakes
+
+FILE = "rules/mine.yaml"
+
+
+def rule(**keys: str) -> str:
+    """A rule that is right but for these keys, in the order given; an empty one is left out."""
+    given = {"id": "my-rule", "when": "payout.failed", "then": "{notify: payments}", **keys}
+    lines = [f"{key}: {value}" for key, value in given.items() if value]
+    return "rules:\n" + indent("\n".join(lines), "    ").replace("    ", "  - ", 1) + "\n"
+
+
+def where(test: str, type_: str = "charge.dispute.created") -> str:
+    """A rule with that test."""
+    return rule(when=f"\n  type: {type_}\n  where:\n    {test}")
+
+
+def step(text: str, type_: str = "payout.failed") -> str:
+    """A rule with that step."""
+    return rule(when=type_, then=text)
+
+
+FILES: Mapping[str, str] = {
+    "syntax": rule(when="{type: payout.failed"),
+    "quote-this": rule(when="*.failed"),
+    "duplicate-key": rule(when="payout.failed\nseverity: low\nseverity: high"),
+    "merge-key": rule(when="\n  <<: {scope: connected}\n  type: payout.failed"),
+    "tag": rule(when="!!str payout.failed"),
+    "number": where("amount: {gte: 1e999999}"),
+    "unknown-key": rule(severty="high"),
+    "not-yet": rule(throttle="{max: 1, every: 6h}"),
+    "missing-key": rule(then=""),
+    "type": rule(severity="high", description="5"),
+    "empty": rule(tags="[]"),
+    "null": where("reason: null"),
+    "id": rule(id="My Rule"),
+    "duplicate-id": rule() + rule().removeprefix("rules:\n"),
+    "unknown-value": rule(severity="hgih"),
+    "defaults": "defaults: {then: {notify: payments}}\n" + rule(),
+    "duration": step("{notify: payments, retry: {backoff: 10 minutes}}"),
+    "unknown-type": rule(when="payuot.failed"),
+    "unknown-scope": rule(when="{type: payout.failed, scope: connect}"),
+    "account": rule(when="{type: payout.failed, account: cus_1}"),
+    "path": where("lines.*.amount: 1"),
+    "unknown-operator": where("amount: {greater: 500}"),
+    "operand": where("amount: {gte: $500}"),
+    "money": where("amount: {gte: 500}"),
+    "changed": where("requirements.errors[*].code: {changed: true}", "account.updated"),
+    "changed-needs-updated": where("status: {changed: true}"),
+    "unknown-verb": step("{notfy: payments}"),
+    "unknown-channel": step("{notify: payment}"),
+    "unknown-callback": step("{callback: cases}"),
+    "callback-host": step("{callback: 'https://other.example.com/hook'}"),
+    "unknown-operation": step("{stripe: payout.get}"),
+    "write-not-allowed": step("{stripe: refunds.create}", "charge.dispute.created"),
+    "disconnected": step("{stripe: payouts.list}", "account.application.deauthorized"),
+    "template": step('{notify: payments, text: "{{ objct.id }}"}'),
+    "unknown-step": step('{notify: payments, text: "{{ steps.charge.result.id }}"}'),
+    "step-cycle": step(
+        '\n  - {callback: case-system, id: a, body: "{{ steps.b.ok }}"}'
+        '\n  - {callback: case-system, id: b, body: "{{ steps.a.ok }}"}'
+    ),
+    "retry": step("{notify: payments, retry: {attempts: 2, backoff: [5s, 1m]}}"),
+}
+"""By the code of the mistake. Not here: `too-large`, and what is not in a file of rules."""
+
+
+def shown(code: str) -> str:
+    """What check prints of that mistake."""
+    found = [each for each in mistakes(code) if each.code == code]
+    return print_mistakes(found, {FILE: FILES[code]}, color=False).rstrip()
+
+
+def mistakes(code: str) -> tuple[Mistake, ...]:
+    """Everything that is wrong with the file of that code."""
+    return load({FILE: FILES[code]}, KNOWN).mistakes
