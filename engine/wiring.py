@@ -62,8 +62,8 @@ def load() -> Settings:
 def known(settings: Settings) -> Known:
     """What rules may name: channels, callbacks, hosts, Stripe operations."""
     return Known(
-        channels=frozenset(settings.channels),
-        callbacks=frozenset(settings.callbacks),
+        channels=tuple(settings.channels),
+        callbacks=tuple(settings.callbacks),
         callback_hosts=settings.callback_hosts,
         stripe_operations=operations,
         allowed_writes=frozenset(write.operation for write in settings.stripe.allow),

@@ -4,7 +4,7 @@ import http.client
 import json
 from dataclasses import dataclass
 from types import TracebackType
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from engine.errors import TocsinError
 from engine.model.event import Json
@@ -42,8 +42,8 @@ class Poster:
 
     def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"'{url}' is not an http or https URL")
+        if parts.scheme not in ("http", "https") or not parts.hostname or not _has_usable_port(parts):
+            raise ValueError(f"'{url}' is not an http or https URL, with a port from 1 to 65535 if any")
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(parts.hostname, parts.port, timeout=timeout)
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -74,6 +74,13 @@ class Poster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
+
+
+def _has_usable_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 def _json(text: str) -> Json:

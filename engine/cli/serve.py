@@ -1,5 +1,6 @@
 """`tocsin serve`: the service, started with a checked configuration."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -12,7 +13,8 @@ from engine.model.mistake import MistakeLevel
 ENDING = ending(
     "tocsin serve --port 8080",
     _0="it was asked to stop, and has",
-    _1="the configuration has mistakes, or it could not start",
+    _1="the configuration has mistakes",
+    _3="it could not start (the port is taken, the database is away), and said why",
 )
 
 APPLICATION = "engine.main:app"
@@ -35,6 +37,7 @@ def serve(
     import uvicorn
 
     _check()
+    os.environ["PORT"] = str(port)  # what `tocsin simulate`, and the banner that names it, go by
     uvicorn.run(APPLICATION, host=host, port=port, workers=workers if workers > 1 else None, access_log=False)
 
 

@@ -97,6 +97,10 @@ def _check_step_keys(found: Findings, node: Mapping, verb: Verb) -> None:
         owner = others[entry.name]
         near = did_you_mean(entry.name, known)
         found.error("unknown-key", entry.key, f"'{entry.name}' is an option of {owner}, not of {verb}{near}")
+    bound = next((entry for entry in node.entries if entry.name == "timeout" and verb is Verb.NOTIFY), None)
+    if bound is not None:
+        hint = "set channels.<name>.timeout in the configuration"
+        found.error("unknown-key", bound.key, "a notify step has its channel's timeout, and none of its own", hint)
     check_keys(found, node, f"a {verb} step", [*known, *others], sorted(later))
 
 

@@ -107,6 +107,7 @@ def test_fields_are_set_by_path_with_json_values(sink: Sink) -> None:
         (["payout.failed", "--set", "amount"], "write it like amount=75000"),
         (["payout.failed", "--set", "amount.deep=1"], "amount.deep"),
         (["payout.failed", "--send", "ftp://x/"], "not an http or https URL"),
+        (["payout.failed", "--send", "http://x:abc/"], "a port from 1 to 65535"),
         (["payout.failed", "--count", "2", "--id", "evt_1"], "--count"),
     ],
 )

@@ -28,8 +28,8 @@ EXACT = [
         "did you mean 'risk'?",
     ),
     (
-        rule(then="{notify: risk, timeout: 10 minutes}"),
-        f"{A}:4:35  error[duration]  expected a duration like 10m, got '10 minutes'",
+        rule(then="{notify: risk, retry: {max: 10 minutes}}"),
+        f"{A}:4:39  error[duration]  expected a duration like 10m, got '10 minutes'",
     ),
     (
         "rules:\n  - id: a\n    when: payout.paid\n    when: payout.failed\n    then: {notify: risk}\n",
@@ -297,3 +297,13 @@ def test_every_code_that_is_used_is_explained_and_every_one_explained_is_used() 
     used |= {code for code in ("empty", "type") if f'"{code}"' in text}
     assert used - set(CODES) == set()
     assert {code for code in CODES if f'"{code}"' not in text} == set()
+
+
+def test_a_notify_step_has_no_timeout_of_its_own() -> None:
+    """It would be ignored: what bounds a message is its channel's timeout."""
+    text = "rules:\n  - id: a-rule\n    when: payout.failed\n    then: {notify: payments, timeout: 5s}\n"
+    (mistake,) = load({"rules/a.yaml": text}, Known(channels=("payments",))).mistakes
+    assert str(mistake) == (
+        "rules/a.yaml:4:30  error[unknown-key]  a notify step has its channel's timeout, and none of its own; "
+        "set channels.<name>.timeout in the configuration"
+    )
