@@ -1,0 +1,90 @@
+"""The application as uvicorn serves it: health, metrics, reload, and an orderly end."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from tests.builders import signed, snapshot_body
+from tests.crash.service import Service, deployment
+
+RULES = """
+rules:
+  - id: payout-failed
+    when: payout.failed
+    then: {notify: payments}
+"""
+TOKEN = "token-of-the-console-for-tests"
+
+
+async def reload(service: Service, *headers: str) -> tuple[int, bytes]:
+    """POST /-/reload with these headers."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    lines = ["POST /-/reload HTTP/1.1", "Host: localhost", "Connection: close", "Content-Length: 0", *headers]
+    writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
+    answer = await reader.read()
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+async def alerted(service: Service, event_id: str) -> None:
+    """Wait until the alert of that event is in the log."""
+    async with asyncio.timeout(20):
+        while f"payout.failed · {event_id}" not in service.log:  # noqa: ASYNC110  another process writes it
+            await asyncio.sleep(0.02)
+
+
+async def test_it_serves_tells_of_itself_reloads_and_ends_in_order() -> None:
+    with deployment(RULES, {}) as folder:
+        service = Service(folder)
+        service.start()
+        try:
+            ready = await service.ready()
+            assert ready["checks"]["rules"]["reason"].startswith("1 rule")
+            assert (await service.get("/healthz"))[0] == 200
+            assert (await service.get("/nothing-here"))[0] == 404
+            body = snapshot_body("payout.failed", id="evt_main")
+            assert await service.post(body, signed(body)) == 200
+            assert await service.post(body, "t=1,v1=00") == 400
+            await alerted(service, "evt_main")
+            status, page = await service.get("/metrics")
+            assert status == 200
+            assert b'tocsin_firings_total{mode="live",rule="payout-failed"} 1.0' in page
+            assert b'tocsin_webhook_requests_total{reason="mismatch",result="refused"} 1.0' in page
+            assert b"tocsin_commit_events_count 1.0" in page
+            await broken_and_mended(service, folder / "rules" / "test.yaml")
+        finally:
+            status = service.terminate()
+        assert status in (0, -15), service.log
+        assert "Traceback" not in service.log
+
+
+async def broken_and_mended(service: Service, file: Path) -> None:
+    """A broken file keeps its last good version, loudly."""
+    file.write_text(RULES.replace("notify", "notfy"))  # noqa: ASYNC240  a line of text
+    status, body = await reload(service)
+    assert status == 422
+    assert json.loads(body)["files"] == {"rules/test.yaml": "kept last good"}
+    answer = await service.ready()
+    assert answer["status"] == "degraded"
+    assert "rules/test.yaml" in answer["checks"]["rules"]["reason"]
+    event = snapshot_body("payout.failed", id="evt_kept")
+    assert await service.post(event, signed(event)) == 200
+    await alerted(service, "evt_kept")
+    file.write_text(RULES)  # noqa: ASYNC240  the same
+    assert (await reload(service))[0] == 200
+    assert (await service.ready())["status"] == "ok"
+
+
+async def test_with_a_token_only_its_bearer_may_reload() -> None:
+    with deployment(RULES, {"console": {"token": TOKEN}}) as folder:
+        service = Service(folder)
+        service.start()
+        try:
+            await service.ready()
+            assert (await reload(service))[0] == 403
+            assert (await reload(service, "Authorization: Bearer wrong"))[0] == 403
+            assert (await reload(service, f"Authorization: Bearer {TOKEN}"))[0] == 200
+        finally:
+            service.terminate()
+        assert TOKEN not in service.log
