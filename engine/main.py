@@ -2,6 +2,7 @@
 
 import multiprocessing
 import sys
+import traceback
 from typing import Any
 
 import orjson
@@ -86,6 +87,10 @@ class Application:
             print(wiring.explain_failure(error), file=sys.stderr)
             reason = "the configuration has mistakes" if isinstance(error, ConfigError) else "Tocsin could not start"
             await send({"type": "lifespan.startup.failed", "message": reason})
+            return
+        except Exception as error:  # raised on, uvicorn would take it for an application without lifespan, and serve
+            traceback.print_exception(error)
+            await send({"type": "lifespan.startup.failed", "message": "Tocsin could not start"})
             return
         self._service = self._site.state.service = service
         if multiprocessing.parent_process() is None:  # of several workers none is the one to say it

@@ -17,7 +17,7 @@ import structlog
 from engine.decide.retry import Decision
 from engine.errors import ConfigError, StoreError, TocsinError
 from engine.model.delivery import Delivery, DeliveryStatus, Plan
-from engine.model.event import Event
+from engine.model.event import Event, Payload
 from engine.model.outcome import Notifier, Outcome
 from engine.model.rule import Severity, Step, Verb
 from engine.observe import CONTENT_TYPE, Health, Metrics, logs
@@ -308,8 +308,10 @@ def _observer(metrics: Metrics, conflicts: dict[str, str], events: RecentEvents)
         metrics.event(event.payload, event.scope, event.livemode, not new)
         if event.conflict is not None:
             conflicts[event.endpoint] = event.conflict
-        if new and plan.firings:
+        # A snapshot also when its thin twin came first: what it adds is written from it.
+        if plan.firings and (new or event.payload is Payload.SNAPSHOT):
             events.add(event)
+        if new:
             for firing in plan.firings:
                 metrics.fired(firing.rule, firing.mode)
 

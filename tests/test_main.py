@@ -3,7 +3,12 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from engine import wiring
+from engine.main import Application
 from tests.builders import signed, snapshot_body
 from tests.crash.service import Service, deployment
 
@@ -88,3 +93,25 @@ async def test_with_a_token_only_its_bearer_may_reload() -> None:
         finally:
             service.terminate()
         assert TOKEN not in service.log
+
+
+async def test_whatever_goes_wrong_at_start_nothing_is_served(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An exception that left the lifespan would have uvicorn serve without it, and answer Stripe 404."""
+
+    async def start() -> Service:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(wiring, "start", start)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await Application()({"type": "lifespan"}, receive, send)
+    assert [message["type"] for message in sent] == ["lifespan.startup.failed"]
+    assert "ZeroDivisionError" in capsys.readouterr().err

@@ -7,8 +7,6 @@ from typing import Protocol
 
 import structlog
 
-from engine.errors import StoreError
-
 log = structlog.get_logger("tocsin.worker")
 
 Handler = Callable[[str], Awaitable[datetime | None]]
@@ -54,7 +52,7 @@ async def _forget(forget: Callable[[datetime], Awaitable[int]], keep: timedelta,
                     break
             if forgotten:
                 log.info("events_forgotten", events=forgotten)
-        except (StoreError, OSError) as error:
+        except Exception as error:  # the outermost loop: whatever it was, deliveries go on
             log.warning("forget_failed", reason=type(error).__name__)
 
 
@@ -74,7 +72,7 @@ async def _sweep(sweep: Callable[[], Awaitable[int]], stop: asyncio.Event) -> No
             found = await sweep()
             if found:
                 log.info("sweep_found", deliveries=found)
-        except (StoreError, OSError) as error:
+        except Exception as error:  # the outermost loop: one that ended would end every delivery with it
             log.warning("sweep_failed", reason=type(error).__name__)
         if await _stopped(stop, SWEEP_EVERY.total_seconds()):
             return
