@@ -16,9 +16,10 @@ import structlog
 
 from engine.errors import StoreUnavailable
 from engine.model.delivery import Delivery, DeliveryStatus, Firing, Plan
-from engine.model.event import Event
+from engine.model.event import Event, Payload
 from engine.store import deliveries, events, firings
 from engine.store.columns import cleaned
+from engine.store.commit import commit
 from engine.store.connect import Connection, Target, is_unavailable
 from engine.store.jobs import enqueue
 
@@ -201,25 +202,36 @@ class Committer:
             entry.resolve(entry.event.dedupe_key in new)
 
     async def _write(self, batch: list[_Entry]) -> set[str]:
-        """One transaction with everything; the keys of the events that were not there in any form."""
+        """Everything of a new event at once; the keys of the events that were not there in any form."""
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._target.connect("ingest", planned_once=True)
         connection = self._connection
         arrived = [entry.event for entry in batch]
         revisions = [entry.revision for entry in batch]
-        if not any(entry.plan.firings for entry in batch):
-            return (await events.insert(connection, arrived, revisions)).new
-        async with connection.transaction():
-            inserted = await events.insert(connection, arrived, revisions)
-            taken = inserted.new | inserted.supplemented
-            plans = [entry.plan for entry in batch if entry.event.dedupe_key in taken]
-            await _carry_out(connection, plans)
-        return inserted.new
+        if any(entry.plan.firings for entry in batch):
+            new = (await commit(connection, arrived, revisions, [entry.plan for entry in batch], {})).new
+        else:
+            new = await events.insert(connection, arrived, revisions)
+        late = [e for e in batch if e.event.dedupe_key not in new and e.event.payload is Payload.SNAPSHOT]
+        if late:
+            await _supplement(connection, late)
+        return new
 
     async def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
+
+
+async def _supplement(connection: Connection, late: Sequence[_Entry]) -> None:
+    """Let snapshots take over the rows of their thin twins, with what that adds to be done, in one transaction."""
+    arrived, revisions = [entry.event for entry in late], [entry.revision for entry in late]
+    if not any(entry.plan.firings for entry in late):
+        await events.supplement(connection, arrived, revisions)
+        return
+    async with connection.transaction():
+        taken = await events.supplement(connection, arrived, revisions)
+        await _carry_out(connection, [entry.plan for entry in late if entry.event.dedupe_key in taken])
 
 
 async def _carry_out(connection: Connection, plans: Sequence[Plan]) -> None:

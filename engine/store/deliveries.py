@@ -13,7 +13,8 @@ from engine.model.rule import Verb
 from engine.store.columns import columns, from_json, text, to_json
 from engine.store.connect import Connection, Pool, Record
 from engine.store.events import like
-from engine.store.jobs import enqueue, prune
+from engine.store.jobs import enqueue
+from engine.store.queue import prune
 
 # A delivery that is there already stays as it is.
 INSERT_DELIVERIES = """
@@ -32,6 +33,7 @@ INSERT_DELIVERIES = """
         id, firing, event, rule, revision, step, verb, destination, account, livemode, needs, status, reason,
         attempts, next_attempt, first_attempt, request, result, created, finished
     )
+    {where}
     on conflict (id) do nothing
     returning id
 """
@@ -210,9 +212,12 @@ Release = Callable[[Sequence[Delivery]], Sequence[Released]]
 """Given all deliveries of a firing as they stand, those that wait no longer; pure, for it is called with locks held."""
 
 
+_INSERT_ALL = INSERT_DELIVERIES.format(where="")
+
+
 async def insert(connection: Connection, deliveries: Sequence[Delivery]) -> set[str]:
     """Insert deliveries; the ids that were new. Their jobs are the caller's business."""
-    rows = await connection.fetch(INSERT_DELIVERIES, *columns(deliveries, *COLUMNS))
+    rows = await connection.fetch(_INSERT_ALL, *columns(deliveries, *COLUMNS))
     return {row["id"] for row in rows}
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 
@@ -12,7 +11,7 @@ from engine.store.columns import joined
 from engine.store.connect import Connection, Pool, Record
 from engine.store.firings import of_event
 
-# The arrays of a batch as rows: see `_arguments` for how they are sent.
+# The arrays of a batch as rows: see `arguments` for how they are sent.
 ROWS = """
     unnest(
         string_to_array($1, E'\\x1f', E'\\x1e'), string_to_array($2, E'\\x1f', E'\\x1e'),
@@ -110,30 +109,21 @@ Parse = Callable[[bytes], Json]
 """A body to its JSON value, as `normalize` read it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inserted:
-    """Keys of events that were not there in any form, and of thin events that a snapshot took over."""
+async def insert(connection: Connection, events: Sequence[Event], revisions: Sequence[str]) -> set[str]:
+    """Insert events, sorted by key, each key once; the keys of those that were not there in any form.
 
-    new: set[str]
-    supplemented: set[str]
-
-
-async def insert(connection: Connection, events: Sequence[Event], revisions: Sequence[str]) -> Inserted:
-    """Insert events, sorted by key, each key once; `revisions` are those of the rules that judged them."""
-    new = {row["dedupe_key"] for row in await connection.fetch(INSERT_EVENTS, *_arguments(events, revisions))}
-    late = [
-        (event, revision)
-        for event, revision in zip(events, revisions, strict=True)
-        if event.dedupe_key not in new and event.payload is Payload.SNAPSHOT
-    ]
-    supplemented: set[str] = set()
-    if late:
-        arguments = _arguments([event for event, _ in late], [revision for _, revision in late])
-        supplemented = {row["dedupe_key"] for row in await connection.fetch(SUPPLEMENT_EVENTS, *arguments)}
-    return Inserted(new=new, supplemented=supplemented)
+    `revisions` are those of the rules that judged them.
+    """
+    return {row["dedupe_key"] for row in await connection.fetch(INSERT_EVENTS, *arguments(events, revisions))}
 
 
-def _arguments(events: Sequence[Event], revisions: Sequence[str]) -> list[object]:
+async def supplement(connection: Connection, events: Sequence[Event], revisions: Sequence[str]) -> set[str]:
+    """Let snapshots take over the rows of their thin twins; the keys of those that did."""
+    return {row["dedupe_key"] for row in await connection.fetch(SUPPLEMENT_EVENTS, *arguments(events, revisions))}
+
+
+def arguments(events: Sequence[Event], revisions: Sequence[str]) -> list[object]:
+    """The 22 parameters of INSERT_EVENTS and SUPPLEMENT_EVENTS."""
     return [
         *(joined([text(event) for event in events]) for text in _TEXTS),
         joined(revisions),

@@ -14,7 +14,8 @@ INSERT_FIRINGS = """
     select * from unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::integer[],
         $9::timestamptz[]
-    )
+    ) as f (id, rule, revision, event, account, severity, mode, replay, created)
+    {where}
     on conflict (id) do nothing
     returning id
 """
@@ -34,9 +35,12 @@ COLUMNS = (
 )
 
 
+_INSERT_ALL = INSERT_FIRINGS.format(where="")
+
+
 async def insert(connection: Connection, firings: Sequence[Firing]) -> set[str]:
     """Insert firings, sorted by id; the ids that were new."""
-    return {row["id"] for row in await connection.fetch(INSERT_FIRINGS, *columns(firings, *COLUMNS))}
+    return {row["id"] for row in await connection.fetch(_INSERT_ALL, *columns(firings, *COLUMNS))}
 
 
 async def of_event(pool: Pool, event_key: str) -> list[Firing]:

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 import structlog
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
@@ -33,8 +32,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from engine.errors import StoreUnavailable
 from engine.model.delivery import Delivery
 from engine.model.rule import Verb
-from engine.store.connect import Connection, Pool, Target, is_unavailable
+from engine.store.connect import Connection, Target, is_unavailable
 from engine.store.handling import Handler, Handling
+from engine.store.queue import lane
 
 log = structlog.get_logger("tocsin.jobs")
 
@@ -76,9 +76,6 @@ POLL = timedelta(seconds=1)
 
 IDLE_PAUSE = 0.05
 """Seconds between looks of a class that found nothing twice while others are being notified."""
-
-ETA_EVERY = 0.25
-"""Seconds for which the answer to "when is the next delayed job due" is believed."""
 
 ETA_EVERY = 0.25
 """Seconds for which the answer to "when is the next delayed job due" is believed."""
@@ -241,35 +238,9 @@ async def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> Non
             [delivery.id.encode() for delivery in deliveries],
             [0] * len(deliveries),
             dedupe_key=[delivery.id for delivery in deliveries],
-            headers=[{"lane": _lane(delivery)} for delivery in deliveries],
+            headers=[{"lane": lane(delivery)} for delivery in deliveries],
             on_conflict="skip",
         )
-
-
-# Finished jobs leave three rows each for ever. An hour of them is kept to look at.
-PRUNE = """
-    delete from tocsin_queue.pgqueuer_log where id in (
-        select id from tocsin_queue.pgqueuer_log where created < now() - $1::interval order by created limit $2
-    )
-"""
-
-LOG_KEPT = timedelta(hours=1)
-PRUNE_BATCH = 5_000
-PRUNE_BATCHES = 20
-
-
-async def prune(pool: Pool) -> None:
-    """Delete what is old in the queue's log, in short statements and a bounded number of them."""
-    for _ in range(PRUNE_BATCHES):
-        if await pool.execute(PRUNE, LOG_KEPT, PRUNE_BATCH) < PRUNE_BATCH:
-            return
-
-
-def _lane(delivery: Delivery) -> str:
-    """What hangs together: a channel with all its recipients, a host, a name in the configuration."""
-    if "://" in delivery.destination:
-        return urlsplit(delivery.destination).netloc
-    return delivery.destination.partition("/")[0]
 
 
 class Jobs:

@@ -10,7 +10,7 @@ import pytest
 
 from engine.model.delivery import Delivery, Plan
 from engine.model.rule import Verb
-from engine.store import Store, handling, jobs, lanes
+from engine.store import Store, handling, jobs, lanes, queue
 from engine.store.jobs import JobKind
 from tests.builders import event
 from tests.store.plans import REVISION, Database, delivery, firing
@@ -90,6 +90,22 @@ async def test_every_job_runs_once_and_is_gone(store: Store, look: Database) -> 
         await handle.reach(50)
         assert await emptied(look)
     assert sorted(handle.ids) == sorted(ids)
+
+
+async def test_a_job_committed_with_its_event_is_as_pgqueuer_makes_it(store: Store, look: Database) -> None:
+    """It is inserted by a statement of ours: in every column as PgQueuer's own enqueue does it."""
+    sent = event()
+    fired = firing(sent)
+    made = delivery(fired, verb=Verb.NOTIFY, destination="on-call/kim@example.com")
+    unlike = "to_jsonb(j) - 'id' - 'created' - 'updated' - 'heartbeat' - 'execute_after'"
+    row = f"select ({unlike})::text as row, execute_after <= now() as due from tocsin_queue.pgqueuer j"
+    await store.committer.commit(sent, Plan(firings=(fired,), deliveries=(made,)), REVISION)
+    ours = await look.rows(row)
+    await look.execute("delete from tocsin_queue.pgqueuer")
+    await store.deliveries.sweep()
+    theirs = await look.rows(row)
+    assert len(ours) == 1
+    assert list(map(dict, ours)) == list(map(dict, theirs))
 
 
 async def test_a_job_is_begun_soon_after_its_commit(store: Store) -> None:
@@ -337,7 +353,7 @@ async def test_a_lane_seats_some_lets_some_wait_and_turns_the_rest_away(monkeypa
 )
 def test_what_hangs_together_shares_a_lane(destination: str, lane: str) -> None:
     """A channel with all its recipients, a host with all its paths."""
-    assert jobs._lane(_to(destination)) == lane
+    assert queue.lane(_to(destination)) == lane
 
 
 def _to(destination: str) -> Delivery:

@@ -1,0 +1,49 @@
+"""The queue's tables as far as we write them ourselves; everything else about them is PgQueuer's (engine.store.jobs).
+
+The jobs of a batch of events are rows of the one statement that commits it (engine.store.commit): PgQueuer's own
+enqueue would be a round trip of its own.
+"""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from engine.model.delivery import Delivery
+from engine.store.connect import Pool
+
+# As PgQueuer's enqueue has it, without the row that its log keeps of each job that was queued. A job with a taker is
+# picked from the start: that worker of this process begins it as soon as it is committed (engine.store.handoff).
+INSERT_JOBS = """
+    insert into tocsin_queue.pgqueuer (priority, entrypoint, payload, dedupe_key, headers, queue_manager_id, status)
+    select
+        0, verb, convert_to(delivery, 'UTF8'), delivery, jsonb_build_object('lane', lane), taker,
+        case when taker is null then 'queued' else 'picked' end::tocsin_queue.pgqueuer_status
+    from unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) as j (delivery, verb, lane, taker)
+    {where}
+    on conflict do nothing
+    returning id, dedupe_key
+"""
+
+# Finished jobs leave rows in the log for ever. An hour of them is kept to look at.
+PRUNE = """
+    delete from tocsin_queue.pgqueuer_log where id in (
+        select id from tocsin_queue.pgqueuer_log where created < now() - $1::interval order by created limit $2
+    )
+"""
+
+LOG_KEPT = timedelta(hours=1)
+PRUNE_BATCH = 5_000
+PRUNE_BATCHES = 20
+
+
+async def prune(pool: Pool) -> None:
+    """Delete what is old in the queue's log, in short statements and a bounded number of them."""
+    for _ in range(PRUNE_BATCHES):
+        if await pool.execute(PRUNE, LOG_KEPT, PRUNE_BATCH) < PRUNE_BATCH:
+            return
+
+
+def lane(delivery: Delivery) -> str:
+    """What hangs together: a channel with all its recipients, a host, a name in the configuration."""
+    if "://" in delivery.destination:
+        return urlsplit(delivery.destination).netloc
+    return delivery.destination.partition("/")[0]
