@@ -19,7 +19,7 @@ LAYERS = [
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 SOLE_IMPORTERS = {
-    "pgqueuer": {"engine/store/jobs.py"},
+    "pgqueuer": {"engine/store/jobs.py", "engine/store/adapter.py"},
     "jsonpath_ng": {"engine/match/paths.py"},
     "apprise": {"notifiers/notify.py", "notifiers/channels.py"},
     "stripe": {"engine/stripe_api/client.py", "engine/stripe_api/operations.py"},

@@ -18,10 +18,11 @@ from engine.errors import StoreUnavailable
 from engine.model.delivery import Delivery, DeliveryStatus, Firing, Plan
 from engine.model.event import Event, Payload
 from engine.store import deliveries, events, firings
+from engine.store.adapter import enqueue
 from engine.store.columns import cleaned
 from engine.store.commit import commit
 from engine.store.connect import Connection, Target, is_unavailable
-from engine.store.jobs import enqueue
+from engine.store.handoff import Handoff
 
 log = structlog.get_logger("tocsin.committer")
 
@@ -62,9 +63,10 @@ class _Entry:
 class Committer:
     """Where events become durable; one per process. `on_commit` is told the seconds and events of each commit."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, handoff: Handoff) -> None:
         self.on_commit: Callable[[float, int], None] = lambda seconds, events: None
         self._target = target
+        self._handoff = handoff
         self._patience = target.timeouts.commit.total_seconds()
         self._waiting: deque[_Entry] = deque()
         self._arrived = asyncio.Event()
@@ -205,17 +207,33 @@ class Committer:
         """Everything of a new event at once; the keys of the events that were not there in any form."""
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._target.connect("ingest", planned_once=True)
+            self._handoff.pid = self._connection.get_server_pid()
         connection = self._connection
         arrived = [entry.event for entry in batch]
         revisions = [entry.revision for entry in batch]
         if any(entry.plan.firings for entry in batch):
-            new = (await commit(connection, arrived, revisions, [entry.plan for entry in batch], {})).new
+            new = await self._write_all(connection, batch)
         else:
             new = await events.insert(connection, arrived, revisions)
         late = [e for e in batch if e.event.dedupe_key not in new and e.event.payload is Payload.SNAPSHOT]
         if late:
             await _supplement(connection, late)
+            self._handoff.look()
         return new
+
+    async def _write_all(self, connection: Connection, batch: list[_Entry]) -> set[str]:
+        """Events with their plans; what the workers of this process have room for begins as soon as it is there."""
+        arrived, plans = [entry.event for entry in batch], [entry.plan for entry in batch]
+        offer = self._handoff.offer(
+            [d for plan in plans for d in plan.deliveries if d.status is DeliveryStatus.PENDING]
+        )
+        jobs: dict[str, int] = {}
+        try:
+            done = await commit(connection, arrived, [entry.revision for entry in batch], plans, offer.takers)
+            jobs = done.jobs
+        finally:
+            offer.settle(jobs)
+        return done.new
 
     async def _disconnect(self) -> None:
         if self._connection is not None:

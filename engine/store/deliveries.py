@@ -10,10 +10,11 @@ import asyncpg
 from engine.model.delivery import Attempt, Delivery, DeliveryStatus
 from engine.model.event import Json
 from engine.model.rule import Verb
+from engine.store.adapter import enqueue
 from engine.store.columns import columns, from_json, text, to_json
 from engine.store.connect import Connection, Pool, Record
 from engine.store.events import like
-from engine.store.jobs import enqueue
+from engine.store.handoff import Handoff
 from engine.store.queue import prune
 
 # A delivery that is there already stays as it is.
@@ -224,14 +225,19 @@ async def insert(connection: Connection, deliveries: Sequence[Delivery]) -> set[
 class Deliveries:
     """What is asked of deliveries and done to them. Raises StoreUnavailable."""
 
-    def __init__(self, pool: Pool, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, pool: Pool, handoff: Handoff, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._pool = pool
+        self._handoff = handoff
         self._clock = clock
 
     async def get(self, delivery_id: str) -> Delivery | None:
         """The delivery of that id."""
         row = await self._pool.first(SELECT_DELIVERY, delivery_id)
         return None if row is None else _delivery(row)
+
+    async def begin(self, delivery_id: str) -> Delivery | None:
+        """The delivery of that id, whose job has begun: one that this process has just committed is not read again."""
+        return self._handoff.take(delivery_id) or await self.get(delivery_id)
 
     async def siblings(self, firing: str) -> list[Delivery]:
         """All deliveries of a firing."""

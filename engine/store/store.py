@@ -9,13 +9,15 @@ import structlog
 
 from engine.errors import StoreError
 from engine.settings import Settings
+from engine.store.adapter import install
 from engine.store.committer import Committer
 from engine.store.connect import Pool, Target, Timeouts, translated
 from engine.store.deliveries import Deliveries
 from engine.store.embedded import EmbeddedServer
 from engine.store.events import Events, Parse
+from engine.store.handoff import Handoff
 from engine.store.health import Health, health
-from engine.store.jobs import Jobs, install
+from engine.store.jobs import Jobs
 from engine.store.migrate import migrate
 from engine.store.retention import forget
 from engine.store.revisions import Revisions
@@ -34,9 +36,10 @@ class Store:
     """An opened database: `committer`, `jobs`, `deliveries`, `events`, `revisions`, `writes`. Made by `open`."""
 
     def __init__(self, target: Target, pool: Pool, parse: Parse, server: EmbeddedServer | None) -> None:
-        self.committer = Committer(target)
-        self.jobs = Jobs(target)
-        self.deliveries = Deliveries(pool)
+        self._handoff = Handoff()
+        self.committer = Committer(target, self._handoff)
+        self.jobs = Jobs(target, self._handoff)
+        self.deliveries = Deliveries(pool, self._handoff)
         self.events = Events(pool, parse)
         self.revisions = Revisions(pool)
         self.writes = Writes(pool)
@@ -85,6 +88,10 @@ class Store:
         finally:
             await connection.close()
         return cls(target, await target.pool("work", pool_size), parse, server)
+
+    def serves(self, kind: str) -> bool:
+        """Whether a delivery of that class of jobs, committed now, would begin in this process at once."""
+        return self._handoff.serves(kind)
 
     async def health(self) -> Health:
         """How the database and the queue are. Raises StoreUnavailable."""

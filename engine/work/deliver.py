@@ -28,7 +28,7 @@ Release = Callable[[Sequence[Delivery]], Sequence[tuple[str, DeliveryStatus, str
 class Deliveries(Protocol):
     """What delivering needs of the store."""
 
-    async def get(self, delivery_id: str) -> Delivery | None: ...
+    async def begin(self, delivery_id: str) -> Delivery | None: ...
     async def siblings(self, firing: str) -> list[Delivery]: ...
     async def set_request(self, delivery_id: str, request: Json) -> Json: ...
     async def record(
@@ -76,7 +76,7 @@ class Deliverer:
 
     async def __call__(self, delivery_id: str) -> datetime | None:
         """Attempt the delivery if it is due. Returns when it wants to be woken again, None when it has ended."""
-        delivery = await self._deliveries.get(delivery_id)
+        delivery = await self._deliveries.begin(delivery_id)
         if delivery is None or delivery.status is not DeliveryStatus.PENDING:
             return None
         now = self._clock()

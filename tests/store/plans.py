@@ -1,5 +1,7 @@
 """Firings and deliveries of built events."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -94,3 +96,13 @@ class Database:
     async def execute(self, sql: str, *arguments: object) -> None:
         """Change something behind the store's back."""
         await self._connection.execute(sql, *arguments)
+
+
+async def until(true: Callable[[], Awaitable[bool]], seconds: float = 10) -> bool:
+    """Whether it becomes true in time."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not await true():
+        if asyncio.get_running_loop().time() > deadline:
+            return False
+        await asyncio.sleep(0.02)
+    return True

@@ -13,7 +13,7 @@ from engine.model.rule import Verb
 from engine.store import Store, handling, jobs, lanes, queue
 from engine.store.jobs import JobKind
 from tests.builders import event
-from tests.store.plans import REVISION, Database, delivery, firing
+from tests.store.plans import REVISION, Database, delivery, firing, until
 
 Handle = Callable[[str], Awaitable[datetime | None]]
 
@@ -61,16 +61,6 @@ class Handled:
     async def reach(self, number: int, seconds: float = 10) -> None:
         async with asyncio.timeout(seconds), self._changed:
             await self._changed.wait_for(lambda: len(self.ids) >= number)
-
-
-async def until(true: Callable[[], Awaitable[bool]], seconds: float = 10) -> bool:
-    """Whether it becomes true in time."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not await true():
-        if asyncio.get_running_loop().time() > deadline:
-            return False
-        await asyncio.sleep(0.02)
-    return True
 
 
 async def emptied(look: Database) -> bool:

@@ -1,0 +1,298 @@
+"""PgQueuer as Tocsin uses it: its tables in a schema of their own, jobs made in the caller's transaction, and a
+dequeue that takes what this process has committed itself first (engine.store.handoff) and asks the database less.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
+from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain.models import Job, TableChangedEvent
+from pgqueuer.domain.settings import DBSettings, Durability
+from pgqueuer.domain.types import Channel, JobId, QueueEntrypoint, QueueManagerId
+from pgqueuer.ports.driver import NotifyCallback
+from pgqueuer.ports.repository import EntrypointExecutionParameter
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from engine.model.delivery import Delivery
+from engine.store.connect import Connection, is_unavailable
+from engine.store.handoff import Handoff
+from engine.store.queue import lane
+
+POLL = timedelta(seconds=1)
+"""How often a class looks for jobs without being told; with HEARTBEAT_TIMEOUT, a dead worker's are back in 4.5 s."""
+
+IDLE_PAUSE = 0.05
+"""Seconds between looks of a class that found nothing twice while others are being notified."""
+
+ETA_EVERY = 0.25
+"""Seconds for which the answer to "when is the next delayed job due" is believed."""
+
+
+class _Names(DBSettings):
+    """PgQueuer's names. Only what is written here counts: by itself it reads bare names like CHANNEL or DURABILITY."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+NAMES = _Names(
+    prefix="",
+    db_schema="tocsin_queue",
+    channel=Channel("tocsin_queue"),
+    function="fn_pgqueuer_changed",
+    statistics_table="pgqueuer_statistics",
+    queue_status_type="pgqueuer_status",
+    queue_table="pgqueuer",
+    queue_table_log="pgqueuer_log",
+    trigger="tg_pgqueuer_changed",
+    schedules_table="pgqueuer_schedules",
+    durability=Durability.balanced,  # the queue itself is logged; its log and statistics may be lost in a crash
+    widen_id=True,
+)
+
+
+class Driver(AsyncpgDriver):
+    """Tells when its connection is of no more use, which asyncpg does not always notice itself; and is notified of no
+    more than matters."""
+
+    def __init__(self, connection: Connection, handoff: Handoff) -> None:
+        super().__init__(connection)
+        self.lost = asyncio.Event()
+        self.told: Callable[[], None] = lambda: None
+        self._handoff = handoff
+        self._notify: NotifyCallback = lambda payload: None
+        connection.add_termination_listener(lambda _: self.lost.set())
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        """As AsyncpgDriver's."""
+        with self._noticing():
+            return await super().fetch(query, *args)
+
+    async def execute(self, query: str, *args: object) -> str:
+        """As AsyncpgDriver's."""
+        with self._noticing():
+            return await super().execute(query, *args)
+
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        """Every job that is committed or done anywhere notifies every class of every process, and PgQueuer goes round
+        for each. Passed on are its own messages; `told` hears of jobs that another connection queued."""
+        self._notify = callback
+
+        def heard(connection: object, pid: int, channel: str, payload: object) -> None:
+            if "table_changed_event" not in str(payload):
+                callback(str(payload))
+            elif '"insert"' in str(payload) and pid != self._handoff.pid:
+                self.told()
+
+        async with self._lock:
+            await self._connection.add_listener(channel, heard)
+
+    def rouse(self) -> None:
+        """Have PgQueuer go round now."""
+        self._notify(_CHANGED)
+
+    @contextlib.contextmanager
+    def _noticing(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if is_unavailable(error):
+                self.lost.set()
+            raise
+
+
+_CHANGED = TableChangedEvent(
+    channel=NAMES.channel,
+    sent_at=datetime.now(UTC),
+    type="table_changed_event",
+    operation="insert",
+    table=NAMES.queue_table,
+).model_dump_json(exclude={"received_at"})
+
+
+@dataclass(kw_only=True)
+class JobSource(Queries):
+    """Takes no more than `limit` jobs at once, those of this process's own commits first, and asks less.
+
+    PgQueuer's own bound counts in SQL, which costs a third of the speed; and it looks at the table four times at every
+    notification, which in a flood is every commit.
+    """
+
+    own: Driver
+    limit: int
+    at_once: int
+    id: QueueManagerId = field(default_factory=lambda: QueueManagerId(uuid4()))
+    empty: int = 0
+    looked: float = 0.0
+    asked: float = 0.0
+    eta: timedelta = timedelta()
+    told: bool = True
+    resting: bool = False
+    over: bool = False
+    expected: int = 0
+    picked: set[JobId] = field(default_factory=set)
+    taken: list[Job] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def room(self) -> int:
+        """How many more jobs of this process's own commits may come: none while others wait in the queue."""
+        return self.at_once - len(self.picked) - self.expected if self.empty and not self.over else 0
+
+    def expect(self, number: int) -> None:
+        """So many more jobs may come; a negative number: so many do not."""
+        self.expected += number
+
+    def take(self, job: int, delivery: Delivery) -> None:
+        """A job that was committed as ours."""
+        now = datetime.now(UTC)
+        self.picked.add(JobId(job))
+        self.taken.append(
+            Job(
+                id=JobId(job),
+                priority=0,
+                created=now,
+                updated=now,
+                heartbeat=now,
+                execute_after=now,
+                status="picked",
+                entrypoint=QueueEntrypoint(delivery.verb),
+                payload=delivery.id.encode(),
+                queue_manager_id=self.id,
+                headers={"lane": lane(delivery)},
+            )
+        )
+        self._rouse()
+
+    def look(self) -> None:
+        """There may be more in the queue."""
+        self.told = True
+        self._rouse()
+
+    def _rouse(self) -> None:
+        self.changed.set()
+        if self.resting:
+            self.resting = False
+            self.own.rouse()
+
+    async def dequeue(
+        self,
+        batch_size: int,
+        entrypoints: dict[QueueEntrypoint, EntrypointExecutionParameter],
+        queue_manager_id: QueueManagerId,
+        global_concurrency_limit: int | None,
+        heartbeat_timeout: timedelta,
+    ) -> list[Job]:
+        """The next jobs: those committed as ours, else what is in the queue as soon as there is room for one."""
+        self.resting = False
+        while not self.over:
+            self.changed.clear()
+            if self.taken:
+                taken, self.taken = self.taken, []
+                return taken
+            wait = self._wait()
+            if wait is None:
+                return []
+            if wait == 0:
+                break
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self.changed.wait()
+        if self.over:
+            return []
+        self.told, self.looked = False, asyncio.get_running_loop().time()
+        room = min(batch_size, self.limit - len(self.picked))
+        jobs = await super().dequeue(room, entrypoints, queue_manager_id, global_concurrency_limit, heartbeat_timeout)
+        self.picked.update(job.id for job in jobs)
+        self.told = self.told or bool(jobs)
+        self.empty = 0 if jobs else self.empty + 1
+        return jobs
+
+    def _wait(self) -> float | None:
+        """Seconds until the queue may be looked at, or until something has changed; None: there is no reason to."""
+        now = asyncio.get_running_loop().time()
+        due = min(self.looked + POLL.total_seconds(), self.asked + self.eta.total_seconds())
+        if not self.told and now < due:
+            return None
+        if len(self.picked) >= self.limit:
+            return POLL.total_seconds()
+        # Every class is notified of every job: one that is idle need not look at each commit.
+        return max(self.looked + IDLE_PAUSE - now, 0) if self.empty > 1 else 0
+
+    def done(self, job: Job) -> None:
+        """The job has left its place."""
+        self.picked.discard(job.id)
+        self.changed.set()
+
+    def close(self) -> None:
+        """No more jobs."""
+        self.over = True
+        self.changed.set()
+
+    async def hand_back(self) -> None:
+        """Queue what was committed as ours and has not begun."""
+        while self.taken:
+            await self.retry_job(self.taken.pop(), timedelta(), None)
+
+    async def eligible_queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
+        """Not asked: the dequeue before it came back empty, and of a job committed since then we are told."""
+        return 0
+
+    async def queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
+        """Not asked: what falls between two questions is found by the next POLL."""
+        return 0
+
+    async def next_deferred_eta(self, entrypoints: list[QueueEntrypoint]) -> timedelta | None:
+        """How long until the next delayed job, asked now and then. PgQueuer rests after this until it is roused."""
+        now = asyncio.get_running_loop().time()
+        if now >= self.asked + min(ETA_EVERY, self.eta.total_seconds()):
+            self.asked, self.eta = now, await super().next_deferred_eta(entrypoints) or POLL
+        self.resting = True
+        if self.taken or self.told:
+            self._rouse()
+        return self.eta - timedelta(seconds=now - self.asked)
+
+
+def builders() -> dict[str, Any]:
+    return {
+        "qbe": QueryBuilderEnvironment(NAMES),
+        "qbq": QueryQueueBuilder(NAMES),
+        "qbs": QuerySchedulerBuilder(NAMES),
+    }
+
+
+async def install(connection: Connection) -> None:
+    """Make or upgrade the queue's tables. Not inside a transaction, and by one process at a time."""
+    queries = Queries(AsyncpgDriver(connection), **builders())
+    if not await queries.schema_is_installed():
+        await queries.install()
+        await queries.optimize_autovacuum()
+    await queries.apply_upgrade()
+
+
+async def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> None:
+    """A job for each delivery that has none, due now; part of the caller's transaction."""
+    if deliveries:
+        await Queries(AsyncpgDriver(connection), **builders()).enqueue(
+            [str(delivery.verb) for delivery in deliveries],
+            [delivery.id.encode() for delivery in deliveries],
+            [0] * len(deliveries),
+            dedupe_key=[delivery.id for delivery in deliveries],
+            headers=[{"lane": lane(delivery)} for delivery in deliveries],
+            on_conflict="skip",
+        )

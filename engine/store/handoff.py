@@ -1,0 +1,95 @@
+"""Jobs that go to a worker of this process the moment they are committed, past the queue's own way.
+
+A job that is queued costs a notification, a dequeue and a look at its delivery before it begins. While a class has
+room, its jobs are therefore committed as picked by this process, and begun from memory. For the queue nothing is
+different: it sees signs of life as for any picked job, and gives the job to another worker when they stop.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from engine.model.delivery import Delivery
+
+FRESH = 1.0
+"""Seconds after its commit in which a delivery need not be read again: well within what the queue waits for a sign of
+life, so that nobody else can have had its job meanwhile."""
+
+
+class Taker(Protocol):
+    """The worker of one class in this process; `id` is what the queue knows it by."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def room(self) -> int:
+        """How many more jobs it would begin at once."""
+        ...
+
+    def expect(self, number: int) -> None:
+        """So many more jobs may come; a negative number: so many do not."""
+        ...
+
+    def take(self, job: int, delivery: Delivery) -> None:
+        """Begin a job that was expected and is committed."""
+        ...
+
+    def look(self) -> None:
+        """See what is in the queue: something was committed there."""
+        ...
+
+
+class Offer:
+    """Deliveries about to be committed, with places kept for those that a worker takes."""
+
+    def __init__(self, handoff: "Handoff", due: Iterable[Delivery]) -> None:
+        self.takers: dict[str, UUID] = {}
+        self._handoff = handoff
+        self._kept: list[tuple[Delivery, Taker]] = []
+        for delivery in due:
+            taker = handoff.takers.get(delivery.verb)
+            if taker is not None and taker.room > 0:
+                taker.expect(1)
+                self.takers[delivery.id] = taker.id
+                self._kept.append((delivery, taker))
+
+    def settle(self, jobs: Mapping[str, int]) -> None:
+        """Begin what was committed and free the other places. `jobs`: ids of the new ones by that of their delivery."""
+        for delivery, taker in self._kept:
+            taker.expect(-1)
+            job = jobs.get(delivery.id)
+            if job is not None:
+                self._handoff.fresh[delivery.id] = (delivery, time.monotonic())
+                taker.take(job, delivery)
+        if not jobs.keys() <= self.takers.keys():
+            self._handoff.look()
+
+
+class Handoff:
+    """Between the committer and the workers of one process; `pid` is the backend of the committer's connection."""
+
+    def __init__(self) -> None:
+        self.takers: dict[str, Taker] = {}
+        self.fresh: dict[str, tuple[Delivery, float]] = {}
+        self.pid: int | None = None
+
+    def offer(self, due: Sequence[Delivery]) -> Offer:
+        """Keep places for deliveries that are about to be committed, until `settle`."""
+        return Offer(self, due)
+
+    def serves(self, kind: str) -> bool:
+        """Whether a delivery of that class, committed now, would begin at once."""
+        taker = self.takers.get(kind)
+        return taker is not None and taker.room > 0
+
+    def look(self) -> None:
+        """Have every worker see what is in the queue."""
+        for taker in self.takers.values():
+            taker.look()
+
+    def take(self, delivery_id: str) -> Delivery | None:
+        """The delivery as it was committed a moment ago, once; None: it has to be read."""
+        delivery, since = self.fresh.pop(delivery_id, (None, 0.0))
+        return delivery if time.monotonic() - since < FRESH else None
