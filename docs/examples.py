@@ -54,6 +54,16 @@ OPERATORS = {
     "contains": "requirements.past_due: {contains: external_account}",
     "changed": "payouts_enabled: {changed: {from: true, to: false}}",
     "length": "requirements.currently_due: {length: {gte: 3}}",
+    "glob": "receipt_email: {glob: '*@example.com'}",
+    "matches": "description: {matches: '^order [0-9]+$'}",
+    "ignore_case": "receipt_email: {suffix: '@example.com', ignore_case: true}",
+    "cidr": "ip: {cidr: 10.0.0.0/8}",
+    "older_than": "created: {older_than: 30d}",
+    "newer_than": "created: {newer_than: 1h}",
+    "same_as": "id: {same_as: $account.id}",
+    "any_item": "lines.data: {any_item: {amount: {gte: 500 USD}, quantity: 1}}",
+    "all_items": "lines.data: {all_items: {quantity: 1}}",
+    "no_item": "lines.data: {no_item: {quantity: 0}}",
 }
 """One use of each operator, as it stands under `where`."""
 

@@ -1,5 +1,6 @@
 """Order: numbers with numbers, money in its currency, times with times; anything else has no order."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from engine.match.values import epoch_seconds, number, parse_time, seconds
@@ -22,6 +23,12 @@ def order(value: Json, bound: Json, currency: str | None) -> int | None:
         return _order_of_texts(value, bound)
     first, second = number(value), number(bound)
     return _sign(first, second) if first is not None and second is not None else None
+
+
+def order_in_time(value: Json, at: datetime, ago: timedelta) -> int | None:
+    """-1, 0 or 1 as a time is before, at or after the moment that long before `at`; None where it is no time."""
+    moment = seconds(value)  # compared, never computed with: an exponent may be beyond what decimals can hold
+    return _sign(moment, epoch_seconds(at) - int(ago.total_seconds())) if moment is not None else None
 
 
 def amount_of(value: Json, currency: str | None) -> tuple[int | Decimal | None, str | None]:

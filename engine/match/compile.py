@@ -6,13 +6,13 @@ closure of their own; the rest, and any value of an unusual kind, falls back on 
 """
 
 from collections.abc import Callable
-from decimal import Decimal
+from dataclasses import replace
 from typing import Any as Anything
 
 from engine.match.change import change_holds, speaks_of
 from engine.match.evaluate import path_holds, split
-from engine.match.paths import Base, Path, Step, Subject, currency_around, getter, parse_path, values_getter
-from engine.match.values import MISSING, number
+from engine.match.paths import Base, Element, Path, Step, Subject, currency_around, find, getter, path_of, values_getter
+from engine.match.predicates import ORDERS, Predicate, predicates_of
 from engine.model.condition import (
     All,
     Any,
@@ -28,8 +28,6 @@ from engine.model.event import Json
 
 Test = Callable[[Anything], bool]
 """Whether a subject (an Event) passes."""
-Predicate = Callable[[Json], bool]
-"""Whether one value passes; False for MISSING, but for `exists: false`."""
 
 
 def compile_condition(condition: Condition) -> Test:
@@ -75,54 +73,54 @@ def _any(children: tuple[Test, ...]) -> Test:
 
 
 def _path_test(test: PathTest) -> Test:
-    path = parse_path(test.path)
+    path = path_of(test)
     if path.several:
         return _on_several(test, path)
-    changes = tuple(operation for operation in test.operations if operation.operator == "changed")
-    whole, single = split(operation for operation in test.operations if operation.operator != "changed")
-    parts = [_on_whole(test.path, path, whole)] if whole else []
-    parts += [_on_elements(test.path, path, single)] if single else []
-    parts += [_on_change(operation.operand, path) for operation in changes]
+    apart = [operation for operation in test.operations if operation.operator in _APART]
+    whole, single = split(operation for operation in test.operations if operation.operator not in _APART)
+    parts = [_on_whole(test, path, whole)] if whole else []
+    parts += [_on_elements(test, path, single)] if single else []
+    parts += [_APART[operation.operator](operation.operand, path) for operation in apart]
     return _all(tuple(parts))
 
 
-def _slow(path: Path, text: str, operations: tuple[Operation, ...]) -> Test:
-    test = PathTest(path=text, operations=operations)
-    return lambda subject: path_holds(test, path, subject)
+def _slow(path: Path, test: PathTest, operations: tuple[Operation, ...]) -> Test:
+    part = replace(test, operations=operations)
+    return lambda subject: path_holds(part, path, subject)
 
 
 def _on_several(test: PathTest, path: Path) -> Test:
     """A path with `[*]`: one of its values must pass everything."""
     whole, single = split(test.operations)
-    predicates = _predicates(single)
+    predicates = predicates_of(single)
     if whole or not single or predicates is None:
-        return _slow(path, test.path, test.operations)
+        return _slow(path, test, test.operations)
     values = values_getter(path)
     passes = _element_passes(predicates)
     return lambda subject: any(passes(value) for value in values(subject))
 
 
-def _on_whole(text: str, path: Path, operations: tuple[Operation, ...]) -> Test:
-    predicates = _predicates(operations)
+def _on_whole(test: PathTest, path: Path, operations: tuple[Operation, ...]) -> Test:
+    predicates = predicates_of(operations)
     if predicates is None:
-        return _slow(path, text, operations)
+        return _slow(path, test, operations)
     get = getter(path)
     passes = _all(predicates)
     return lambda subject: passes(get(subject))
 
 
-def _on_elements(text: str, path: Path, operations: tuple[Operation, ...]) -> Test:
-    slow = _slow(path, text, operations)
-    predicates = _predicates(operations)
+def _on_elements(test: PathTest, path: Path, operations: tuple[Operation, ...]) -> Test:
+    slow = _slow(path, test, operations)
+    predicates = predicates_of(operations)
     if predicates is not None:
         get = getter(path)
         passes = _element_passes(predicates)
         return lambda subject: passes(get(subject))
     if len(operations) == 1:
         operation = operations[0]
-        if operation.operator == "eq" and isinstance(operation.operand, Reference):
+        if operation.operator in ("eq", "same_as") and isinstance(operation.operand, Reference) and not operation.fold:
             return _same_text(path, operation.operand, slow)
-        if operation.operator in _ORDERS and isinstance(operation.operand, (Money, Bounds)):
+        if operation.operator in ORDERS and isinstance(operation.operand, (Money, Bounds)):
             return _amount(path, operation, slow)
     return slow
 
@@ -140,7 +138,7 @@ def _element_passes(predicates: tuple[Predicate, ...]) -> Predicate:
 
 def _same_text(path: Path, reference: Reference, slow: Test) -> Test:
     """`id: $account.id`: two texts; anything else takes the slow way."""
-    other_path = parse_path(reference.path)
+    other_path = path_of(reference)
     if other_path.several:
         return slow
     get, other = getter(path), getter(other_path)
@@ -156,7 +154,7 @@ def _same_text(path: Path, reference: Reference, slow: Test) -> Test:
 
 def _amount(path: Path, operation: Operation, slow: Test) -> Test:
     """An integer amount with a currency around it; anything else takes the slow way."""
-    operand, compare = operation.operand, _ORDERS[operation.operator]
+    operand, compare = operation.operand, ORDERS[operation.operator]
     if path.base is not Base.OBJECT:
         return slow
     others = isinstance(operand, Bounds) and operand.others
@@ -169,10 +167,10 @@ def _amount(path: Path, operation: Operation, slow: Test) -> Test:
         if type(value) is not int:
             return slow(subject)
         currency = around(subject)
-        bound = bounds.get(currency) if currency is not None else None
-        if bound is None:
-            return others and currency is not None
-        return compare(value, bound)
+        if currency is None:
+            return slow(subject)  # of an element of a list, the currency may be that of the object around it
+        bound = bounds.get(currency)
+        return others if bound is None else compare(value, bound)
 
     return amount
 
@@ -203,79 +201,34 @@ def _on_change(change: Changed, path: Path) -> Test:
     return lambda subject: subject.previous is not None and change_holds(change, path, subject, judge)
 
 
-def _predicates(operations: tuple[Operation, ...]) -> tuple[Predicate, ...] | None:
-    """A predicate for each, None where one has none and the operators themselves must decide."""
-    found = [_predicate(operation) for operation in operations]
-    good = tuple(predicate for predicate in found if predicate is not None)
-    return good if len(good) == len(found) else None
+def _on_items(name: str) -> Callable[[Condition, Path], Test]:
+    def on_items(condition: Condition, path: Path) -> Test:
+        inner = compile_condition(condition)
+        get, around = getter(path), _currency_of_list(path)
+        negative, every = name == "no_item", name == "all_items"
+
+        def items(subject: Anything) -> bool:
+            found = get(subject)
+            if not isinstance(found, list) or not found:
+                return negative
+            currency = around(subject)
+            for element in found:
+                if inner(Element(subject, element, currency)) is not every:
+                    return not every and not negative
+            return every or negative
+
+        return items
+
+    return on_items
 
 
-def _predicate(operation: Operation) -> Predicate | None:
-    operator, operand = operation.operator, operation.operand
-    if operator == "eq":
-        return _equals(operand)
-    if operator == "exists":
-        return (lambda value: value is not MISSING and value is not None) if operand else _absent
-    if operator == "length":
-        return _length(operand)
-    if operator in _ORDERS and type(operand) in (int, Decimal):
-        return _ordered(_ORDERS[operator], operand)
-    if operator == "prefix" and isinstance(operand, str):
-        return lambda value: isinstance(value, str) and value.startswith(operand)
-    if operator == "suffix" and isinstance(operand, str):
-        return lambda value: isinstance(value, str) and value.endswith(operand)
-    if operator == "contains" and isinstance(operand, str):
-        return _contains(operand)
-    return None
+def _currency_of_list(path: Path) -> Callable[[Anything], str | None]:
+    """The currency around the elements of the list at a path, as `find` gives it."""
+    return lambda subject: next((currency for _, currency in find(path, subject)), None)
 
 
-def _absent(value: Json) -> bool:
-    return value is MISSING or value is None
-
-
-def _equals(operand: Json) -> Predicate | None:
-    if isinstance(operand, str):
-        return lambda value: isinstance(value, str) and value == operand
-    if isinstance(operand, bool):
-        return lambda value: value is operand
-    if isinstance(operand, (int, Decimal)):
-        return lambda value: (exact := number(value)) is not None and exact == operand
-    if isinstance(operand, tuple) and all(isinstance(part, str) for part in operand):
-        words = frozenset(operand)
-        return lambda value: isinstance(value, str) and value in words
-    return None
-
-
-def _contains(operand: str) -> Predicate:
-    def contains(value: Json) -> bool:
-        if isinstance(value, list):
-            return any(isinstance(element, str) and element == operand for element in value)
-        return isinstance(value, str) and operand in value
-
-    return contains
-
-
-def _length(operations: tuple[Operation, ...]) -> Predicate | None:
-    predicates = _predicates(operations)
-    if predicates is None:
-        return None
-    passes = _all(predicates)
-    return lambda value: isinstance(value, (str, list)) and passes(len(value))
-
-
-_ORDERS: dict[str, Callable[[Anything, Anything], bool]] = {
-    "gt": lambda value, bound: value > bound,
-    "gte": lambda value, bound: value >= bound,
-    "lt": lambda value, bound: value < bound,
-    "lte": lambda value, bound: value <= bound,
+_APART: dict[str, Callable[[Anything, Path], Test]] = {
+    "changed": _on_change,
+    **{name: _on_items(name) for name in ("any_item", "all_items", "no_item")},
 }
-
-
-def _ordered(compare: Callable[[Anything, Anything], bool], bound: int | Decimal) -> Predicate:
-    def predicate(value: Json) -> bool:
-        if type(value) is int:
-            return compare(value, bound)
-        exact = number(value)
-        return exact is not None and compare(exact, bound)
-
-    return predicate
+"""Operators that look at more than the one value, and are judged each by itself."""

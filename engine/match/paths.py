@@ -12,12 +12,14 @@ our own is exact where the library is lenient, and thirty times as fast.
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum, StrEnum
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from engine.match.values import MISSING, Missing
+from engine.model.condition import Column, PathTest, Reference
 from engine.model.event import Json
 from engine.source.nearest import did_you_mean
 
@@ -32,6 +34,8 @@ class Base(StrEnum):
     EVENT = "event"
     ACCOUNT = "account"
     PREVIOUS = "previous"
+    VARS = "vars"
+    TABLES = "tables"
     ITEM = "item"
 
 
@@ -46,7 +50,7 @@ Step = str | int | Each
 
 
 class Subject(Protocol):
-    """What conditions are judged on: an `Event`, or an `Item` within one."""
+    """What conditions are judged on: an `Event`, or an `Item` or `Element` within one."""
 
     @property
     def object(self) -> dict[str, Json] | None: ...
@@ -56,20 +60,34 @@ class Subject(Protocol):
     def previous(self) -> dict[str, Json] | None: ...
     @property
     def account(self) -> str | None: ...
+    @property
+    def created(self) -> datetime: ...
 
 
 class Item:
     """One value within an event, judged by itself: what `.` is. `currency` is that of the object around it."""
 
-    __slots__ = ("account", "currency", "data", "object", "previous", "value")
+    __slots__ = ("account", "created", "currency", "data", "object", "previous", "value", "whole")
 
     def __init__(self, subject: Subject, value: Json, currency: str | None) -> None:
         self.object = subject.object
         self.data = subject.data
         self.previous = subject.previous
         self.account = subject.account
+        self.created = subject.created
         self.value = value
         self.currency = currency
+        self.whole: dict[str, Json] | None = subject.whole if isinstance(subject, Item) else subject.object
+
+
+class Element(Item):
+    """An element of a list, judged by itself: paths begin at it. `whole` is the event's own object."""
+
+    __slots__ = ()
+
+    def __init__(self, subject: Subject, value: Json, currency: str | None) -> None:
+        super().__init__(subject, value, currency)
+        self.object = value if isinstance(value, dict) else None
 
 
 class PathError(ValueError):
@@ -82,11 +100,15 @@ class PathError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """A path read: where it starts and the steps from there. `several`: it may yield more than one value."""
+    """A path read: where it starts and the steps from there. `several`: it may yield more than one value.
+
+    With `$tables.<table>.<column>`, `column` gives the values, once the loader has found it, and there are no steps.
+    """
 
     text: str
     base: Base
     steps: tuple[Step, ...]
+    column: Column | None = None
 
     @property
     def several(self) -> bool:
@@ -102,7 +124,8 @@ class Path:
         return self.steps[2:] if inside else None
 
 
-NAMES = ("$event", "$account", "$previous")
+_BASES = {f"${base}": base for base in (Base.EVENT, Base.ACCOUNT, Base.PREVIOUS)}
+NAMES = tuple(_BASES)
 LATER_NAMES = ("$vars", "$tables", "$steps", "$window", "$incident", "$digest")
 
 _PLAIN_STEP = re.compile(
@@ -127,6 +150,12 @@ def parse_path(text: str) -> Path:
     return Path(text=text, base=Base.OBJECT, steps=_plain(text, text))
 
 
+def path_of(place: PathTest | Reference) -> Path:
+    """The path of a test or of a reference, with the column that it stands for."""
+    path = parse_path(place.path)
+    return path if place.column is None else replace(path, steps=(), column=place.column)
+
+
 def is_name(text: str) -> bool:
     """Whether a value of a rule is meant as `$name` or a JSONPath, not as text that starts with a dollar sign."""
     return bool(_NAMED.match(text)) or text.startswith(("$.", "$["))
@@ -147,7 +176,7 @@ def _named(text: str) -> Path:
                 raise PathError("of the account only $account.id is there yet", code="not-yet")
             raise PathError("the account is named by its id", "write $account.id")
         return Path(text=text, base=Base.ACCOUNT, steps=steps)
-    return Path(text=text, base=Base.EVENT if name == "$event" else Base.PREVIOUS, steps=steps)
+    return Path(text=text, base=_BASES[name], steps=steps)
 
 
 def _plain(text: str, whole: str) -> tuple[Step, ...]:
@@ -246,7 +275,15 @@ _ROOTS: dict[Base, Callable[[Any], Json]] = {
     Base.PREVIOUS: lambda subject: subject.previous,
     Base.ACCOUNT: lambda subject: {"id": subject.account},
     Base.ITEM: lambda subject: subject.value,
+    Base.VARS: lambda subject: MISSING,  # the loader puts a variable's value in its place
 }
+
+
+def _root(path: Path) -> Callable[[Any], Json]:
+    if path.base is not Base.TABLES:
+        return _ROOTS[path.base]
+    cells = path.column.cells if path.column else {}
+    return lambda subject: cells.get(subject.account, MISSING)
 
 
 def descend(root: Json, steps: tuple[Step, ...]) -> Json | Missing:
@@ -275,13 +312,13 @@ def getter(path: Path) -> Callable[[Any], Json | Missing]:
             return found.get(name, MISSING) if found is not None else MISSING
 
         return field
-    root = _ROOTS[path.base]
+    root = _root(path)
     return lambda subject: descend(root(subject), steps)
 
 
 def values_getter(path: Path) -> Callable[[Any], list[Json]]:
     """A function of a subject giving every value of the path; an empty list means missing."""
-    root, steps = _ROOTS[path.base], path.steps
+    root, steps = _root(path), path.steps
 
     def values(subject: Any) -> list[Json]:
         found = [root(subject)]
@@ -297,19 +334,24 @@ def find(path: Path, subject: Any) -> list[tuple[Json, str | None]]:
 
     An empty list means missing. What changed is in the currency of the object it belongs to, if it says no other.
     """
-    outer: str | None = None
-    if path.base is Base.ITEM:
-        outer = subject.currency
-    elif path.base is Base.PREVIOUS:
-        outer = currency_around(subject.object, path.steps)
-    found: list[tuple[Json, str | None]] = [(_ROOTS[path.base](subject), outer)]
+    found: list[tuple[Json, str | None]] = [(_root(path)(subject), _currency_outside(path, subject))]
     for step in path.steps:
         found = [
             (child, _currency_of(value) or currency) for value, currency in found for child in _children(value, step)
         ]
     if path.base is Base.ACCOUNT:
         found = [pair for pair in found if pair[0] is not None]  # the platform's own id is not known
-    return [pair for pair in found if pair[0] is not MISSING] if path.base is Base.ITEM else found
+    return [pair for pair in found if pair[0] is not MISSING]
+
+
+def _currency_outside(path: Path, subject: Any) -> str | None:
+    """The currency around where a path begins."""
+    if path.base is Base.ITEM or (path.base is Base.OBJECT and isinstance(subject, Element)):
+        found: str | None = subject.currency
+        return found
+    if path.base is Base.PREVIOUS:
+        return currency_around(subject.whole if isinstance(subject, Item) else subject.object, path.steps)
+    return None
 
 
 def currency_around(root: Json, steps: tuple[Step, ...]) -> str | None:

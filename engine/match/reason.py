@@ -2,18 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 
 from engine.match.change import new_value, speaks_of
 from engine.match.comparison import amount_of, bound_for
 from engine.match.evaluate import path_holds
-from engine.match.paths import Path, Subject, find, parse_path
-from engine.match.values import MISSING, number
+from engine.match.networks import parse_address
+from engine.match.paths import Base, Element, Path, Subject, find, path_of
+from engine.match.values import MISSING, epoch_seconds, number, seconds
 from engine.match.wording import describe_operation, describe_operations, show, show_amount
 from engine.model.condition import All, Any, Bounds, Condition, Money, Operation, PathTest, Reference
 from engine.model.event import Json
 from engine.model.verdict import Because, Branch
+from engine.source.durations import format_duration
 
 _SHOWN = 3
+_ITEMS = 10
+_QUANTIFIERS = frozenset({"any_item", "all_items", "no_item"})
+_MOST_SECONDS = 10**11
+"""A moment further away than that, some 3,000 years, is no time that anybody meant."""
+
 _ORDERED = frozenset({"gt", "gte", "lt", "lte", "between"})
 
 Found = list[tuple[Json, str | None]]
@@ -85,12 +94,13 @@ def _excluded(branch: Branch) -> Because:
 def _tests(branch: Branch) -> Iterator[Branch]:
     if branch.kind == "test":
         yield branch
+        return
     for child in branch.children:
         yield from _tests(child)
 
 
 def _examine_test(test: PathTest, subject: Subject) -> Branch:
-    path = parse_path(test.path)
+    path = path_of(test)
     found = find(path, subject)
     passed = path_holds(test, path, subject)
     decisive = None if passed else _decisive(test, path, found, subject)
@@ -100,8 +110,20 @@ def _examine_test(test: PathTest, subject: Subject) -> Branch:
         actual=_actual(test, path, found, subject),
         needs=describe_operation(_in_currency(decisive, found)) if decisive else describe_operations(test.operations),
         value=_value(found),
-        note=_note(decisive, found) if decisive else None,
+        note=(_note(decisive, found, subject) or _note_on_reference(decisive, subject)) if decisive else None,
+        children=tuple(_items(test, found, subject)),
     )
+
+
+def _items(test: PathTest, found: Found, subject: Subject) -> Iterator[Branch]:
+    """The first elements of a list that item operators look into, each with what was asked of it."""
+    for operation in test.operations:
+        if operation.operator not in _QUANTIFIERS:
+            continue
+        for value, currency in found[:1]:
+            for place, element in enumerate(value[:_ITEMS] if isinstance(value, list) else ()):
+                tree = examine(operation.operand, Element(subject, element, currency))
+                yield Branch(label=f"{test.path}[{place}]", kind="item", held=tree.held, children=(tree,))
 
 
 def _decisive(test: PathTest, path: Path, found: Found, subject: Subject) -> Operation | None:
@@ -109,7 +131,7 @@ def _decisive(test: PathTest, path: Path, found: Found, subject: Subject) -> Ope
     if len(found) > 1:
         return test.operations[0] if len(test.operations) == 1 else None
     for operation in test.operations:
-        if not path_holds(PathTest(path=test.path, operations=(operation,)), path, subject):
+        if not path_holds(replace(test, operations=(operation,)), path, subject):
             return operation
     return None
 
@@ -127,11 +149,27 @@ def _actual(test: PathTest, path: Path, found: Found, subject: Subject) -> str:
     if any(operation.operator == "changed" for operation in test.operations):
         return _actual_change(path, subject)
     if not found:
-        return "missing"
+        return _why_missing(path, subject)
+    if any(operation.operator in _QUANTIFIERS for operation in test.operations):
+        return _actual_items(found)
     money = any(_is_money(operation) for operation in test.operations)
     texts = [show_amount(value, currency) if money else show(value) for value, currency in found[:_SHOWN]]
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return ", ".join(texts) + more
+
+
+def _why_missing(path: Path, subject: Subject) -> str:
+    if path.base is Base.TABLES and path.column is not None:
+        row = "no cell" if subject.account in path.column.cells else "no row"
+        return f"missing: {row} for {subject.account or 'the platform'} in {path.column.table}"
+    return "missing"
+
+
+def _actual_items(found: Found) -> str:
+    value = found[0][0]
+    if not isinstance(value, list):
+        return f"{show(value)}, which is no list"
+    return f"{len(value)} item{'' if len(value) == 1 else 's'}"
 
 
 def _actual_change(path: Path, subject: Subject) -> str:
@@ -153,7 +191,7 @@ def _is_money(operation: Operation) -> bool:
     return operation.operator in _ORDERED and any(isinstance(operand, (Money, Bounds)) for operand in operands)
 
 
-def _note(operation: Operation, found: Found) -> str | None:
+def _note(operation: Operation, found: Found, subject: Subject) -> str | None:
     """What a reader might miss: a currency without a bound, a text that looks like the number."""
     if len(found) != 1:
         return None
@@ -164,7 +202,24 @@ def _note(operation: Operation, found: Found) -> str | None:
         return _note_on_money(operation.operand, value, currency)
     if operation.operator == "eq" or operation.operator in _ORDERED:
         return _note_on_type(operation.operand, value)
+    if operation.operator == "cidr" and not isinstance(operation.operand, Reference):
+        return None if isinstance(value, str) and parse_address(value) else "not an IP address"
+    if operation.operator in ("older_than", "newer_than"):
+        return _note_on_age(value, subject)
     return None
+
+
+def _note_on_reference(operation: Operation, subject: Subject) -> str | None:
+    """What the `$name` beside an operator stood for."""
+    reference = operation.operand
+    if not isinstance(reference, Reference):
+        return None
+    path = path_of(reference)
+    found = find(path, subject)
+    if not found:
+        return f"{reference.path} is {_why_missing(path, subject)}"
+    said = ", ".join(show(value) for value, _ in found[:_SHOWN])
+    return f"{reference.path} is {said}{' and more' if len(found) > _SHOWN else ''}"
 
 
 def _note_on_money(operand: Json, value: Json, currency: str | None) -> str | None:
@@ -177,6 +232,23 @@ def _note_on_money(operand: Json, value: Json, currency: str | None) -> str | No
         return None if bound_for(value, operand, currency) else f"no bound for {own.upper()[:8]}"
     first = operand[0] if isinstance(operand, tuple) else operand
     return f"no bound for {own.upper()[:8]}" if isinstance(first, Money) and first.currency != own else None
+
+
+def _note_on_age(value: Json, subject: Subject) -> str | None:
+    moment = seconds(value)
+    if moment is None:
+        return "not a time"
+    if abs(Decimal(moment)) > _MOST_SECONDS:
+        return None
+    ago = int(epoch_seconds(subject.created)) - int(moment)
+    span = format_duration(timedelta(seconds=_rounded(abs(ago))))
+    return f"{span} before the event" if ago >= 0 else f"{span} after the event"
+
+
+def _rounded(span: int) -> int:
+    """Seconds to the largest unit that leaves at least two of it: 5 days and an hour are 5 days."""
+    unit = next((unit for unit in (86_400, 3_600, 60) if span >= 2 * unit), 1)
+    return span // unit * unit
 
 
 def _note_on_type(operand: Json, value: Json) -> str | None:

@@ -78,6 +78,11 @@ def equal(one: Json, other: Json) -> bool:
     return first is not None and second is not None and first == second
 
 
+def folded(value: Json) -> Json:
+    """A text in one case, the same for all its spellings in upper and lower case; anything else as it is."""
+    return value.casefold() if isinstance(value, str) else value
+
+
 def identity(value: Json) -> Json:
     """A hashable stand-in, the same for exactly those values that `equal` holds the same.
 

@@ -1,6 +1,7 @@
 """Conditions and values in words: what `explain` prints. Bounded, on one line, and close to how rules are written."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 
 from engine.match.comparison import amount_of
@@ -11,6 +12,7 @@ from engine.model.condition import (
     Bounds,
     Changed,
     Condition,
+    Members,
     Money,
     Operation,
     PathTest,
@@ -19,12 +21,22 @@ from engine.model.condition import (
 )
 from engine.model.event import Json
 from engine.model.money import format_money
+from engine.source.durations import format_duration
 
 WIDEST = 80
 """Characters of a value that are shown."""
 
 _HUGE = 1_000
 _SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+_ITEMS = {"any_item": "an item with", "all_items": "every item with", "no_item": "no item with"}
+_WORDS = {
+    **_ITEMS,
+    "older_than": "older than",
+    "newer_than": "newer than",
+    "same_as": "same as",
+    "in_table": "in table",
+    "cidr": "in network",
+}
 
 
 def describe(condition: Condition) -> str:
@@ -55,6 +67,10 @@ def describe_operations(operations: tuple[Operation, ...]) -> str:
 
 def describe_operation(operation: Operation) -> str:
     """What one operator needs."""
+    return f"{_needs(operation)} in any case" if operation.fold else _needs(operation)
+
+
+def _needs(operation: Operation) -> str:
     name, operand = operation.operator, operation.operand
     if name == "eq":
         return f"one of {_operand(operand)}" if isinstance(operand, tuple) and len(operand) > 1 else _operand(operand)
@@ -68,6 +84,8 @@ def describe_operation(operation: Operation) -> str:
         return f"length {describe_operations(operand)}"
     if name == "changed":
         return _change(operand)
+    if name in _WORDS:
+        return f"{_WORDS[name]} {describe(operand) if name in _ITEMS else _operand(operand)}"
     return f"{name} {_operand(operand)}"
 
 
@@ -87,6 +105,10 @@ def _operand(operand: Json) -> str:
         return operand.text
     if isinstance(operand, Reference):
         return operand.path
+    if isinstance(operand, Members):
+        return operand.name
+    if isinstance(operand, timedelta):
+        return format_duration(operand)
     if isinstance(operand, tuple):
         return ", ".join(_operand(part) for part in operand)
     return show(operand)

@@ -38,13 +38,15 @@ class Branch:
     """One node of a condition's tree: what was tested, whether it held, and why not.
 
     `kind` is `test` for a path's test, whose `label` is the path; a block's kind and label are `all`, `any` or `none`.
+    The children of a test with `any_item`, `all_items` or `no_item` are its first elements: kind `item`, label the path
+    and the place in the list, children what was asked of it.
     `value` is what stood at the path (None where nothing did, a list where several did); `note` says what a reader
     might not see from `actual` and `needs` alone.
     """
 
     label: str
     held: bool
-    kind: Literal["test", "all", "any", "none"] = "test"
+    kind: Literal["test", "all", "any", "none", "item"] = "test"
     actual: str | None = None
     needs: str | None = None
     value: Json = None

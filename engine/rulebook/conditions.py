@@ -1,10 +1,10 @@
 """`where`: maps of path and test, and the blocks `any`, `all` and `none`, read into conditions."""
 
 from engine.match import OPERATORS, PathError, parse_path
-from engine.match.operators import LATER
+from engine.match.operators import LATER, Operand
 from engine.match.paths import Path
 from engine.model.condition import ALWAYS, All, Any, Changed, Condition, Nothing, Operation, PathTest
-from engine.rulebook.fields import check_keys, did_you_mean, expected, kind_of
+from engine.rulebook.fields import check_keys, did_you_mean, expected, flag, kind_of
 from engine.rulebook.findings import Findings
 from engine.rulebook.money import looks_like_money
 from engine.rulebook.operands import READERS, value
@@ -14,8 +14,8 @@ BLOCKS: dict[str, type[Any] | type[All] | type[Nothing]] = {"any": Any, "all": A
 _CHANGES = ("from", "to", "added", "removed")
 
 
-def read_where(found: Findings, node: Node) -> Condition | None:
-    """A `where` map; None with a mistake where it cannot be used."""
+def read_where(found: Findings, node: Node, *, item: bool = False) -> Condition | None:
+    """A `where` map; None with a mistake where it cannot be used. `item`: it is about an element of a list."""
     if isinstance(node, Sequence):
         hint = "for one of several write {any: [..]}"
         return found.error("type", node, "expected a map of paths and tests, got a list", hint)
@@ -23,22 +23,35 @@ def read_where(found: Findings, node: Node) -> Condition | None:
         return expected(found, node, "a map of paths and tests")
     if not node.entries:
         return found.error("empty", node, "there is no condition here", "leave it out to take every event")
-    children = [_entry(found, entry) for entry in node.entries]
+    children = [_entry(found, entry, item) for entry in node.entries]
     good = tuple(child for child in children if child is not None)
     if len(good) < len(children):
         return None
     return good[0] if len(good) == 1 else All(children=good, position=node.position)
 
 
-def _entry(found: Findings, entry: Entry) -> Condition | None:
+def _entry(found: Findings, entry: Entry, item: bool) -> Condition | None:
     block = BLOCKS.get(entry.name)
     if block is not None:
-        return _block(found, entry, block)
-    path = read_path(found, entry.key)
-    return None if path is None else read_test(found, path, entry.value, entry.key)
+        return _block(found, entry, block, item)
+    path = read_path(found, entry.key, item=item)
+    if path is None:
+        return None
+    if item and _asks_for_change(entry.value):
+        message = "'changed' speaks of the whole list, and cannot look into one element"
+        return found.error("changed", entry.key, message, "write {changed: {added: ..}} under the path of the list")
+    return read_test(found, path, entry.value, entry.key)
 
 
-def _block(found: Findings, entry: Entry, block: type[Any] | type[All] | type[Nothing]) -> Condition | None:
+def _asks_for_change(node: Node) -> bool:
+    if isinstance(node, Sequence):
+        return any(map(_asks_for_change, node.items))
+    if isinstance(node, Mapping):
+        return any(e.name == "changed" or (e.name == "not" and _asks_for_change(e.value)) for e in node.entries)
+    return False
+
+
+def _block(found: Findings, entry: Entry, block: type[Any] | type[All] | type[Nothing], item: bool) -> Condition | None:
     node = entry.value
     if not isinstance(node, Sequence):
         wanted = f"'{entry.name}' takes a list of maps of paths and tests"
@@ -46,14 +59,14 @@ def _block(found: Findings, entry: Entry, block: type[Any] | type[All] | type[No
         return found.error("type", node, f"{wanted}, got {kind_of(node)}", hint)
     if not node.items:
         return found.error("empty", node, f"'{entry.name}' has an empty list")
-    children = [read_where(found, item) for item in node.items]
+    children = [read_where(found, each, item=item) for each in node.items]
     good = tuple(child for child in children if child is not None)
     return block(children=good, position=entry.key.position) if len(good) == len(children) else None
 
 
-def read_path(found: Findings, key: Scalar) -> Path | None:
-    """The path of a test."""
-    if key.text == ".":
+def read_path(found: Findings, key: Scalar, *, item: bool = False) -> Path | None:
+    """The path of a test; `.` is one only of an element of a list (`item`)."""
+    if key.text == "." and not item:
         return found.error("path", key, "'.' is the element itself, and stands only in any_item, all_items and no_item")
     try:
         return parse_path(key.text)
@@ -113,7 +126,10 @@ def _operators(found: Findings, path: Path, node: Mapping, at: Scalar) -> Condit
     errors = found.errors
     operations: list[Operation] = []
     excluded: list[Condition] = []
+    fold = _ignores_case(found, node)
     for entry in node.entries:
+        if entry.name == "ignore_case":
+            continue
         if entry.name == "not":
             inner = read_test(found, path, entry.value, at)
             if inner is not None:
@@ -121,15 +137,33 @@ def _operators(found: Findings, path: Path, node: Mapping, at: Scalar) -> Condit
         else:
             operand = _operand(found, path, entry)
             if operand is not None:
-                operations.append(Operation(operator=entry.name, operand=operand, position=entry.key.position))
+                position = entry.key.position
+                operations.append(Operation(operator=entry.name, operand=operand, fold=fold, position=position))
     if found.errors > errors:
         return None
     parts = ([_test(path, at, *operations)] if operations else []) + excluded
     return parts[0] if len(parts) == 1 else All(children=tuple(parts), position=node.position)
 
 
+def _ignores_case(found: Findings, node: Mapping) -> bool:
+    entry = node.entry("ignore_case")
+    if entry is None:
+        return False
+    others = [each for each in node.entries if each is not entry and each.name in OPERATORS]
+    names = ", ".join(operator.name for operator in OPERATORS.values() if operator.folds)
+    for each in others:
+        if not OPERATORS[each.name].folds:
+            message = f"'ignore_case' means nothing to '{each.name}'"
+            found.error("operand", each.key, message, f"it can stand beside {names}; write a second test for the rest")
+    if not others:
+        found.error("operand", entry.key, "'ignore_case' has no operator beside it", f"write one of {names}")
+    return bool(flag(found, entry.value))
+
+
 def _operand(found: Findings, path: Path, entry: Entry) -> object:
     name = entry.name
+    if OPERATORS.get(name) is not None and OPERATORS[name].operand is Operand.CONDITIONS:
+        return read_where(found, entry.value, item=True)
     if name == "changed":
         return _changed(found, path, entry)
     if name in READERS:

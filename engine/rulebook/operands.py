@@ -1,14 +1,17 @@
 """What stands after an operator: numbers, money, times, texts and `$name`s, checked and converted."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 
 from engine.match import PathError, parse_path
+from engine.match.networks import better_network, parse_network
 from engine.match.paths import is_name
+from engine.match.regex import RegexError, compile_regex
 from engine.match.values import parse_time
 from engine.model.condition import Bounds, Money, Operation, Reference, Time
 from engine.model.event import Json
-from engine.rulebook.fields import check_keys, expected, flag, kind_of, text, whole_number
+from engine.rulebook.fields import check_keys, duration, expected, flag, kind_of, text, whole_number
 from engine.rulebook.findings import Findings
 from engine.rulebook.money import better_money, looks_like_money, read_money
 from engine.source import Mapping, Node, Scalar, Sequence
@@ -173,6 +176,47 @@ def _size_operand(found: Findings, operator: str, node: Node) -> Json:
     return None if None in ends else pair(found, node)
 
 
+def pattern(found: Findings, node: Node, operator: str) -> str | Reference | None:
+    """The pattern of `glob`."""
+    return part(found, node, operator)
+
+
+def regex(found: Findings, node: Node, operator: str) -> str | None:
+    """The regular expression of `matches`."""
+    given = part(found, node, operator) if not isinstance(node, Scalar) or not is_name(node.text) else node.text
+    if not isinstance(given, str):
+        return None
+    if len(given) > _LONGEST_TEXT:
+        return found.error("operand", node, f"a regular expression has at most {_LONGEST_TEXT} characters")
+    try:
+        compile_regex(given)
+    except RegexError as error:
+        hint = "RE2 has no look-around and no back-references: https://github.com/google/re2/wiki/Syntax"
+        return found.error("operand", node, f"this is not a regular expression: {error}", hint)
+    return given
+
+
+def network(found: Findings, node: Node, operator: str) -> str | Reference | None:
+    """The network of `cidr`."""
+    given = part(found, node, operator)
+    if isinstance(given, str) and parse_network(given) is None:
+        better = better_network(given)
+        hint = f"write {better}" if better else "write one like 10.0.0.0/8 or 2001:db8::/32"
+        return found.error("operand", node, f"'{given[:40]}' is no network", hint)
+    return given
+
+
+def span(found: Findings, node: Node, operator: str) -> timedelta | None:
+    """The duration of `older_than` and `newer_than`."""
+    return duration(found, node, longest=timedelta(days=36_500))
+
+
+def other_path(found: Findings, node: Node, operator: str) -> Reference | None:
+    """The path of `same_as`."""
+    given = text(found, node, "a path after 'same_as'")
+    return reference(found, node) if given is not None and isinstance(node, Scalar) else None
+
+
 READERS: dict[str, Callable[[Findings, Node, str], Json]] = {
     "eq": value,
     "contains": value,
@@ -184,6 +228,12 @@ READERS: dict[str, Callable[[Findings, Node, str], Json]] = {
     "exists": lambda found, node, _: exists(found, node),
     "prefix": part,
     "suffix": part,
+    "glob": pattern,
+    "matches": regex,
+    "cidr": network,
+    "older_than": span,
+    "newer_than": span,
+    "same_as": other_path,
     "length": lambda found, node, _: size(found, node),
 }
-"""How the operand of each operator is read; `not` and `changed`, whose operands are tests, are in `conditions`."""
+"""How the operand of each operator is read; `conditions` reads those whose operands are tests."""

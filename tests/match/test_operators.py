@@ -1,13 +1,14 @@
 """The table of operators, which docs are made from."""
 
 from engine.match import OPERATORS
-from engine.match.operators import LATER
+from engine.match.operators import LATER, Operand
 from engine.rulebook.operands import READERS
 
 
 def test_every_operator_has_a_reader_for_its_operand() -> None:
     """`not` and `changed`, whose operands are tests, are read where tests are."""
-    assert set(READERS) | {"not", "changed"} == set(OPERATORS)
+    items = {name for name, operator in OPERATORS.items() if operator.operand is Operand.CONDITIONS}
+    assert set(READERS) | {"not", "changed", "ignore_case"} | items == set(OPERATORS)
     assert not set(OPERATORS) & LATER
 
 
@@ -17,4 +18,4 @@ def test_every_operator_says_what_it_is_on_and_what_it_means() -> None:
         assert operator.on
         assert operator.doc
         assert not operator.doc.endswith(".")
-        assert (operator.decides is None) == (operator.name == "not")
+        assert (operator.decides is None) == (operator.name in ("not", "ignore_case"))

@@ -33,7 +33,7 @@ REASONS: list[tuple[str, Json, Json, tuple[str, str, str, str | None]]] = [
     ("{a: {not: x}}", {"a": "x"}, None, ("a", "x", "not x", None)),
     ("{a: {gte: 1, lt: 3}}", {"a": 9}, None, ("a", "9", "< 3", None)),
     ('{"a[*]": {gte: 5}}', {"a": [1, 2, 3, 4]}, None, ("a[*]", "1, 2, 3 and 1 more", ">= 5", None)),
-    ("{id: $account.id}", {"id": "acct_2"}, None, ("id", "acct_2", "$account.id", None)),
+    ("{id: $account.id}", {"id": "acct_2"}, None, ("id", "acct_2", "$account.id", "$account.id is acct_1")),
     ("{a: {changed: true}}", {"a": 1}, None, ("a", "no previous_attributes", "changed", None)),
     ("{a: {changed: true}}", {"a": 1}, {"b": 2}, ("a", "unchanged, 1", "changed", None)),
     (

@@ -40,6 +40,40 @@ EQUALITY: list[tuple[str, Json, bool]] = [
     ("{a: [x, {gte: 5}]}", {"a": 3}, False),
 ]
 
+LINES = {"l": [{"amount": 5, "k": "x"}, {"amount": 20, "k": "y"}], **USD}
+
+TEXTS_AND_ITEMS: list[tuple[str, Json, bool]] = [
+    ("{a: {glob: 'x*.z'}}", {"a": "xyy.z"}, True),
+    ("{a: {glob: 'x*'}}", {"a": "yx"}, False),
+    ("{a: {glob: 'X*', ignore_case: true}}", {"a": "xy"}, True),
+    ("{a: {matches: 'b+$'}}", {"a": "abb"}, True),
+    ("{a: {matches: 'b+$'}}", {"a": 1}, False),
+    ("{a: {matches: 'B', ignore_case: true}}", {"a": "abc"}, True),
+    ("{a: {eq: STRASSE, ignore_case: true}}", {"a": "straße"}, True),
+    ("{a: {contains: X, ignore_case: true}}", {"a": ["y", "x"]}, True),
+    ("{a: {cidr: 10.0.0.0/8}}", {"a": "10.1.2.3"}, True),
+    ("{a: {cidr: 10.0.0.0/8}}", {"a": "::ffff:10.1.2.3"}, True),
+    ("{a: {cidr: 10.0.0.0/8}}", {"a": "11.1.2.3"}, False),
+    ("{a: {cidr: 10.0.0.0/8}}", {"a": "ten"}, False),
+    ("{a: {older_than: 1d}}", {"a": 0}, True),
+    ("{a: {newer_than: 1d}}", {"a": 0}, False),
+    ("{a: {newer_than: 1d}}", {"a": 99999999999}, True),
+    ("{a: {older_than: 1d}}", {"a": "soon"}, False),
+    ("{a: {same_as: b}}", {"a": 1, "b": 1.0}, True),
+    ("{a: {same_as: b}}", {"a": 1, "b": "1"}, False),
+    ("{a: {same_as: b}}", {}, False),
+    ("{l: {any_item: {amount: {gt: 10}, k: y}}}", LINES, True),
+    ("{l: {any_item: {amount: {gt: 10}, k: x}}}", LINES, False),  # of the same element
+    ("{l: {any_item: {amount: {gte: 0.20 USD}}}}", LINES, True),  # in the currency around the list
+    ("{l: {all_items: {amount: {gte: 5}}}}", LINES, True),
+    ("{l: {all_items: {k: x}}}", LINES, False),
+    ("{l: {all_items: {k: x}}}", {"l": []}, False),
+    ("{l: {no_item: {k: z}}}", LINES, True),
+    ("{l: {no_item: {k: x}}}", LINES, False),
+    ("{l: {no_item: {k: x}}}", {}, True),
+    ("{l: {any_item: {.: x}}}", {"l": ["x"]}, True),
+]
+
 ORDER: list[tuple[str, Json, bool]] = [
     ("{a: {gt: 5}}", {"a": 5}, False),
     ("{a: {gte: 5}}", {"a": 5}, True),
@@ -219,7 +253,7 @@ PATHS: list[tuple[str, Json, bool]] = [
     ("{a: $5}", {"a": "$5"}, True),
 ]
 
-ALL = EQUALITY + ORDER + MONEY + TIME + PRESENCE + MISSING + NOT + TEXT + BLOCKS + PATHS
+ALL = EQUALITY + TEXTS_AND_ITEMS + ORDER + MONEY + TIME + PRESENCE + MISSING + NOT + TEXT + BLOCKS + PATHS
 
 
 @pytest.mark.parametrize(("where", "found", "holds"), ALL, ids=lambda value: str(value)[:60])
