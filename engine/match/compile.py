@@ -11,7 +11,18 @@ from typing import Any as Anything
 
 from engine.match.change import change_holds, speaks_of
 from engine.match.evaluate import path_holds, split
-from engine.match.paths import Base, Element, Path, Step, Subject, currency_around, find, getter, path_of, values_getter
+from engine.match.paths import (
+    Base,
+    Element,
+    Path,
+    Step,
+    Subject,
+    currency_around,
+    find,
+    getter,
+    parse_path,
+    values_getter,
+)
 from engine.match.predicates import ORDERS, Predicate, predicates_of
 from engine.model.condition import (
     All,
@@ -73,7 +84,7 @@ def _any(children: tuple[Test, ...]) -> Test:
 
 
 def _path_test(test: PathTest) -> Test:
-    path = path_of(test)
+    path = parse_path(test.path)
     if path.several:
         return _on_several(test, path)
     apart = [operation for operation in test.operations if operation.operator in _APART]
@@ -138,7 +149,7 @@ def _element_passes(predicates: tuple[Predicate, ...]) -> Predicate:
 
 def _same_text(path: Path, reference: Reference, slow: Test) -> Test:
     """`id: $account.id`: two texts; anything else takes the slow way."""
-    other_path = path_of(reference)
+    other_path = parse_path(reference.path)
     if other_path.several:
         return slow
     get, other = getter(path), getter(other_path)

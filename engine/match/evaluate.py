@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from engine.match.operators import OPERATORS, Place, passes
-from engine.match.paths import Path, Subject, find, path_of
+from engine.match.paths import Path, Subject, find, parse_path
 from engine.match.values import MISSING
 from engine.model.condition import All, Any, Condition, Operation, PathTest
 from engine.model.event import Json
@@ -15,7 +15,7 @@ ABSENT: list[tuple[Json, str | None]] = [(MISSING, None)]
 def holds(condition: Condition, subject: Subject) -> bool:
     """Whether a condition is true of a subject. Never raises, whatever the event."""
     if isinstance(condition, PathTest):
-        return path_holds(condition, path_of(condition), subject)
+        return path_holds(condition, parse_path(condition.path), subject)
     if isinstance(condition, All):
         return all(holds(child, subject) for child in condition.children)
     if isinstance(condition, Any):

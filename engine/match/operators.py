@@ -10,7 +10,7 @@ from enum import StrEnum
 from engine.match.change import change_holds
 from engine.match.comparison import bound_for, order, order_in_time, others_pass
 from engine.match.networks import in_network, parse_network
-from engine.match.paths import Element, Path, Subject, find, path_of
+from engine.match.paths import Element, Path, Subject, find, parse_path
 from engine.match.patterns import compile_pattern
 from engine.match.regex import compile_regex
 from engine.match.values import MISSING, equal, folded, identity
@@ -32,7 +32,6 @@ class Operand(StrEnum):
     NETWORK = "network"
     AGE = "duration"
     PATH = "path"
-    TABLE = "table"
     SIZE = "number or number operators"
     CHANGE = "true, {from, to}, {added} or {removed}"
     CONDITIONS = "map of paths and tests"
@@ -83,7 +82,7 @@ class Operator:
 def _candidates(operand: Json, place: Place) -> Iterable[Json]:
     """What the operand stands for: itself, each of a list, or the values a `$name` finds."""
     if isinstance(operand, Reference):
-        for value, _ in find(path_of(operand), place.subject):
+        for value, _ in find(parse_path(operand.path), place.subject):
             if isinstance(value, list):
                 yield from value
             elif value is not None:

@@ -12,14 +12,13 @@ our own is exact where the library is lenient, and thirty times as fast.
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from engine.match.values import MISSING, Missing
-from engine.model.condition import Column, PathTest, Reference
 from engine.model.event import Json
 from engine.source.nearest import did_you_mean
 
@@ -34,8 +33,6 @@ class Base(StrEnum):
     EVENT = "event"
     ACCOUNT = "account"
     PREVIOUS = "previous"
-    VARS = "vars"
-    TABLES = "tables"
     ITEM = "item"
 
 
@@ -100,15 +97,11 @@ class PathError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """A path read: where it starts and the steps from there. `several`: it may yield more than one value.
-
-    With `$tables.<table>.<column>`, `column` gives the values, once the loader has found it, and there are no steps.
-    """
+    """A path read: where it starts and the steps from there. `several`: it may yield more than one value."""
 
     text: str
     base: Base
     steps: tuple[Step, ...]
-    column: Column | None = None
 
     @property
     def several(self) -> bool:
@@ -148,12 +141,6 @@ def parse_path(text: str) -> Path:
     if text.startswith("$"):
         return _named(text)
     return Path(text=text, base=Base.OBJECT, steps=_plain(text, text))
-
-
-def path_of(place: PathTest | Reference) -> Path:
-    """The path of a test or of a reference, with the column that it stands for."""
-    path = parse_path(place.path)
-    return path if place.column is None else replace(path, steps=(), column=place.column)
 
 
 def is_name(text: str) -> bool:
@@ -275,15 +262,7 @@ _ROOTS: dict[Base, Callable[[Any], Json]] = {
     Base.PREVIOUS: lambda subject: subject.previous,
     Base.ACCOUNT: lambda subject: {"id": subject.account},
     Base.ITEM: lambda subject: subject.value,
-    Base.VARS: lambda subject: MISSING,  # the loader puts a variable's value in its place
 }
-
-
-def _root(path: Path) -> Callable[[Any], Json]:
-    if path.base is not Base.TABLES:
-        return _ROOTS[path.base]
-    cells = path.column.cells if path.column else {}
-    return lambda subject: cells.get(subject.account, MISSING)
 
 
 def descend(root: Json, steps: tuple[Step, ...]) -> Json | Missing:
@@ -312,13 +291,13 @@ def getter(path: Path) -> Callable[[Any], Json | Missing]:
             return found.get(name, MISSING) if found is not None else MISSING
 
         return field
-    root = _root(path)
+    root = _ROOTS[path.base]
     return lambda subject: descend(root(subject), steps)
 
 
 def values_getter(path: Path) -> Callable[[Any], list[Json]]:
     """A function of a subject giving every value of the path; an empty list means missing."""
-    root, steps = _root(path), path.steps
+    root, steps = _ROOTS[path.base], path.steps
 
     def values(subject: Any) -> list[Json]:
         found = [root(subject)]
@@ -334,7 +313,7 @@ def find(path: Path, subject: Any) -> list[tuple[Json, str | None]]:
 
     An empty list means missing. What changed is in the currency of the object it belongs to, if it says no other.
     """
-    found: list[tuple[Json, str | None]] = [(_root(path)(subject), _currency_outside(path, subject))]
+    found: list[tuple[Json, str | None]] = [(_ROOTS[path.base](subject), _currency_outside(path, subject))]
     for step in path.steps:
         found = [
             (child, _currency_of(value) or currency) for value, currency in found for child in _children(value, step)

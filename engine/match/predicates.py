@@ -7,7 +7,7 @@ from typing import Any as Anything
 from engine.match.networks import in_network, parse_network
 from engine.match.patterns import compile_pattern
 from engine.match.regex import compile_regex
-from engine.match.values import MISSING, folded, identity, number
+from engine.match.values import MISSING, number
 from engine.model.condition import Operation
 from engine.model.event import Json
 
@@ -40,9 +40,6 @@ def _predicate(operation: Operation) -> Predicate | None:
         return lambda value: isinstance(value, str) and value.endswith(operand)
     if operator == "contains" and isinstance(operand, str):
         return _contains(operand)
-    if operator == "in_table":
-        keys = operand.keys
-        return lambda value: value is not MISSING and value is not None and identity(value) in keys
     if operator == "glob" and isinstance(operand, str):
         return _of_text(compile_pattern(operand))
     if operator == "matches":
@@ -56,9 +53,6 @@ def _predicate(operation: Operation) -> Predicate | None:
 def _folded(operation: Operation) -> Predicate | None:
     """With `ignore_case`, for the operators that look at one text."""
     operator, operand = operation.operator, operation.operand
-    if operator == "in_table":
-        keys = operand.folded
-        return lambda value: value is not MISSING and value is not None and identity(folded(value)) in keys
     if not isinstance(operand, str):
         return None
     part = operand.casefold()

@@ -9,7 +9,7 @@ from engine.match.change import new_value, speaks_of
 from engine.match.comparison import amount_of, bound_for
 from engine.match.evaluate import path_holds
 from engine.match.networks import parse_address
-from engine.match.paths import Base, Element, Path, Subject, find, path_of
+from engine.match.paths import Element, Path, Subject, find, parse_path
 from engine.match.values import MISSING, epoch_seconds, number, seconds
 from engine.match.wording import describe_operation, describe_operations, show, show_amount
 from engine.model.condition import All, Any, Bounds, Condition, Money, Operation, PathTest, Reference
@@ -100,7 +100,7 @@ def _tests(branch: Branch) -> Iterator[Branch]:
 
 
 def _examine_test(test: PathTest, subject: Subject) -> Branch:
-    path = path_of(test)
+    path = parse_path(test.path)
     found = find(path, subject)
     passed = path_holds(test, path, subject)
     decisive = None if passed else _decisive(test, path, found, subject)
@@ -149,20 +149,13 @@ def _actual(test: PathTest, path: Path, found: Found, subject: Subject) -> str:
     if any(operation.operator == "changed" for operation in test.operations):
         return _actual_change(path, subject)
     if not found:
-        return _why_missing(path, subject)
+        return "missing"
     if any(operation.operator in _QUANTIFIERS for operation in test.operations):
         return _actual_items(found)
     money = any(_is_money(operation) for operation in test.operations)
     texts = [show_amount(value, currency) if money else show(value) for value, currency in found[:_SHOWN]]
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return ", ".join(texts) + more
-
-
-def _why_missing(path: Path, subject: Subject) -> str:
-    if path.base is Base.TABLES and path.column is not None:
-        row = "no cell" if subject.account in path.column.cells else "no row"
-        return f"missing: {row} for {subject.account or 'the platform'} in {path.column.table}"
-    return "missing"
 
 
 def _actual_items(found: Found) -> str:
@@ -214,10 +207,10 @@ def _note_on_reference(operation: Operation, subject: Subject) -> str | None:
     reference = operation.operand
     if not isinstance(reference, Reference):
         return None
-    path = path_of(reference)
+    path = parse_path(reference.path)
     found = find(path, subject)
     if not found:
-        return f"{reference.path} is {_why_missing(path, subject)}"
+        return f"{reference.path} is missing"
     said = ", ".join(show(value) for value, _ in found[:_SHOWN])
     return f"{reference.path} is {said}{' and more' if len(found) > _SHOWN else ''}"
 

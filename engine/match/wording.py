@@ -12,7 +12,6 @@ from engine.model.condition import (
     Bounds,
     Changed,
     Condition,
-    Members,
     Money,
     Operation,
     PathTest,
@@ -34,7 +33,6 @@ _WORDS = {
     "older_than": "older than",
     "newer_than": "newer than",
     "same_as": "same as",
-    "in_table": "in table",
     "cidr": "in network",
 }
 
@@ -105,8 +103,6 @@ def _operand(operand: Json) -> str:
         return operand.text
     if isinstance(operand, Reference):
         return operand.path
-    if isinstance(operand, Members):
-        return operand.name
     if isinstance(operand, timedelta):
         return format_duration(operand)
     if isinstance(operand, tuple):

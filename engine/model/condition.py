@@ -4,7 +4,6 @@ Two forms of the language are not here, because they are others in disguise: `p:
 list of tests is `any` of them. The loader writes them so.
 """
 
-from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -43,35 +42,11 @@ class Time:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Column:
-    """A column of a table that has a key: `cells` by account id. One column is one object: it is equal to itself."""
-
-    table: str
-    name: str
-    cells: Mapping[str, Json]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Members:
-    """The values of a table's column, to ask `in_table` of. `name` is as written, `vip` or `vip.account_id`;
-    `values` as they stand there, `keys` the `engine.match.values.identity` of each, `folded` the same in one case."""
-
-    name: str
-    values: tuple[Json, ...]
-    keys: frozenset[Hashable]
-    folded: frozenset[Hashable]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A value that stands elsewhere: `$account.id`, `$previous.amount`, `$event.created`, under `same_as` any path.
-
-    `column` is what `$tables.accounts.limit` stands for, None for every other path.
-    """
+    """A value that stands elsewhere: `$account.id`, `$previous.amount`, `$event.created`, under `same_as` any path."""
 
     path: str
-    column: Column | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +65,7 @@ class Operation:
     """One operator and its operand, already checked and converted by the loader.
 
     An operand is a scalar, a tuple of scalars (any of them), a Money, Bounds, Time or Reference, a pair of those
-    (`between`), a tuple of operations (`length`), a timedelta (`older_than`), Members (`in_table`), a Condition on the
+    (`between`), a tuple of operations (`length`), a timedelta (`older_than`), a Condition on the
     element (`any_item`), or a Changed. `fold`: upper and lower case are the same (`ignore_case` stood beside it).
     """
 
@@ -102,12 +77,10 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathTest:
-    """A path and what must hold of (one of) its values: every operation of the same value. `column` is what
-    `$tables.accounts.limit` stands for, None for every other path."""
+    """A path and what must hold of (one of) its values: every operation of the same value."""
 
     path: str
     operations: tuple[Operation, ...]
-    column: Column | None = None
     position: Position | None = None
 
 

@@ -1,7 +1,7 @@
 """Properties of matching: total, the same compiled as by the letter, and `not` is the complement."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any as Anything
 
@@ -28,7 +28,7 @@ from engine.model.condition import (
 from engine.model.event import Event, Payload, Scope, ScopeSource
 
 NAMES = ("a", "b", "amount", "currency", "value", "tags")
-WORDS = ("x", "xy", "usd", "eur", "USD", "1", "", "2026-01-01T00:00:00Z")
+WORDS = ("10.1.2.3", "::1", "x", "xy", "usd", "eur", "USD", "1", "", "2026-01-01T00:00:00Z")
 
 scalars = st.one_of(
     st.none(),
@@ -76,6 +76,12 @@ def _operation(name: str, operand: Anything) -> Operation:
     return Operation(operator=name, operand=operand)
 
 
+def _folded(name: str, operand: Anything) -> Operation:
+    return Operation(operator=name, operand=operand, fold=True)
+
+
+AGE = timedelta(hours=1)
+
 sizes = st.builds(
     lambda name, count: (_operation(name, count),), st.sampled_from(["eq", "gt", "lte"]), st.integers(0, 3)
 )
@@ -88,6 +94,14 @@ simple_operations = st.one_of(
     st.builds(_operation, st.sampled_from(["prefix", "suffix"]), st.one_of(st.sampled_from(WORDS), references)),
     st.builds(_operation, st.just("contains"), st.one_of(plain_operands, references)),
     st.builds(_operation, st.just("length"), sizes),
+    st.builds(_operation, st.just("glob"), st.one_of(st.sampled_from(("*", "x*", "*Y", "", "u*d")), references)),
+    st.builds(_operation, st.just("matches"), st.sampled_from(("", "^x", "[A-Z]", "s?d$"))),
+    st.builds(_operation, st.just("cidr"), st.one_of(st.sampled_from(("10.0.0.0/8", "::/0")), references)),
+    st.builds(_operation, st.sampled_from(["older_than", "newer_than"]), st.sampled_from((AGE, AGE * 10**6))),
+    st.builds(_operation, st.just("same_as"), references),
+    st.builds(_folded, st.sampled_from(["eq", "prefix", "suffix", "contains", "glob"]), st.sampled_from(WORDS)),
+    st.builds(_folded, st.sampled_from(["eq", "same_as", "prefix", "contains"]), references),
+    st.builds(_folded, st.just("matches"), st.sampled_from(("X", "usd"))),
 )
 
 
@@ -116,7 +130,15 @@ change_tests = st.builds(
     st.one_of(plain_changes, changes),
     st.lists(simple_operations, max_size=2),
 )
-conditions = st.recursive(st.one_of(_tests(st.sampled_from(PATHS)), change_tests), _blocks, max_leaves=6)
+item_conditions = st.recursive(_tests(st.sampled_from((".", *PATHS))), _blocks, max_leaves=3)
+item_tests = st.builds(
+    lambda path, name, inner, more: PathTest(path=path, operations=(*more, _operation(name, inner))),
+    st.sampled_from(PATHS),
+    st.sampled_from(("any_item", "all_items", "no_item")),
+    item_conditions,
+    st.lists(simple_operations, max_size=1),
+)
+conditions = st.recursive(st.one_of(_tests(st.sampled_from(PATHS)), change_tests, item_tests), _blocks, max_leaves=6)
 
 
 def _event(found: dict[str, Anything] | None, previous: dict[str, Anything] | None, account: str | None) -> Event:
