@@ -137,6 +137,12 @@ def _print_tree(branch: Branch) -> None:
 def _print_branch(branch: Branch, indent: str, *, wanted: bool) -> None:
     helps = branch.held is wanted
     mark = styled(f"{indent}{'ok' if helps else 'NO'}  ", "green" if helps else "red")
+    if branch.kind == "item":  # whether an element fits is neither good nor bad: no_item wants that none does
+        fits = styled(f"{indent}{'fits' if branch.held else '-':<4}  {branch.label}", "dim")
+        print_line(fits)
+        for child in branch.children:
+            _print_branch(child, indent + "    ", wanted=True)
+        return
     if branch.kind != "test":
         print_line(mark.append_text(styled(f"{branch.kind} of")))
         for child in branch.children:
@@ -146,3 +152,5 @@ def _print_branch(branch: Branch, indent: str, *, wanted: bool) -> None:
     note = f"   ({branch.note})" if branch.note else ""
     line = mark.append_text(styled(f"{branch.label}  {branch.actual or ''}{needs}"))
     print_line(line.append_text(styled(note, "dim")))
+    for child in branch.children:
+        _print_branch(child, indent + "    ", wanted=True)

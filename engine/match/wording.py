@@ -65,7 +65,7 @@ def describe_operations(operations: tuple[Operation, ...]) -> str:
 
 def describe_operation(operation: Operation) -> str:
     """What one operator needs."""
-    return f"{_needs(operation)} in any case" if operation.fold else _needs(operation)
+    return f"{_needs(operation)}, ignoring case" if operation.fold else _needs(operation)
 
 
 def _needs(operation: Operation) -> str:

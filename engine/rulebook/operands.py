@@ -134,7 +134,7 @@ def _rank(end: Json) -> Json:
 
 
 def part(found: Findings, node: Node, operator: str) -> str | Reference | None:
-    """The text of `prefix` and `suffix`."""
+    """The text of `prefix`, `suffix` and `glob`."""
     if isinstance(node, Sequence):
         hint = f"for any of several write a list of tests: [{{{operator}: a}}, {{{operator}: b}}]"
         return found.error("operand", node, f"'{operator}' takes one text, got a list", hint)
@@ -176,15 +176,13 @@ def _size_operand(found: Findings, operator: str, node: Node) -> Json:
     return None if None in ends else pair(found, node)
 
 
-def pattern(found: Findings, node: Node, operator: str) -> str | Reference | None:
-    """The pattern of `glob`."""
-    return part(found, node, operator)
-
-
 def regex(found: Findings, node: Node, operator: str) -> str | None:
-    """The regular expression of `matches`."""
-    given = part(found, node, operator) if not isinstance(node, Scalar) or not is_name(node.text) else node.text
-    if not isinstance(given, str):
+    """The regular expression of `matches`; no `$name`, which as one would never be found in anything."""
+    given = part(found, node, operator)
+    if isinstance(given, Reference):
+        hint = "for what stands at another path write same_as, prefix, suffix or contains"
+        return found.error("operand", node, "a regular expression is written in the rule itself", hint)
+    if given is None:
         return None
     if len(given) > _LONGEST_TEXT:
         return found.error("operand", node, f"a regular expression has at most {_LONGEST_TEXT} characters")
@@ -214,7 +212,11 @@ def span(found: Findings, node: Node, operator: str) -> timedelta | None:
 def other_path(found: Findings, node: Node, operator: str) -> Reference | None:
     """The path of `same_as`."""
     given = text(found, node, "a path after 'same_as'")
-    return reference(found, node) if given is not None and isinstance(node, Scalar) else None
+    if given is None or not isinstance(node, Scalar):
+        return None
+    if given == ".":
+        return found.error("path", node, "'.' is the value itself, which is always the same as itself")
+    return reference(found, node)
 
 
 READERS: dict[str, Callable[[Findings, Node, str], Json]] = {
@@ -228,7 +230,7 @@ READERS: dict[str, Callable[[Findings, Node, str], Json]] = {
     "exists": lambda found, node, _: exists(found, node),
     "prefix": part,
     "suffix": part,
-    "glob": pattern,
+    "glob": part,
     "matches": regex,
     "cidr": network,
     "older_than": span,

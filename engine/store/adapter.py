@@ -269,6 +269,7 @@ class JobSource(Queries):
 
 
 def builders() -> dict[str, Any]:
+    """What Queries takes so that its statements use NAMES."""
     return {
         "qbe": QueryBuilderEnvironment(NAMES),
         "qbq": QueryQueueBuilder(NAMES),

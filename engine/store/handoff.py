@@ -14,7 +14,8 @@ from engine.model.delivery import Delivery
 
 FRESH = 1.0
 """Seconds after its commit in which a delivery need not be read again: well within what the queue waits for a sign of
-life, so that nobody else can have had its job meanwhile."""
+life, so that nobody else can have had its job meanwhile. By both clocks: one stands still while a machine sleeps, the
+other may be set."""
 
 
 class Taker(Protocol):
@@ -61,7 +62,7 @@ class Offer:
             taker.expect(-1)
             job = jobs.get(delivery.id)
             if job is not None:
-                self._handoff.fresh[delivery.id] = (delivery, time.monotonic())
+                self._handoff.fresh[delivery.id] = (delivery, time.monotonic(), time.time())
                 taker.take(job, delivery)
         if not jobs.keys() <= self.takers.keys():
             self._handoff.look()
@@ -72,7 +73,7 @@ class Handoff:
 
     def __init__(self) -> None:
         self.takers: dict[str, Taker] = {}
-        self.fresh: dict[str, tuple[Delivery, float]] = {}
+        self.fresh: dict[str, tuple[Delivery, float, float]] = {}
         self.pid: int | None = None
 
     def offer(self, due: Sequence[Delivery]) -> Offer:
@@ -91,5 +92,5 @@ class Handoff:
 
     def take(self, delivery_id: str) -> Delivery | None:
         """The delivery as it was committed a moment ago, once; None: it has to be read."""
-        delivery, since = self.fresh.pop(delivery_id, (None, 0.0))
-        return delivery if time.monotonic() - since < FRESH else None
+        delivery, since, at = self.fresh.pop(delivery_id, (None, 0.0, 0.0))
+        return delivery if time.monotonic() - since < FRESH and 0 <= time.time() - at < FRESH else None

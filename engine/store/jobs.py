@@ -1,4 +1,4 @@
-"""The job queue: PgQueuer, which nothing else imports.
+"""The job queue: PgQueuer, which only this module and engine.store.adapter import.
 
 A job is a wake-up and no more: its payload and dedupe key are a delivery's id, and the deliveries table says what
 is to be done. So a job that is lost, doubled or late does no harm beyond the delay. Each class of jobs has its own

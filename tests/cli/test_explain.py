@@ -118,6 +118,25 @@ def test_a_file_is_judged_by_the_rules_as_they_are_now(workplace: Path) -> None:
     assert "notify payments · callback cases" in output
 
 
+def test_the_items_of_a_list_are_shown_each_with_what_was_asked_of_it(workplace: Path) -> None:
+    """Which fit, and of those that do not, why."""
+    (workplace / "rules" / "items.yaml").write_text(
+        "rules:\n  - id: lines\n    when: {type: payout.failed, where: {lines: {any_item: {amount: {gt: 9}, k: x}}}}\n"
+        "    then: {notify: payments}\n"
+    )
+    found = {"lines": [{"amount": 10, "k": "y"}, {"amount": 10, "k": "x"}]}
+    (workplace / "event.json").write_bytes(snapshot_body("payout.failed", object=found))
+    result = explain("event.json", "--rule", "lines")
+    assert result.exit_code == 0, result.output
+    _, _, test, first, block, amount, kind, second, *_ = map(str.split, result.stdout.splitlines())
+    assert test[:4] == ["ok", "lines", "2", "items"]
+    assert first == ["-", "lines[0]"]
+    assert block == ["NO", "all", "of"]
+    assert amount[:3] == ["ok", "amount", "10"]
+    assert kind == ["NO", "k", "y", "needs", "x"]
+    assert second == ["fits", "lines[1]"]
+
+
 def test_standard_input_will_do(workplace: Path) -> None:
     result = explain("-", input=snapshot_body("charge.refunded", id="evt_in"))
     assert result.exit_code == 0

@@ -117,6 +117,43 @@ EXACT = [
         f"{A}:3:59  error[not-yet]  the operator 'in_table' is not there yet",
     ),
     (
+        where("{reason: {matches: $account.id}}"),
+        f"{A}:3:68  error[operand]  a regular expression is written in the rule itself; "
+        "for what stands at another path write same_as, prefix, suffix or contains",
+    ),
+    (
+        where("{reason: {matches: a(?=b)}}"),
+        f"{A}:3:68  error[operand]  this is not a regular expression: invalid perl operator: (?=; "
+        "RE2 has no look-around and no back-references: https://github.com/google/re2/wiki/Syntax",
+    ),
+    (
+        where("{reason: {same_as: .}}"),
+        f"{A}:3:68  error[path]  '.' is the value itself, which is always the same as itself",
+    ),
+    (
+        where("{ip: {cidr: 10.1.0.0/8}}"),
+        f"{A}:3:61  error[operand]  '10.1.0.0/8' is no network; write 10.0.0.0/8",
+    ),
+    (
+        where("{created: {older_than: 10 minutes}}"),
+        f"{A}:3:72  error[duration]  expected a duration like 10m, got '10 minutes'",
+    ),
+    (
+        where("{amount: {gt: 5, ignore_case: true}}"),
+        f"{A}:3:59  error[operand]  'ignore_case' means nothing to 'gt'; it can stand beside eq, prefix, suffix, "
+        "contains, glob, matches, same_as; write a second test for the rest",
+    ),
+    (
+        where("{reason: {ignore_case: true}}"),
+        f"{A}:3:59  error[operand]  'ignore_case' has no operator beside it; "
+        "write one of eq, prefix, suffix, contains, glob, matches, same_as",
+    ),
+    (
+        where("{evidence: {any_item: {a: {changed: true}}}}"),
+        f"{A}:3:72  error[changed]  'changed' speaks of the whole list, and cannot look into one element; "
+        "write {changed: {added: ..}} under the path of the list",
+    ),
+    (
         where('{amount: {gte: "500"}}'),
         f"{A}:3:64  error[operand]  'gte' takes a number, money like 500 USD, or a time like 2026-01-31T09:00:00Z; "
         "got the text '500'; write 500 without quotes",

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -113,6 +114,18 @@ async def test_a_delivery_that_waited_long_is_read(
         await handle.reach(1)
     assert handle.begun[0] is not made
     assert handle.begun == [made]
+
+
+async def test_a_delivery_that_slept_with_the_machine_is_read(
+    store: Store, look: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile the clock that does not count sleep stood still."""
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(time, "time", iter((0.0, 3600.0)).__next__)
+    made = delivery(firing(event()))
+    between = handoff.Handoff()
+    between.fresh[made.id] = (made, time.monotonic(), time.time())
+    assert between.take(made.id) is None
 
 
 async def test_what_there_is_no_room_for_is_queued(
