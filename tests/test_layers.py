@@ -20,7 +20,7 @@ LAYERS = [
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 SOLE_IMPORTERS = {
     "pgqueuer": {"engine/store/jobs.py", "engine/store/adapter.py"},
-    "jsonpath_ng": {"engine/match/paths.py"},
+    "jsonpath_ng": {"engine/match/jsonpath.py"},
     "re2": {"engine/match/regex.py"},
     "apprise": {"notifiers/notify.py", "notifiers/channels.py"},
     "stripe": {"engine/stripe_api/client.py", "engine/stripe_api/operations.py"},

@@ -8,9 +8,10 @@ from engine.match.compile import compile_condition
 from engine.match.evaluate import holds
 from engine.match.index import TypeIndex
 from engine.match.operators import OPERATORS, Operator
-from engine.match.paths import Base, Path, PathError, parse_path
+from engine.match.paths import Base, Path, parse_path
 from engine.match.patterns import compile_pattern, compile_type_pattern
 from engine.match.reason import because, examine, held
+from engine.match.steps import PathError
 from engine.match.wording import describe
 
 __all__ = [

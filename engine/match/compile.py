@@ -11,19 +11,11 @@ from typing import Any as Anything
 
 from engine.match.change import change_holds, speaks_of
 from engine.match.evaluate import path_holds, split
-from engine.match.paths import (
-    Base,
-    Element,
-    Path,
-    Step,
-    Subject,
-    currency_around,
-    find,
-    getter,
-    parse_path,
-    values_getter,
-)
+from engine.match.lookup import currency_around, find, getter, values_getter
+from engine.match.paths import Base, Path, parse_path
 from engine.match.predicates import ORDERS, Predicate, predicates_of
+from engine.match.steps import Step
+from engine.match.subjects import Element, Subject
 from engine.model.condition import (
     All,
     Any,

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
+from engine.match.lookup import find
 from engine.match.operators import OPERATORS, Place, passes
-from engine.match.paths import Path, Subject, find, parse_path
+from engine.match.paths import Path, parse_path
+from engine.match.subjects import Subject
 from engine.match.values import MISSING
 from engine.model.condition import All, Any, Condition, Operation, PathTest
 from engine.model.event import Json

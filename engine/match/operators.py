@@ -9,10 +9,12 @@ from enum import StrEnum
 
 from engine.match.change import change_holds
 from engine.match.comparison import bound_for, order, order_in_time, others_pass
+from engine.match.lookup import find
 from engine.match.networks import in_network, parse_network
-from engine.match.paths import Element, Path, Subject, find, parse_path
+from engine.match.paths import Path, parse_path
 from engine.match.patterns import compile_pattern
 from engine.match.regex import compile_regex
+from engine.match.subjects import Element, Subject
 from engine.match.values import MISSING, equal, folded, identity
 from engine.model.condition import Bounds, Condition, Operation, Reference
 from engine.model.event import Json

@@ -8,8 +8,10 @@ from decimal import Decimal
 from engine.match.change import new_value, speaks_of
 from engine.match.comparison import amount_of, bound_for
 from engine.match.evaluate import path_holds
+from engine.match.lookup import find
 from engine.match.networks import parse_address
-from engine.match.paths import Element, Path, Subject, find, parse_path
+from engine.match.paths import Path, parse_path
+from engine.match.subjects import Element, Subject
 from engine.match.values import MISSING, epoch_seconds, number, seconds
 from engine.match.wording import describe_operation, describe_operations, show, show_amount
 from engine.model.condition import All, Any, Bounds, Condition, Money, Operation, PathTest, Reference

@@ -4,7 +4,8 @@ import jsonpath_rfc9535
 import pytest
 
 from engine.match import PathError, parse_path
-from engine.match.paths import EACH, find, values_getter
+from engine.match.lookup import find, values_getter
+from engine.match.steps import EACH
 from tests.builders import event
 
 REFUSED = [

@@ -1,0 +1,47 @@
+"""What conditions are judged on: an event, or a value within one."""
+
+from datetime import datetime
+from typing import Protocol
+
+from engine.model.event import Json
+
+
+class Subject(Protocol):
+    """What conditions are judged on: an `Event`, or an `Item` or `Element` within one."""
+
+    @property
+    def object(self) -> dict[str, Json] | None: ...
+    @property
+    def data(self) -> dict[str, Json]: ...
+    @property
+    def previous(self) -> dict[str, Json] | None: ...
+    @property
+    def account(self) -> str | None: ...
+    @property
+    def created(self) -> datetime: ...
+
+
+class Item:
+    """One value within an event, judged by itself: what `.` is. `currency` is that of the object around it."""
+
+    __slots__ = ("account", "created", "currency", "data", "object", "previous", "value", "whole")
+
+    def __init__(self, subject: Subject, value: Json, currency: str | None) -> None:
+        self.object = subject.object
+        self.data = subject.data
+        self.previous = subject.previous
+        self.account = subject.account
+        self.created = subject.created
+        self.value = value
+        self.currency = currency
+        self.whole: dict[str, Json] | None = subject.whole if isinstance(subject, Item) else subject.object
+
+
+class Element(Item):
+    """An element of a list, judged by itself: paths begin at it. `whole` is the event's own object."""
+
+    __slots__ = ()
+
+    def __init__(self, subject: Subject, value: Json, currency: str | None) -> None:
+        super().__init__(subject, value, currency)
+        self.object = value if isinstance(value, dict) else None
