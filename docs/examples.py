@@ -10,7 +10,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from engine.cli.app import ORDER, app
+from engine.cli.app import GROUPS, ORDER, app
 from engine.cli.explained import Explained, print_explained
 from engine.model.event import Event, Scope
 from engine.model.outcome import Scene
@@ -25,8 +25,8 @@ from engine.stripe_api import operations
 DOCS = Path(__file__).parent
 CREATED = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 COMMANDS = [
-    *([name] for name in ORDER if name not in ("events", "deliveries")),
-    *([group, name] for group in ("events", "deliveries") for name in ("ls", "show")),
+    *([name] for name in ORDER if name not in GROUPS),
+    *([group, name] for group in GROUPS for name in ("ls", "show")),
 ]
 """Every command that does something, as it is typed."""
 

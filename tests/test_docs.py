@@ -12,6 +12,7 @@ import pytest
 
 from docs import examples, mistaken
 from docs.generate import BLOCK, PARTS
+from engine.cli.app import GROUPS
 from engine.match import OPERATORS
 from engine.match.operators import LATER as LATER_OPERATORS
 from engine.match.paths import LATER_NAMES
@@ -270,7 +271,7 @@ def test_commands_that_the_docs_name_exist() -> None:
             continue
         for line in re.findall(r"(?:`|^|/)tocsin ([a-z][^`\n]*)", path.read_text(), re.MULTILINE):
             words = line.split()
-            length = 2 if words[0] in ("events", "deliveries") else 1
+            length = 2 if words[0] in GROUPS else 1
             assert words[:length] in examples.COMMANDS, f"{path.name}: tocsin {line}"
             shown = section(page("commands.md"), f"## tocsin {' '.join(words[:length])}")
             options = [word for word in words if word.startswith("--")]

@@ -9,15 +9,30 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from engine.cli import check, deliveries, events, explain, retry, send_test, serve, sign, simulate, verify
+from engine.cli import check, deliveries, events, explain, retry, rules, send_test, serve, sign, simulate, verify
 from engine.cli.help import FAILED, INTERRUPTED, ending
 from engine.errors import ConfigError, TocsinError
 
 SETTINGS_VARIABLE = "TOCSIN_CONFIG"
 
 
-ORDER = ["check", "serve", "simulate", "events", "explain", "deliveries", "retry", "send-test", "sign", "verify"]
+ORDER = [
+    "check",
+    "serve",
+    "simulate",
+    "events",
+    "explain",
+    "rules",
+    "deliveries",
+    "retry",
+    "send-test",
+    "sign",
+    "verify",
+]
 """The commands as the help lists them: in the order of a newcomer's day."""
+
+GROUPS = ("events", "rules", "deliveries")
+"""Those that have `ls` and `show`."""
 
 
 class Commands(TyperGroup):
@@ -133,6 +148,7 @@ def _close_quietly() -> None:
 
 app.add_typer(events.app, name="events")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(rules.app, name="rules")
 for _name, _module, _run, _summary in (
     ("check", check, check.check, "Find every mistake in configuration and rules."),
     ("serve", serve, serve.serve, "Receive events, match rules, deliver."),

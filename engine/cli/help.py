@@ -20,4 +20,4 @@ def ending(*examples: str, **exits: str) -> str:
 
 def plural(count: int, noun: str, many: str | None = None) -> str:
     """`1 rule`, `2 rules`, `1,000 rules`; `many` where adding an s is not the plural."""
-    return f"{count:,} {noun if count == 1 else many or re.sub('y$', 'ie', noun) + 's'}"
+    return f"{count:,} {noun if count == 1 else many or re.sub('(?<![aeiou])y$', 'ie', noun) + 's'}"

@@ -18,6 +18,12 @@ class Usage(typer.BadParameter):
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, metavar="N", help="At most so many.")]
 
+Days = Annotated[int, typer.Option("--days", min=1, max=3_650, metavar="N", help="Looks so many days back.")]
+
+Most = Annotated[
+    int, typer.Option("--most", min=1, max=10_000_000, metavar="N", help="Judges at most so many events, the newest.")
+]
+
 Account = Annotated[str | None, typer.Option("--account", metavar="ACCT", help="About this connected account.")]
 
 Live = Annotated[bool | None, typer.Option("--live/--test", help="Live or test mode only.", show_default=False)]

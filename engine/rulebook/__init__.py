@@ -2,12 +2,14 @@
 
 from engine.rulebook.book import Match, Rulebook
 from engine.rulebook.codes import CODES
+from engine.rulebook.excerpt import defaults_text, rule_text
 from engine.rulebook.files import read_rule_files
 from engine.rulebook.known import Known, StripeOperations
 from engine.rulebook.last_good import FileState
 from engine.rulebook.load import Loaded, load, rebuild
 from engine.rulebook.reload import Reloader, ReloadReport, ReloadStatus
-from engine.rulebook.verdicts import verdict_json
+from engine.rulebook.verdicts import looking, verdict_json
+from engine.rulebook.whynot import Obstacle, Tally, WhyNot
 
 __all__ = [
     "CODES",
@@ -15,13 +17,19 @@ __all__ = [
     "Known",
     "Loaded",
     "Match",
+    "Obstacle",
     "ReloadReport",
     "ReloadStatus",
     "Reloader",
     "Rulebook",
     "StripeOperations",
+    "Tally",
+    "WhyNot",
+    "defaults_text",
     "load",
+    "looking",
     "read_rule_files",
     "rebuild",
+    "rule_text",
     "verdict_json",
 ]

@@ -34,7 +34,7 @@ def verdict_of(rule: Rule, event: Event, *, looks: bool) -> Verdict:
     if rule.mode is RuleMode.OFF:
         off = Because(path="mode", actual="off", needs="live or shadow", value="off")
         return Verdict(rule=rule.id, kind=VerdictKind.NO, because=off, held=("type",))
-    judged = [_judge(when, event) for when in rule.when if _takes(when, event.type)]
+    judged = [_judge(when, event) for when in looking(rule, event.type)]
     best = next((each for each in judged if each.because is None), None) or max(judged, key=lambda j: len(j.held))
     kind = VerdictKind.WOULD if rule.mode is RuleMode.SHADOW else VerdictKind.FIRED
     if best.because is not None:
@@ -42,13 +42,14 @@ def verdict_of(rule: Rule, event: Event, *, looks: bool) -> Verdict:
     return Verdict(rule=rule.id, kind=kind, because=best.because, held=best.held, tree=best.tree)
 
 
-def _takes(when: When, event_type: str) -> bool:
-    return any(compile_type_pattern(pattern)(event_type) for pattern in when.types)
+def looking(rule: Rule, event_type: str) -> tuple[When, ...]:
+    """Those of the rule's `when` that take events of that type."""
+    return tuple(when for when in rule.when if any(compile_type_pattern(pattern)(event_type) for pattern in when.types))
 
 
 def _judge(when: When, event: Event) -> _Judged:
     passed = ["type"]
-    for name, failed in _frame(when, event):
+    for name, failed in frame(when, event):
         if failed is not None:
             return _Judged(tuple(passed), failed, None)
         passed.append(name)
@@ -58,7 +59,7 @@ def _judge(when: When, event: Event) -> _Judged:
     return _Judged((*passed, *held(tree)), because(tree), tree)
 
 
-def _frame(when: When, event: Event) -> Iterable[tuple[str, Because | None]]:
+def frame(when: When, event: Event) -> Iterable[tuple[str, Because | None]]:
     """Scope, livemode and account, each with why it failed; what the rule does not ask for is left out."""
     if when.scopes is not None:
         yield "scope", None if event.scope in when.scopes else _scope(when, event)

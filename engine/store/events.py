@@ -1,7 +1,8 @@
 """The events table: every event once, as received, with the columns that people search by."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 
@@ -9,7 +10,7 @@ from engine.model.delivery import Firing
 from engine.model.event import Event, Json, Payload, Scope, ScopeSource, object_of, previous_of
 from engine.store.columns import joined
 from engine.store.connect import Connection, Pool, Record
-from engine.store.firings import of_event
+from engine.store.firings import Hits, hits_of, of_event
 
 # The arrays of a batch as rows: see `arguments` for how they are sent.
 ROWS = """
@@ -80,6 +81,19 @@ LIST_EVENTS = """
     limit $6
 """
 
+# The planner takes events_received where most events are wanted, events_type where few are.
+SCAN_EVENTS = """
+    select * from tocsin.events
+    where received >= $1 and ($2::text[] is null or type = any($2))
+    order by received desc
+    limit $3
+"""
+
+# Out of the index events_type alone.
+COUNT_TYPES = """
+    select type, count(*) as count, max(received) as latest from tocsin.events where received >= $1 group by type
+"""
+
 SELECT_REVISION = "select revision from tocsin.events where dedupe_key = $1"
 
 _TEXTS = tuple(
@@ -105,8 +119,19 @@ _TEXTS = tuple(
     )
 )
 
+SCAN_BATCH = 500
+"""Events that are read at once when many are looked through: 2 MB."""
+
 Parse = Callable[[bytes], Json]
 """A body to its JSON value, as `normalize` read it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """How many events of a type were received since a moment, and when the latest was."""
+
+    count: int
+    latest: datetime
 
 
 async def insert(connection: Connection, events: Sequence[Event], revisions: Sequence[str]) -> set[str]:
@@ -159,6 +184,31 @@ class Events:
         """Events received from `since` on and before `before`, newest first. In `type`, `*` stands for anything."""
         rows = await self._pool.fetch(LIST_EVENTS, like(type), account, livemode, since, before, limit)
         return [self._event(row) for row in rows]
+
+    async def scan(
+        self, *, since: datetime, most: int, types: Collection[str] | None = None
+    ) -> AsyncGenerator[list[Event]]:
+        """Events received from `since` on, newest first, `most` at most, of those types alone if given; in batches.
+
+        As they were when it began: what arrives meanwhile is not among them. It holds a connection of the pool, and no
+        more than one batch, until it is exhausted or closed.
+        """
+        async with self._pool.transaction() as connection:
+            wanted = None if types is None else list(types)
+            cursor = await connection.cursor(SCAN_EVENTS, since, wanted, most)
+            while rows := await cursor.fetch(SCAN_BATCH):
+                yield [self._event(row) for row in rows]
+
+    async def types(self, since: datetime) -> dict[str, Received]:
+        """The types of the events received from `since` on."""
+        return {
+            row["type"]: Received(count=row["count"], latest=row["latest"])
+            for row in await self._pool.fetch(COUNT_TYPES, since)
+        }
+
+    async def hits(self, rules: Sequence[str], since: datetime) -> dict[str, Hits]:
+        """How often each of those rules held for an event received from `since` on."""
+        return await hits_of(self._pool, rules, since)
 
     async def revision_of(self, event_key: str) -> str | None:
         """The revision of the rules that judged the event of that dedupe key."""

@@ -26,6 +26,9 @@ from engine.model.condition import (
     Time,
 )
 from engine.model.event import Event, Payload, Scope, ScopeSource
+from engine.model.rule import Rule, When
+from engine.rulebook.verdicts import verdict_of
+from engine.rulebook.whynot import Reasons
 
 NAMES = ("a", "b", "amount", "currency", "value", "tags")
 WORDS = ("10.1.2.3", "::1", "x", "xy", "usd", "eur", "USD", "1", "", "2026-01-01T00:00:00Z")
@@ -190,6 +193,15 @@ def test_compiled_and_by_the_letter_and_explained_agree(condition: Condition, ev
         assert len(reason.actual) < 400
     assert all("\n" not in text for text in held(tree))
     assert "\n" not in describe(condition)
+
+
+@given(st.lists(conditions, min_size=1, max_size=2), st.booleans(), events)
+@settings(max_examples=250, deadline=None)
+def test_the_quick_way_to_a_reason_gives_the_same(several: list[Condition], live: bool, event: Event) -> None:
+    """What counts verdicts over many events says of each what `explain` says."""
+    whens = tuple(When(types=("t.*",), livemode=live, where=condition) for condition in several)
+    rule = Rule(id="r", when=whens, steps=())
+    assert Reasons(rule).because(event) == verdict_of(rule, event, looks=True).because
 
 
 @given(conditions, events)
