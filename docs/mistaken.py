@@ -2,12 +2,14 @@
 says of each."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from textwrap import indent
 
 from docs.examples import KNOWN
 from engine.model.mistake import Mistake
 from engine.rulebook import load
 from engine.source import print_mistakes
+from engine.testing import read_tests
 
 FILE = "rules/mine.yaml"
 
@@ -69,17 +71,34 @@ FILES: Mapping[str, str] = {
         '\n  - {callback: case-system, id: a, body: "{{ steps.b.ok }}"}'
         '\n  - {callback: case-system, id: b, body: "{{ steps.a.ok }}"}'
     ),
+    "given": rule(tests="[{given: {event: payout.failed, previous: {a.b: 1}}, expect: fires}]"),
+    "unknown-rule": rule(),
+    "expect": rule(tests="[{given: {event: payout.failed}, expect: {because: amount}}]"),
     "retry": step("{notify: payments, retry: {attempts: 2, backoff: [5s, 1m]}}"),
 }
 """By the code of the mistake. Not here: `too-large`, and what is not in a file of rules."""
+
+TESTS = """\
+tests:
+  - rule: my-rul
+    given: {event: payout.failed}
+    expect: fires
+"""
+"""A file of tests with the mistake `unknown-rule`."""
 
 
 def shown(code: str) -> str:
     """What check prints of that mistake."""
     found = [each for each in mistakes(code) if each.code == code]
-    return print_mistakes(found, {FILE: FILES[code]}, color=False).rstrip()
+    return print_mistakes(found, _sources(code), color=False).rstrip()
 
 
 def mistakes(code: str) -> tuple[Mistake, ...]:
     """Everything that is wrong with the file of that code."""
-    return load({FILE: FILES[code]}, KNOWN).mistakes
+    loaded = load({FILE: FILES[code]}, KNOWN)
+    return (*loaded.mistakes, *read_tests(_sources(code), loaded.rulebook.rules, Path()).mistakes)
+
+
+def _sources(code: str) -> dict[str, str]:
+    tests = {"rules/mine_test.yaml": TESTS} if code == "unknown-rule" else {}
+    return {FILE: FILES[code], **tests}

@@ -41,5 +41,8 @@ CODES: dict[str, str] = {
     "template": "a text that cannot be rendered",
     "unknown-step": "the result of a step that there is not",
     "step-cycle": "steps that wait for each other",
+    "given": "an event of a test that cannot be made",
+    "expect": "an expectation of a test that no event can meet",
+    "unknown-rule": "a test of a rule that there is not",
     "retry": "a retry policy that cannot be followed",
 }
