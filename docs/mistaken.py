@@ -10,6 +10,8 @@ from engine.rulebook import load
 from engine.source import print_mistakes
 
 FILE = "rules/mine.yaml"
+BESIDE = {"rules/all.yaml": "vars: {small: 5 USD}\n", "rules/vip.csv": "account\nacct_1\n"}
+"""What else is there."""
 
 
 def rule(**keys: str) -> str:
@@ -56,10 +58,6 @@ FILES: Mapping[str, str] = {
     "money": where("amount: {gte: 500}"),
     "changed": where("requirements.errors[*].code: {changed: true}", "account.updated"),
     "changed-needs-updated": where("status: {changed: true}"),
-    "unknown-field": where("amuont: {gte: 500 USD}"),
-    "only-an-id": where("charge.amount: {gte: 500 USD}"),
-    "enum-value": where("status: needs_respons"),
-    "field-type": where("metadata.vip: true"),
     "unknown-verb": step("{notfy: payments}"),
     "unknown-channel": step("{notify: payment}"),
     "unknown-callback": step("{callback: cases}"),
@@ -73,6 +71,11 @@ FILES: Mapping[str, str] = {
         '\n  - {callback: case-system, id: a, body: "{{ steps.b.ok }}"}'
         '\n  - {callback: case-system, id: b, body: "{{ steps.a.ok }}"}'
     ),
+    "unknown-name": where("amount: {gte: $vars.smal}"),
+    "duplicate-name": "vars: {small: 9 USD}\n" + rule(),
+    "table": "tables: {vip: {file: vip.csv, key: acount}}\n" + rule(),
+    "table-file": "tables: {vip: {file: vpi.csv}}\n" + rule(),
+    "vars": "vars: {big: $vars.huge}\n" + rule(),
     "retry": step("{notify: payments, retry: {attempts: 2, backoff: [5s, 1m]}}"),
 }
 """By the code of the mistake. Not here: `too-large`, and what is not in a file of rules."""
@@ -86,4 +89,4 @@ def shown(code: str) -> str:
 
 def mistakes(code: str) -> tuple[Mistake, ...]:
     """Everything that is wrong with the file of that code."""
-    return load({FILE: FILES[code]}, KNOWN).mistakes
+    return load({**BESIDE, FILE: FILES[code]}, KNOWN).mistakes

@@ -86,7 +86,7 @@ def make_plan(event: Event, rules: Iterable[Rule], revision: str, expand: Expand
 
 
 def _deliveries(event: Event, rule: Rule, firing: Firing, step: Step, expand: Expand) -> Iterable[Delivery]:
-    for destination in expand(step, rule.severity, event.livemode):
+    for destination in _destinations(event, rule, step, expand):
         status = _first_status(step, destination)
         yield Delivery(
             id=delivery_id(firing.id, step.id, destination.name),
@@ -106,6 +106,21 @@ def _deliveries(event: Event, rule: Rule, firing: Firing, step: Step, expand: Ex
             created=event.received,
             finished=event.received if status is DeliveryStatus.SKIPPED else None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Nowhere:
+    """A destination that a table has for other accounts, and none for this one."""
+
+    name: str
+    skipped: str
+
+
+def _destinations(event: Event, rule: Rule, step: Step, expand: Expand) -> Iterable[Destination]:
+    targets, without = step.towards(event.account)
+    yield from expand(replace(step, targets=targets) if step.columns else step, rule.severity, event.livemode)
+    for target in without:
+        yield _Nowhere(target, f"{target} has nothing for {event.account or 'the platform'}")
 
 
 def _settle(rule: Rule, planned: list[Delivery], now: datetime) -> Iterable[Delivery]:

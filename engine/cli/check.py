@@ -98,6 +98,7 @@ def examine(paths: Sequence[Path]) -> Examination:
     """
     from engine import wiring
     from engine.rulebook import Known, load, read_rule_files
+    from engine.rulebook.files import TABLES
     from engine.settings import load_settings
 
     mistakes: list[Mistake] = []
@@ -118,7 +119,7 @@ def examine(paths: Sequence[Path]) -> Examination:
         mistakes=(*mistakes, *loaded.mistakes),
         sources={**sources, **files},
         config=settings.file if settings else None,
-        files=len(files),
+        files=sum(not name.endswith(TABLES) for name in files),
         rules=len(loaded.rulebook.rules),
         trusted=settings is None,
     )

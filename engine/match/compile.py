@@ -12,7 +12,7 @@ from typing import Any as Anything
 from engine.match.change import change_holds, speaks_of
 from engine.match.evaluate import path_holds, split
 from engine.match.lookup import currency_around, find, getter, values_getter
-from engine.match.paths import Base, Path, parse_path
+from engine.match.paths import Base, Path, path_of
 from engine.match.predicates import ORDERS, Predicate, predicates_of
 from engine.match.steps import Step
 from engine.match.subjects import Element, Subject
@@ -76,7 +76,7 @@ def _any(children: tuple[Test, ...]) -> Test:
 
 
 def _path_test(test: PathTest) -> Test:
-    path = parse_path(test.path)
+    path = path_of(test)
     if path.several:
         return _on_several(test, path)
     apart = [operation for operation in test.operations if operation.operator in _APART]
@@ -141,7 +141,7 @@ def _element_passes(predicates: tuple[Predicate, ...]) -> Predicate:
 
 def _same_text(path: Path, reference: Reference, slow: Test) -> Test:
     """`id: $account.id`: two texts; anything else takes the slow way."""
-    other_path = parse_path(reference.path)
+    other_path = path_of(reference)
     if other_path.several:
         return slow
     get, other = getter(path), getter(other_path)

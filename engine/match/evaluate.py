@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from engine.match.lookup import find
 from engine.match.operators import OPERATORS, Place, passes
-from engine.match.paths import Path, parse_path
+from engine.match.paths import Path, path_of
 from engine.match.subjects import Subject
 from engine.match.values import MISSING
 from engine.model.condition import All, Any, Condition, Operation, PathTest
@@ -17,7 +17,7 @@ ABSENT: list[tuple[Json, str | None]] = [(MISSING, None)]
 def holds(condition: Condition, subject: Subject) -> bool:
     """Whether a condition is true of a subject. Never raises, whatever the event."""
     if isinstance(condition, PathTest):
-        return path_holds(condition, parse_path(condition.path), subject)
+        return path_holds(condition, path_of(condition), subject)
     if isinstance(condition, All):
         return all(holds(child, subject) for child in condition.children)
     if isinstance(condition, Any):

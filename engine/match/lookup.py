@@ -1,6 +1,6 @@
 """What a path finds in an event: getters for compiled conditions, and `find` for the rest, with currencies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.match.paths import Base, Path
@@ -16,6 +16,14 @@ _ROOTS: dict[Base, Callable[[Any], Json]] = {
     Base.ACCOUNT: lambda subject: {"id": subject.account},
     Base.ITEM: lambda subject: subject.value,
 }
+
+
+def _root_of(path: Path) -> tuple[Callable[[Any], Json | Missing], tuple[Step, ...]]:
+    """Where a path begins in a subject, and the steps from there."""
+    if path.base is Base.TABLES:
+        cells: Mapping[str, Json] = path.column.cells if path.column is not None else {}
+        return lambda subject: cells.get(subject.account, MISSING), ()
+    return _ROOTS[path.base], path.steps
 
 
 def descend(root: Json, steps: tuple[Step, ...]) -> Json | Missing:
@@ -44,13 +52,13 @@ def getter(path: Path) -> Callable[[Any], Json | Missing]:
             return found.get(name, MISSING) if found is not None else MISSING
 
         return field
-    root = _ROOTS[path.base]
+    root, steps = _root_of(path)
     return lambda subject: descend(root(subject), steps)
 
 
 def values_getter(path: Path) -> Callable[[Any], list[Json]]:
     """A function of a subject giving every value of the path; an empty list means missing."""
-    root, steps = _ROOTS[path.base], path.steps
+    root, steps = _root_of(path)
 
     def values(subject: Any) -> list[Json]:
         found = [root(subject)]
@@ -66,8 +74,9 @@ def find(path: Path, subject: Any) -> list[tuple[Json, str | None]]:
 
     An empty list means missing. What changed is in the currency of the object it belongs to, if it says no other.
     """
-    found: list[tuple[Json, str | None]] = [(_ROOTS[path.base](subject), _currency_outside(path, subject))]
-    for step in path.steps:
+    root, steps = _root_of(path)
+    found: list[tuple[Json, str | None]] = [(root(subject), _currency_outside(path, subject))]
+    for step in steps:
         found = [
             (child, _currency_of(value) or currency) for value, currency in found for child in _children(value, step)
         ]

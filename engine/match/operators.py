@@ -11,12 +11,12 @@ from engine.match.change import change_holds
 from engine.match.comparison import bound_for, order, order_in_time, others_pass
 from engine.match.lookup import find
 from engine.match.networks import in_network, parse_network
-from engine.match.paths import Path, parse_path
+from engine.match.paths import Path, path_of
 from engine.match.patterns import compile_pattern
 from engine.match.regex import compile_regex
 from engine.match.subjects import Element, Subject
 from engine.match.values import MISSING, equal, folded, identity
-from engine.model.condition import Bounds, Condition, Operation, Reference
+from engine.model.condition import Bounds, Condition, Members, Operation, Reference
 from engine.model.event import Json
 
 
@@ -34,6 +34,7 @@ class Operand(StrEnum):
     NETWORK = "network"
     AGE = "duration"
     PATH = "path"
+    TABLE = "table"
     SIZE = "number or number operators"
     CHANGE = "true, {from, to}, {added} or {removed}"
     CONDITIONS = "map of paths and tests"
@@ -84,7 +85,7 @@ class Operator:
 def _candidates(operand: Json, place: Place) -> Iterable[Json]:
     """What the operand stands for: itself, each of a list, or the values a `$name` finds."""
     if isinstance(operand, Reference):
-        for value, _ in find(parse_path(operand.path), place.subject):
+        for value, _ in find(path_of(operand), place.subject):
             if isinstance(value, list):
                 yield from value
             elif value is not None:
@@ -179,6 +180,11 @@ def _older_than(value: Json, operand: Json, place: Place) -> bool:
 
 def _newer_than(value: Json, operand: Json, place: Place) -> bool:
     return order_in_time(value, place.subject.created, operand) == 1
+
+
+def _in_table(value: Json, operand: Json, place: Place) -> bool:
+    members: Members = operand
+    return identity(folded(value)) in members.folded if place.fold else identity(value) in members.keys
 
 
 def _elements(value: Json, operand: Condition, place: Place) -> Iterable[bool]:
@@ -316,6 +322,14 @@ _TABLE = (
         folds=True,
     ),
     Operator(
+        name="in_table",
+        operand=Operand.TABLE,
+        on="any",
+        doc="one of the values of a table: of its first column, or of the one named after a dot",
+        decides=_in_table,
+        folds=True,
+    ),
+    Operator(
         name="any_item",
         operand=Operand.CONDITIONS,
         on="list",
@@ -359,6 +373,3 @@ _TABLE = (
 
 OPERATORS: dict[str, Operator] = {operator.name: operator for operator in _TABLE}
 """Every operator there is, by name."""
-
-LATER = frozenset({"in_table"})
-"""Operators that rules cannot use yet."""

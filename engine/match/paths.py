@@ -3,16 +3,18 @@
 amount, evidence_details.due_by, lines.data[*].amount, metadata['my key']      from the event's object
 $.account, $['data'].object.id                                                 JSONPath, from the event's root
 $event.account, $account.id, $previous.amount                                  from a named value
+$tables.accounts.limit                                                         the cell of the event's account
 .                                                                              the element or value itself
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
 from engine.match.jsonpath import parse_json_path
 from engine.match.steps import EACH, PathError, Step
+from engine.model.condition import Column, PathTest, Reference
 from engine.source.nearest import did_you_mean
 
 LONGEST = 500
@@ -27,15 +29,20 @@ class Base(StrEnum):
     ACCOUNT = "account"
     PREVIOUS = "previous"
     ITEM = "item"
+    TABLES = "tables"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """A path read: where it starts and the steps from there. `several`: it may yield more than one value."""
+    """A path read: where it starts and the steps from there. `several`: it may yield more than one value.
+
+    `column` is where a path that starts from a table ends; its steps are then the names of the table and the column.
+    """
 
     text: str
     base: Base
     steps: tuple[Step, ...]
+    column: Column | None = None
 
     @property
     def several(self) -> bool:
@@ -51,9 +58,9 @@ class Path:
         return self.steps[2:] if inside else None
 
 
-_BASES = {f"${base}": base for base in (Base.EVENT, Base.ACCOUNT, Base.PREVIOUS)}
-NAMES = tuple(_BASES)
-LATER_NAMES = ("$vars", "$tables", "$steps", "$window", "$incident", "$digest")
+_BASES = {f"${base}": base for base in (Base.EVENT, Base.ACCOUNT, Base.PREVIOUS, Base.TABLES)}
+NAMES = (*_BASES, "$vars")
+LATER_NAMES = ("$steps", "$window", "$incident", "$digest")
 
 _PLAIN_STEP = re.compile(
     r"""(?P<name>[^\s.\[\]'"*$()?@,:|&]+)|\[(?P<index>-?\d{1,9})\]|(?P<each>\[\*\])"""
@@ -77,6 +84,12 @@ def parse_path(text: str) -> Path:
     return Path(text=text, base=Base.OBJECT, steps=_plain(text, text))
 
 
+def path_of(part: PathTest | Reference) -> Path:
+    """The path that a condition, or a reference in one, names. Raises PathError."""
+    path = parse_path(part.path)
+    return path if part.column is None else replace(path, column=part.column)
+
+
 def is_name(text: str) -> bool:
     """Whether a value of a rule is meant as `$name` or a JSONPath, not as text that starts with a dollar sign."""
     return bool(_NAMED.match(text)) or text.startswith(("$.", "$["))
@@ -89,8 +102,12 @@ def _named(text: str) -> Path:
         raise PathError(f"{name} is not there yet", code="not-yet")
     if name not in NAMES:
         raise PathError(f"unknown name '{name}'", did_you_mean(name, NAMES) or f"there are {', '.join(NAMES)}")
+    if name == "$vars":
+        raise PathError("a variable is a value, and stands where a value may", "write path: $vars.name")
     rest = text[len(name) :]
     steps = _plain(rest.removeprefix("."), text) if rest else ()
+    if name == "$tables" and (len(steps) != 2 or not all(isinstance(step, str) for step in steps)):
+        raise PathError(f"'{text}' names no column", "write $tables.<table>.<column>")
     if name == "$account":
         if steps != ("id",):
             if len(steps) == 1:

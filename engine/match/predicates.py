@@ -7,7 +7,7 @@ from typing import Any as Anything
 from engine.match.networks import in_network, parse_network
 from engine.match.patterns import compile_pattern
 from engine.match.regex import compile_regex
-from engine.match.values import MISSING, number
+from engine.match.values import MISSING, folded, identity, number
 from engine.model.condition import Operation
 from engine.model.event import Json
 
@@ -24,6 +24,10 @@ def predicates_of(operations: tuple[Operation, ...]) -> tuple[Predicate, ...] | 
 
 def _predicate(operation: Operation) -> Predicate | None:
     operator, operand = operation.operator, operation.operand
+    if operator == "in_table":
+        keys = operand.folded if operation.fold else operand.keys
+        seen = folded if operation.fold else _as_it_is
+        return lambda value: identity(seen(value)) in keys
     if operation.fold:
         return _folded(operation)
     if operator == "eq":
@@ -48,6 +52,10 @@ def _predicate(operation: Operation) -> Predicate | None:
         network = parse_network(operand)
         return None if network is None else _of_text(lambda text: in_network(text, network))
     return None
+
+
+def _as_it_is(value: Json) -> Json:
+    return value
 
 
 def _folded(operation: Operation) -> Predicate | None:

@@ -10,11 +10,11 @@ from engine.match.comparison import amount_of, bound_for
 from engine.match.evaluate import path_holds
 from engine.match.lookup import find
 from engine.match.networks import parse_address
-from engine.match.paths import Path, parse_path
+from engine.match.paths import Path, path_of
 from engine.match.subjects import Element, Subject
 from engine.match.values import MISSING, epoch_seconds, number, seconds
 from engine.match.wording import describe_operation, describe_operations, show, show_amount
-from engine.model.condition import All, Any, Bounds, Condition, Money, Operation, PathTest, Reference
+from engine.model.condition import All, Any, Bounds, Column, Condition, Money, Operation, PathTest, Reference
 from engine.model.event import Json
 from engine.model.verdict import Because, Branch
 from engine.source.durations import format_duration
@@ -102,7 +102,7 @@ def _tests(branch: Branch) -> Iterator[Branch]:
 
 
 def _examine_test(test: PathTest, subject: Subject) -> Branch:
-    path = parse_path(test.path)
+    path = path_of(test)
     found = find(path, subject)
     passed = path_holds(test, path, subject)
     decisive = None if passed else _decisive(test, path, found, subject)
@@ -112,7 +112,7 @@ def _examine_test(test: PathTest, subject: Subject) -> Branch:
         actual=_actual(test, path, found, subject),
         needs=describe_operation(_in_currency(decisive, found)) if decisive else describe_operations(test.operations),
         value=_value(found),
-        note=(_note(decisive, found, subject) or _note_on_reference(decisive, subject)) if decisive else None,
+        note=_note_on(path, decisive, found, subject) if decisive else None,
         children=tuple(_items(test, found, subject)),
     )
 
@@ -186,6 +186,16 @@ def _is_money(operation: Operation) -> bool:
     return operation.operator in _ORDERED and any(isinstance(operand, (Money, Bounds)) for operand in operands)
 
 
+def _note_on(path: Path, decisive: Operation, found: Found, subject: Subject) -> str | None:
+    if not found and path.column is not None:
+        return _note_on_column(path.column, subject)
+    return _note(decisive, found, subject) or _note_on_reference(decisive, subject)
+
+
+def _note_on_column(column: Column, subject: Subject) -> str:
+    return f"{column.table} has no {column.name} for {subject.account or 'the platform'}"
+
+
 def _note(operation: Operation, found: Found, subject: Subject) -> str | None:
     """What a reader might miss: a currency without a bound, a text that looks like the number."""
     if len(found) != 1:
@@ -209,10 +219,11 @@ def _note_on_reference(operation: Operation, subject: Subject) -> str | None:
     reference = operation.operand
     if not isinstance(reference, Reference):
         return None
-    path = parse_path(reference.path)
+    path = path_of(reference)
     found = find(path, subject)
     if not found:
-        return f"{reference.path} is missing"
+        why = f": {_note_on_column(reference.column, subject)}" if reference.column is not None else ""
+        return f"{reference.path} is missing{why}"
     said = ", ".join(show(value) for value, _ in found[:_SHOWN])
     return f"{reference.path} is {said}{' and more' if len(found) > _SHOWN else ''}"
 

@@ -12,6 +12,7 @@ from engine.model.condition import (
     Bounds,
     Changed,
     Condition,
+    Members,
     Money,
     Operation,
     PathTest,
@@ -34,6 +35,7 @@ _WORDS = {
     "newer_than": "newer than",
     "same_as": "same as",
     "cidr": "in network",
+    "in_table": "in table",
 }
 
 
@@ -103,6 +105,8 @@ def _operand(operand: Json) -> str:
         return operand.text
     if isinstance(operand, Reference):
         return operand.path
+    if isinstance(operand, Members):
+        return operand.name
     if isinstance(operand, timedelta):
         return format_duration(operand)
     if isinstance(operand, tuple):

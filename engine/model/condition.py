@@ -4,7 +4,8 @@ Two forms of the language are not here, because they are others in disguise: `p:
 list of tests is `any` of them. The loader writes them so.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -42,11 +43,39 @@ class Time:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Column:
+    """A column of a table with a key, `$tables.accounts.limit`: its cells by account id, the empty ones left out.
+
+    A loaded table has one object for each of its columns, which is equal to itself only.
+    """
+
+    table: str
+    name: str
+    cells: Mapping[str, Json] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Members:
+    """The values of a table, or of one of its columns, that `in_table` looks in; equal to itself only.
+
+    `keys` and `folded` are their identities (`engine.match.values.identity`), as they are and ignoring case.
+    """
+
+    name: str
+    keys: frozenset[Json] = field(repr=False)
+    folded: frozenset[Json] = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A value that stands elsewhere: `$account.id`, `$previous.amount`, `$event.created`, under `same_as` any path."""
+    """A value that stands elsewhere: `$account.id`, `$previous.amount`, `$event.created`, under `same_as` any path.
+
+    `column` is set where the path begins with `$tables`.
+    """
 
     path: str
+    column: Column | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +94,7 @@ class Operation:
     """One operator and its operand, already checked and converted by the loader.
 
     An operand is a scalar, a tuple of scalars (any of them), a Money, Bounds, Time or Reference, a pair of those
-    (`between`), a tuple of operations (`length`), a timedelta (`older_than`), a Condition on the
+    (`between`), a tuple of operations (`length`), a timedelta (`older_than`), Members (`in_table`), a Condition on the
     element (`any_item`), or a Changed. `fold`: upper and lower case are the same (`ignore_case` stood beside it).
     """
 
@@ -77,10 +106,14 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathTest:
-    """A path and what must hold of (one of) its values: every operation of the same value."""
+    """A path and what must hold of (one of) its values: every operation of the same value.
+
+    `column` is set where the path begins with `$tables`.
+    """
 
     path: str
     operations: tuple[Operation, ...]
+    column: Column | None = None
     position: Position | None = None
 
 

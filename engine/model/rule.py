@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
-from engine.model.condition import ALWAYS, Condition
+from engine.model.condition import ALWAYS, Column, Condition
 from engine.model.event import Json, Scope
 from engine.model.position import Position
 
@@ -90,22 +90,56 @@ class When:
     position: Position | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rows:
+    """The rows of a table by account id, and what stands for an account that has none: null in every column."""
+
+    by_account: Mapping[str, Mapping[str, Json]] = field(repr=False)
+    empty: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """The global names that the texts of a rule read: `vars` by name, and of each table its rows."""
+
+    vars: Mapping[str, Json] = field(default_factory=dict)
+    tables: Mapping[str, Rows] = field(default_factory=dict)
+
+    def rows_of(self, account: str | None) -> dict[str, Mapping[str, Json]]:
+        """The row of an account (None: the platform) in each table."""
+        return {name: rows.by_account.get(account or "", rows.empty) for name, rows in self.tables.items()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One thing to do. `options` holds the verb's own keys, checked; `needs` the ids of steps it reads from.
 
-    `id` is the one written, else the verb and the step's place (`notify-1`).
+    `id` is the one written, else the verb and the step's place (`notify-1`). `columns` are the targets that stand
+    in a table, `$tables.accounts.channel`: what is meant depends on the account.
     """
 
     id: str
     verb: Verb
     targets: tuple[str, ...]
+    columns: Mapping[str, Column] = field(default_factory=dict)
     options: Mapping[str, Json] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     retry: RetryPolicy = RetryPolicy()
     timeout: timedelta | None = None
     on_error: OnError = OnError.STOP
     position: Position | None = None
+
+    def towards(self, account: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The targets for an event about that account, and those of `columns` that have no cell for it."""
+        if not self.columns:
+            return self.targets, ()
+        found: list[str] = []
+        without: list[str] = []
+        for target in self.targets:
+            column = self.columns.get(target)
+            cell = target if column is None else column.cells.get(account or "")
+            (without if cell is None else found).append(target if cell is None else str(cell))
+        return tuple(found), tuple(without)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +155,7 @@ class Rule:
     tags: tuple[str, ...] = ()
     runbook: str | None = None
     mode: RuleMode = RuleMode.LIVE
+    shared: Shared = Shared()
     position: Position | None = None
 
     def step(self, step_id: str) -> Step | None:

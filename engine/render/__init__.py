@@ -4,12 +4,20 @@ from engine.render.alert import render_alert
 from engine.render.default_message import default_message
 from engine.render.message import Message
 from engine.render.scene import scene
-from engine.render.text import check_template, referenced_steps, render_text, render_title, render_value
+from engine.render.text import (
+    check_template,
+    referenced_shared,
+    referenced_steps,
+    render_text,
+    render_title,
+    render_value,
+)
 
 __all__ = [
     "Message",
     "check_template",
     "default_message",
+    "referenced_shared",
     "referenced_steps",
     "render_alert",
     "render_text",

@@ -19,8 +19,6 @@ def scene(
     *,
     account: Mapping[str, Json] | None = None,
     steps: Mapping[str, Mapping[str, Json]] | None = None,
-    vars: Mapping[str, Json] | None = None,  # noqa: A002 (the language's word)
-    tables: Mapping[str, Json] | None = None,
     now: datetime | None = None,
 ) -> Scene:
     """The names of a text, as plain JSON but for `now`.
@@ -32,6 +30,7 @@ def scene(
     - `account`: id (null: the platform), name, label (`Acme GmbH (acct_1A..)`), url, country, email, is_platform; what
       `account` gives wins;
     - `rule`: id, description, severity, owner, tags, runbook; `steps`: step id to `{result: ..}`;
+    - `vars`, `tables`: the global names that the rule's texts read, of a table the row of the event's account;
     - `now`: when the text is written (default: when the event was received), for `ago`.
 
     `event` None is for Tocsin's own reports, which are about no event.
@@ -50,8 +49,8 @@ def scene(
         "account": _labelled({**about["account"], **_given(account)}),
         "rule": _rule(rule),
         "steps": dict(steps or {}),
-        "vars": dict(vars or {}),
-        "tables": dict(tables or {}),
+        "vars": dict(rule.shared.vars),
+        "tables": rule.shared.rows_of(event.account if event is not None else None),
         "now": now or (event.received if event is not None else datetime.now(UTC)),
     }
 

@@ -132,6 +132,33 @@ def referenced_steps(value: Json) -> frozenset[str]:
     return frozenset()
 
 
+def referenced_shared(template: str) -> frozenset[tuple[str, ...]]:
+    """What a text reads of the global names: `("vars", "big")`, `("tables", "accounts", "csm")`.
+
+    A name whose parts are not written out stands alone: `("vars",)` for `vars[event.type]`, `("tables", "accounts")`
+    for a row as a whole. Texts that do not parse name none.
+    """
+    if "vars" not in template and "tables" not in template:
+        return frozenset()
+    try:
+        tree = _parse(template)
+    except TemplateError:
+        return frozenset()
+    longest = {"vars": 2, "tables": 3}
+    taken: set[int] = set()
+    found: set[tuple[str, ...]] = set()
+    for node in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Name)):  # a whole path before its beginning
+        path = _path(node)
+        if path is None or path[0] not in longest or id(node) in taken:
+            continue
+        inner: nodes.Node = node
+        while isinstance(inner, nodes.Getattr | nodes.Getitem):
+            inner = inner.node
+            taken.add(id(inner))
+        found.add(tuple(map(str, path[: longest[str(path[0])]])))
+    return frozenset(found)
+
+
 @lru_cache(maxsize=2048)
 def _compile(text: str, *, typed: bool = False) -> _Compiled:
     tree = _parse(text)

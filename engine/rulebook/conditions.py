@@ -1,13 +1,15 @@
 """`where`: maps of path and test, and the blocks `any`, `all` and `none`, read into conditions."""
 
+from dataclasses import replace
+
 from engine.match import OPERATORS, PathError, parse_path
-from engine.match.operators import LATER, Operand
-from engine.match.paths import Path
+from engine.match.operators import Operand
+from engine.match.paths import Base, Path
 from engine.model.condition import ALWAYS, All, Any, Changed, Condition, Nothing, Operation, PathTest
 from engine.rulebook.fields import check_keys, did_you_mean, expected, flag, kind_of
 from engine.rulebook.findings import Findings
 from engine.rulebook.money import looks_like_money
-from engine.rulebook.operands import READERS, value
+from engine.rulebook.operands import READERS, table_column, value
 from engine.source import Entry, Mapping, Node, Scalar, Sequence
 
 BLOCKS: dict[str, type[Any] | type[All] | type[Nothing]] = {"any": Any, "all": All, "none": Nothing}
@@ -69,9 +71,13 @@ def read_path(found: Findings, key: Scalar, *, item: bool = False) -> Path | Non
     if key.text == "." and not item:
         return found.error("path", key, "'.' is the element itself, and stands only in any_item, all_items and no_item")
     try:
-        return parse_path(key.text)
+        path = parse_path(key.text)
     except PathError as error:
         return found.error(error.code, key, error.message, error.hint)
+    if path.base is not Base.TABLES:
+        return path
+    column = table_column(found, key, path)
+    return None if column is None else replace(path, column=column)
 
 
 def read_test(found: Findings, path: Path, node: Node, at: Scalar) -> Condition | None:
@@ -84,7 +90,7 @@ def read_test(found: Findings, path: Path, node: Node, at: Scalar) -> Condition 
 
 
 def _test(path: Path, at: Scalar, *operations: Operation) -> PathTest:
-    return PathTest(path=path.text, operations=operations, position=at.position)
+    return PathTest(path=path.text, operations=operations, column=path.column, position=at.position)
 
 
 def _equals(found: Findings, path: Path, node: Scalar, at: Scalar) -> Condition | None:
@@ -168,14 +174,12 @@ def _operand(found: Findings, path: Path, entry: Entry) -> object:
         return _changed(found, path, entry)
     if name in READERS:
         return READERS[name](found, entry.value, name)
-    if name in LATER:
-        return found.error("not-yet", entry.key, f"the operator '{name}' is not there yet")
     return found.error("unknown-operator", entry.key, *_unknown_operator(path, entry))
 
 
 def _unknown_operator(path: Path, entry: Entry) -> tuple[str, str | None]:
     message = f"unknown operator '{entry.name}' under {path.text}"
-    near = did_you_mean(entry.name, [*OPERATORS, *LATER])
+    near = did_you_mean(entry.name, OPERATORS)
     if near:
         return message + near, None
     if entry.name in BLOCKS:

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar
 
 from engine.rulebook.findings import Findings
-from engine.source import Mapping, Node, Scalar, Sequence, nearest, parse_duration
+from engine.rulebook.names import VARS, UnknownName
+from engine.source import Entry, Mapping, Node, Scalar, Sequence, nearest, parse_duration
 
 T = TypeVar("T")
 W = TypeVar("W", bound=StrEnum)
@@ -80,6 +82,26 @@ def mapping(found: Findings, node: Node, what: str, *, may_be_empty: bool = Fals
     if not node.entries and not may_be_empty:
         return found.error("empty", node, f"expected {what}, got an empty map")
     return node
+
+
+def with_vars(found: Findings, node: Node) -> Node | None:
+    """The node with the value of each `$vars.name` in the place of the name.
+
+    What names no variable is a mistake, and left out, so that the rest can be looked at; None where nothing is left.
+    """
+    if isinstance(node, Scalar):
+        if not isinstance(node.value, str) or not (node.text == VARS or node.text.startswith(f"{VARS}.")):
+            return node
+        try:
+            return found.names.variable(node.text, node)
+        except UnknownName as error:
+            return found.unknown(node, error)
+    if isinstance(node, Sequence):
+        items = tuple(item for item in (with_vars(found, item) for item in node.items) if item is not None)
+        return replace(node, items=items) if items or not node.items else None
+    values = ((entry.key, with_vars(found, entry.value)) for entry in node.entries)
+    entries = tuple(Entry(key, value) for key, value in values if value is not None)
+    return replace(node, entries=entries) if entries or not node.entries else None
 
 
 def flag(found: Findings, node: Node) -> bool | None:

@@ -9,11 +9,13 @@ from engine.errors import ConfigError
 from engine.model.mistake import Mistake, MistakeLevel
 from engine.model.position import Position
 
-ENDINGS = (".yaml", ".yml")
+TABLES = ".csv"
+ENDINGS = (".yaml", ".yml", TABLES)
 
 
 def read_rule_files(paths: Sequence[Path], base: Path) -> dict[str, str]:
-    """The texts of every rule file in these files and folders, sorted by name. Names are relative to `base` where
+    """The texts of every rule file in these files and folders, and of the CSV files there (and beside a single file)
+    which their tables may name, sorted by name. Names are relative to `base` where
     they lie under it, with forward slashes.
 
     Hidden files and folders are passed over (editors and mounted Kubernetes volumes leave some). Raises ConfigError
@@ -59,6 +61,7 @@ def stamp(paths: Sequence[Path]) -> Stamp:
 def _rule_files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
+        yield from sorted(each for each in path.parent.glob(f"*{TABLES}") if not each.name.startswith("."))
         return
     seen: set[str] = set()
     for folder, folders, files in os.walk(path, followlinks=True):

@@ -5,6 +5,7 @@ from typing import TypeVar
 from engine.model.mistake import Mistake, MistakeLevel
 from engine.model.position import Position
 from engine.rulebook.codes import CODES
+from engine.rulebook.names import Lookup, Names, UnknownName
 from engine.source import Node
 
 T = TypeVar("T")
@@ -14,12 +15,13 @@ Place = Node | Position
 
 
 class Findings:
-    """The mistakes found so far in one file.
+    """The mistakes found so far in one file, and the global names that it may use.
 
     `error` always returns None, typed as what its caller reads: a reader ends with `return found.error(..)`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, names: Names | None = None) -> None:
+        self.names = Lookup(names)
         self.mistakes: list[Mistake] = []
         self.errors = 0
 
@@ -27,6 +29,13 @@ class Findings:
         """Note something that keeps the file from being used."""
         self.errors += 1
         self._add(MistakeLevel.ERROR, code, place, message, hint)
+        return None
+
+    def unknown(self, place: Place, error: UnknownName) -> T | None:
+        """Note a global name that there is not, unless the mistake is said at the name's own place."""
+        if not error.told:
+            return self.error("unknown-name", place, error.message, error.hint)
+        self.errors += 1
         return None
 
     def warn(self, code: str, place: Place, message: str, hint: str | None = None) -> None:

@@ -9,16 +9,19 @@ from engine.model.mistake import Mistake, MistakeLevel
 from engine.model.rule import Rule
 from engine.rulebook.book import Rulebook
 from engine.rulebook.known import Known
-from engine.rulebook.rules import RuleFile, in_order, read_rule_file
+from engine.rulebook.reading import Reader, Reading
+from engine.rulebook.rules import RuleFile, in_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What loading gave. Files with an error are left out of the rulebook; `files` are the texts that are in it."""
+    """What loading gave. Files with an error are left out of the rulebook; `files` are the texts that are in it,
+    CSV files of tables included. `unusable`: files left out for their own mistakes or those of what they name."""
 
     rulebook: Rulebook
     mistakes: tuple[Mistake, ...]
     files: Mapping[str, str]
+    unusable: frozenset[str] = frozenset()
 
     @property
     def ok(self) -> bool:
@@ -28,15 +31,15 @@ class Loaded:
 
 def load(sources: Mapping[str, str], known: Known) -> Loaded:
     """The rulebook of these files (name -> text), with every mistake in any of them. Never raises."""
-    return assemble([read_rule_file(file, text, known) for file, text in sources.items()], known.default_livemode)
+    return assemble(Reader(known).read(sources), known.default_livemode)
 
 
-def assemble(files: Iterable[RuleFile], default_livemode: bool | None) -> Loaded:
+def assemble(reading: Reading, default_livemode: bool | None) -> Loaded:
     """Hold files that were read together: of two with a rule of the same id, the second is mistaken."""
     taken: dict[str, Rule] = {}
     used: list[RuleFile] = []
-    mistakes: list[Mistake] = []
-    for file in files:
+    mistakes: list[Mistake] = list(reading.mistakes)
+    for file in reading.files:
         again = _duplicates(file, taken)
         mistakes += [*file.mistakes, *again]
         if file.usable and not again:
@@ -44,9 +47,17 @@ def assemble(files: Iterable[RuleFile], default_livemode: bool | None) -> Loaded
             taken.update({rule.id: rule for rule in file.rules})
     used.sort(key=lambda file: file.file)
     texts = {file.file: file.text for file in used}
+    for file in used:
+        tables = reading.definitions.get(file.file)
+        texts |= {name: text for name, text in (tables.csv if tables else {}).items() if text is not None}
     rules = tuple(rule for file in used for rule in file.rules)
     rulebook = Rulebook(revision=revision_of(texts, default_livemode), rules=rules)
-    return Loaded(rulebook=rulebook, mistakes=in_order(tuple(mistakes)), files=texts)
+    return Loaded(
+        rulebook=rulebook,
+        mistakes=in_order(tuple(mistakes)),
+        files=texts,
+        unusable=frozenset(file.file for file in reading.files if not file.usable),
+    )
 
 
 def rebuild(files: Mapping[str, str], default_livemode: bool | None) -> Rulebook:

@@ -6,14 +6,15 @@ from decimal import Decimal
 
 from engine.match import PathError, parse_path
 from engine.match.networks import better_network, parse_network
-from engine.match.paths import is_name
+from engine.match.paths import Base, Path, is_name
 from engine.match.regex import RegexError, compile_regex
 from engine.match.values import parse_time
-from engine.model.condition import Bounds, Money, Operation, Reference, Time
+from engine.model.condition import Bounds, Column, Members, Money, Operation, Reference, Time
 from engine.model.event import Json
 from engine.rulebook.fields import check_keys, duration, expected, flag, kind_of, text, whole_number
 from engine.rulebook.findings import Findings
 from engine.rulebook.money import better_money, looks_like_money, read_money
+from engine.rulebook.names import UnknownName
 from engine.source import Mapping, Node, Scalar, Sequence
 
 OTHERS = "others"
@@ -40,10 +41,21 @@ def value(found: Findings, node: Node, operator: str) -> Json:
 def reference(found: Findings, node: Scalar) -> Reference | None:
     """A `$name` or JSONPath as a value."""
     try:
-        parse_path(node.text)
+        path = parse_path(node.text)
     except PathError as error:
         return found.error(error.code, node, error.message, error.hint)
-    return Reference(path=node.text)
+    if path.base is not Base.TABLES:
+        return Reference(path=node.text)
+    column = table_column(found, node, path)
+    return None if column is None else Reference(path=node.text, column=column)
+
+
+def table_column(found: Findings, node: Node, path: Path) -> Column | None:
+    """The column that a path like `$tables.accounts.limit` names."""
+    try:
+        return found.names.column(*map(str, path.steps))
+    except UnknownName as error:
+        return found.unknown(node, error)
 
 
 def bound(found: Findings, node: Node, operator: str) -> Json:
@@ -219,6 +231,19 @@ def other_path(found: Findings, node: Node, operator: str) -> Reference | None:
     return reference(found, node)
 
 
+def table(found: Findings, node: Node, operator: str) -> Members | None:
+    """The table of `in_table`, or one of its columns."""
+    if isinstance(node, Sequence):
+        return found.error("operand", node, "'in_table' takes the name of a table, got a list", "write the list itself")
+    given = text(found, node, "the name of a table, like vip or vip.account_id")
+    if given is None:
+        return None
+    try:
+        return found.names.members(given)
+    except UnknownName as error:
+        return found.unknown(node, error)
+
+
 READERS: dict[str, Callable[[Findings, Node, str], Json]] = {
     "eq": value,
     "contains": value,
@@ -236,6 +261,7 @@ READERS: dict[str, Callable[[Findings, Node, str], Json]] = {
     "older_than": span,
     "newer_than": span,
     "same_as": other_path,
+    "in_table": table,
     "length": lambda found, node, _: size(found, node),
 }
 """How the operand of each operator is read; `conditions` reads those whose operands are tests."""

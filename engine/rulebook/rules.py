@@ -1,20 +1,24 @@
 """A file of rules: its top level, and the keys of each rule."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.model.mistake import Mistake
 from engine.model.rule import Rule, RuleMode, Severity
+from engine.rulebook import definitions
+from engine.rulebook.advice import advise
 from engine.rulebook.defaults import read_defaults, with_defaults
-from engine.rulebook.fields import check_keys, expected, identifier, mapping, read, text, texts, word
+from engine.rulebook.fields import check_keys, expected, identifier, mapping, read, text, texts, with_vars, word
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known
-from engine.rulebook.lints import advise
+from engine.rulebook.names import Names
 from engine.rulebook.steps import read_steps
 from engine.rulebook.whens import read_whens
-from engine.source import Document, Mapping, Node, Scalar, Sequence, parse
+from engine.source import Document, Node, Scalar, Sequence, parse
+from engine.source import Mapping as MappingNode
 
-FILE_KEYS = ("rules", "defaults")
-LATER_FILE_KEYS = ("vars", "tables", "calendars")
+FILE_KEYS = ("rules", "defaults", *definitions.KEYS)
+LATER_FILE_KEYS = ("calendars",)
 RULE_KEYS = (
     *("id", "description", "severity", "owner", "tags", "runbook"),
     *("mode", "when", "then", "tests", "lint"),
@@ -29,19 +33,29 @@ TEST_KEYS = ("given", "expect", "name")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleFile:
-    """One file, read. `rules` may be used only if it has no errors."""
+    """One file, read. `rules` may be used only if it has no errors.
+
+    `uses`: the global names that stand in it (`vars.big`), each with what it was (`Names.digest`).
+    """
 
     file: str
     text: str
     rules: tuple[Rule, ...]
     mistakes: tuple[Mistake, ...]
     usable: bool
+    uses: Mapping[str, str]
 
 
-def read_rule_file(file: str, source: str, known: Known) -> RuleFile:
-    """Read the text of a rule file. Never raises; everything wrong is in `mistakes`, in the order of the file."""
-    document = parse(source, file)
-    found = Findings()
+def read_rule_file(
+    file: str, source: str, known: Known, *, document: Document | None = None, names: Names | None = None
+) -> RuleFile:
+    """Read the rules of a file with the names of all files. `document` is its text parsed, where that is at hand.
+
+    Never raises; everything wrong is in `mistakes`, in the order of the file, but what is wrong in its definitions.
+    """
+    document = document or parse(source, file)
+    names = names or Names()
+    found = Findings(names)
     rules = _read_root(found, document, known)
     mistakes = (*document.mistakes, *found.mistakes)
     return RuleFile(
@@ -50,6 +64,7 @@ def read_rule_file(file: str, source: str, known: Known) -> RuleFile:
         rules=tuple(rules),
         mistakes=in_order(mistakes),
         usable=document.usable and not found.errors,
+        uses={name: names.digest(name) for name in sorted(found.names.used)},
     )
 
 
@@ -70,7 +85,7 @@ def _read_root(found: Findings, document: Document, known: Known) -> list[Rule]:
     if isinstance(root, Sequence):
         hint = "put 'rules:' above it, and indent the list"
         return found.error("type", root, "a file of rules is a map, and this is a list", hint) or []
-    if not isinstance(root, Mapping):
+    if not isinstance(root, MappingNode):
         return expected(found, root, "a map with 'rules'") or []
     _check_file_keys(found, root)
     defaults_node, rules_node = root.get("defaults"), root.get("rules")
@@ -87,25 +102,27 @@ def _read_root(found: Findings, document: Document, known: Known) -> list[Rule]:
     return [rule for rule in rules if rule is not None]
 
 
-def _check_file_keys(found: Findings, root: Mapping) -> None:
+def _check_file_keys(found: Findings, root: MappingNode) -> None:
     if root.get("rules") is None and root.get("when") is not None:
         found.error("unknown-key", root, "this is a rule by itself", "put 'rules:' above it, and '- ' before its id")
         return
     check_keys(found, root, "a file of rules", FILE_KEYS, LATER_FILE_KEYS)
 
 
-def read_rule(found: Findings, node: Node, defaults: Mapping | None, known: Known) -> Rule | None:
+def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: Known) -> Rule | None:
     """One rule; None with a mistake where it cannot be used."""
     given = mapping(found, node, "a rule: a map with id, when and then")
     if given is None:
         return None
     errors = found.errors
+    found.names.take_shared()  # of a rule that had a mistake
     check_keys(found, given, "a rule", RULE_KEYS, LATER_RULE_KEYS)
     rule = with_defaults(given, defaults)
     rule_id = _required(found, given, "id")
     when_node = _required(found, rule, "when")
     then_node = _required(found, rule, "then")
     id_ = None if rule_id is None else identifier(found, rule_id, "a rule")
+    when_node = None if when_node is None else with_vars(found, when_node)
     whens = None if when_node is None else read_whens(found, when_node, known.default_livemode)
     steps = None if then_node is None else read_steps(found, then_node, known, whens)
     for when in whens or ():
@@ -128,12 +145,13 @@ def read_rule(found: Findings, node: Node, defaults: Mapping | None, known: Know
         severity=severity or Severity.MEDIUM,
         mode=mode or RuleMode.LIVE,
         tags=tags or (),
+        shared=found.names.take_shared(),
         position=rule_id.position if rule_id is not None else node.position,
         **fields,
     )
 
 
-def _required(found: Findings, rule: Mapping, key: str) -> Node | None:
+def _required(found: Findings, rule: MappingNode, key: str) -> Node | None:
     value = rule.get(key)
     if value is None:
         id_ = rule.get("id")
@@ -142,7 +160,7 @@ def _required(found: Findings, rule: Mapping, key: str) -> Node | None:
     return value
 
 
-def _check_tests(found: Findings, rule: Mapping) -> None:
+def _check_tests(found: Findings, rule: MappingNode) -> None:
     """The shape of `tests` and `lint`: what they mean is for the commands that read them."""
     tests, lint = rule.get("tests"), rule.get("lint")
     if tests is not None and not isinstance(tests, Sequence):

@@ -2,15 +2,16 @@
 
 from datetime import timedelta
 
+from engine.model.condition import Column
 from engine.model.event import Json
 from engine.model.rule import OnError, RetryPolicy, Step, Verb, When
-from engine.rulebook.fields import check_keys, did_you_mean, duration, listed, read, text, word
+from engine.rulebook.fields import check_keys, did_you_mean, duration, listed, read, text, with_vars, word
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known
 from engine.rulebook.policies import read_retry
 from engine.rulebook.templates import Need, check_texts
-from engine.rulebook.verbs import VERBS, As
-from engine.source import Mapping, Node, Scalar, nearest
+from engine.rulebook.verbs import VERBS, As, channel_column
+from engine.source import Mapping, Node, Scalar, Sequence, nearest
 
 COMMON = ("id", "retry", "timeout", "on_error")
 LATER = ("if", "fetch")
@@ -44,9 +45,13 @@ def _read_step(found: Findings, node: Node, place: int, known: Known, whens: tup
     errors = found.errors
     rules = VERBS[verb]
     _check_step_keys(found, node, verb)
-    target = node.get(verb)
-    assert target is not None
+    target: Node | None = node.get(verb)
+    if target is not None and verb is Verb.NOTIFY:
+        target = with_vars(found, target)
+    if target is None:
+        return None
     targets = rules.target(found, target, known)
+    columns = _columns(found, target, known) if verb is Verb.NOTIFY and targets else {}
     options: dict[str, Json] = {}
     needs = list(check_texts(found, target)) if verb is Verb.STRIPE else []
     for name, reader in rules.options.items():
@@ -60,6 +65,7 @@ def _read_step(found: Findings, node: Node, place: int, known: Known, whens: tup
         id=read(node, "id", lambda value: text(found, value, "the id of a step")) or f"{verb}-{place}",
         verb=verb,
         targets=targets or (),
+        columns=columns,
         options=options,
         needs=tuple(sorted({need.step for need in needs})),
         retry=read(node, "retry", lambda value: read_retry(found, value)) or RetryPolicy(),
@@ -69,6 +75,14 @@ def _read_step(found: Findings, node: Node, place: int, known: Known, whens: tup
         position=node.position,
     )
     return (step, node, tuple(needs)) if found.errors == errors else None
+
+
+def _columns(found: Findings, target: Node, known: Known) -> dict[str, Column]:
+    """The targets that stand in a table; what is wrong with one is said already."""
+    places = target.items if isinstance(target, Sequence) else (target,)
+    named = [place for place in places if isinstance(place, Scalar) and place.text.startswith("$")]
+    columns = {place.text: channel_column(found, place, known) for place in named}
+    return {text: column for text, column in columns.items() if column is not None}
 
 
 def _verb(found: Findings, node: Mapping) -> Verb | None:

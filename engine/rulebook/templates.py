@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from engine.render import check_template, referenced_steps
+from engine.render import check_template, referenced_shared, referenced_steps
 from engine.rulebook.findings import Findings
+from engine.rulebook.names import UnknownName
 from engine.source import Mapping, Node, Scalar, Sequence
 
 
@@ -21,21 +22,36 @@ def check_texts(found: Findings, node: Node) -> tuple[Need, ...]:
     """Check every text in a value; what steps they need, each with the first text that does."""
     needs: dict[str, Need] = {}
     for scalar in _texts(node):
-        problem, steps = _checked(scalar.text)
+        problem, steps, shared = _checked(scalar.text)
         if problem is not None:
             found.error("template", scalar, problem)
             continue
+        for path in shared:
+            _check_shared(found, scalar, path)
         for step in steps:
             needs.setdefault(step, Need(step, scalar))
     return tuple(needs.values())
 
 
+def _check_shared(found: Findings, place: Scalar, path: tuple[str, ...]) -> None:
+    if len(path) == 1:
+        example = "vars.big" if path[0] == "vars" else "tables.accounts.csm"
+        found.error("template", place, f"'{path[0]}' by itself is not known before it runs", f"write {example}")
+        return
+    try:
+        found.names.in_text(path)
+    except UnknownName as error:
+        found.unknown(place, error)
+
+
 @lru_cache(maxsize=4_096)
-def _checked(template: str) -> tuple[str | None, tuple[str, ...]]:
-    """What is wrong with a text, and the steps it reads. Remembered: to check texts is most of what a reload of a
-    large file costs, and nearly all of them are as they were."""
+def _checked(template: str) -> tuple[str | None, tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """What is wrong with a text, the steps and the global names it reads. Remembered: to check texts is most of what a
+    reload of a large file costs, and nearly all of them are as they were."""
     problem = check_template(template)
-    return problem, () if problem is not None else tuple(sorted(referenced_steps(template)))
+    if problem is not None:
+        return problem, (), ()
+    return None, tuple(sorted(referenced_steps(template))), tuple(sorted(referenced_shared(template)))
 
 
 def _texts(node: Node) -> Iterator[Scalar]:

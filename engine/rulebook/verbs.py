@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from engine.match import Base, PathError, parse_path
+from engine.model.condition import Column
 from engine.model.event import Json
 from engine.model.rule import Verb
 from engine.rulebook.fields import did_you_mean, expected, kind_of, listed, mapping, text, texts, word
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known
+from engine.rulebook.operands import table_column
 from engine.source import Node, Scalar, Sequence, plain
 
 
@@ -62,7 +65,7 @@ def _channels(found: Findings, node: Node, known: Known) -> tuple[str, ...] | No
         if not isinstance(place, Scalar):
             continue
         if place.text.startswith("$"):
-            found.error("not-yet", place, "channels from a table are not there yet", "name the channel")
+            channel_column(found, place, known)
         elif "://" in place.text:
             hint = "put the URL under channels in config.yaml, and its name here"
             found.error("unknown-channel", place, "a channel is named here, never written as a URL", hint)
@@ -71,6 +74,26 @@ def _channels(found: Findings, node: Node, known: Known) -> tuple[str, ...] | No
             near = did_you_mean(place.text, known.channels).removeprefix("; ")
             found.error("unknown-channel", place, message, near or None)
     return names if found.errors == errors else None
+
+
+def channel_column(found: Findings, node: Scalar, known: Known) -> Column | None:
+    """The column that `$tables.accounts.channel` names, each of whose cells must be a channel."""
+    try:
+        path = parse_path(node.text)
+    except PathError as error:
+        return found.error(error.code, node, error.message, error.hint)
+    if path.base is not Base.TABLES:
+        hint = "write $tables.<table>.<column>, whose cells are channels"
+        return found.error("unknown-channel", node, f"{node.text} names no channel", hint)
+    column = table_column(found, node, path)
+    if column is None or known.channels is None:
+        return column
+    wrong = {str(cell): account for account, cell in column.cells.items() if cell not in known.channels}
+    for cell, account in list(wrong.items())[:5]:
+        message = f"the {column.name} of {account} in {column.table} is '{cell}', and there is no such channel"
+        near = did_you_mean(cell, known.channels).removeprefix("; ")
+        found.error("unknown-channel", node, message, near or f"configured: {', '.join(known.channels) or 'none'}")
+    return None if wrong else column
 
 
 def _callback(found: Findings, node: Node, known: Known) -> tuple[str, ...] | None:

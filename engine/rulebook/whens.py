@@ -1,17 +1,18 @@
 """`when`: which events a rule looks at."""
 
 from collections.abc import Sequence as Items
+from dataclasses import replace
 
 from engine.match import compile_type_pattern
 from engine.match.patterns import is_literal
 from engine.model.catalog import catalog
-from engine.model.condition import ALWAYS, Condition
+from engine.model.condition import ALWAYS, All, Condition
 from engine.model.event import Scope
 from engine.model.rule import When
 from engine.rulebook.conditions import read_where
 from engine.rulebook.fields import check_keys, expected, listed, texts
 from engine.rulebook.findings import Findings
-from engine.source import Mapping, Node, Scalar, Sequence, nearest
+from engine.source import Entry, Mapping, Node, Scalar, Sequence, nearest
 
 KEYS = ("type", "scope", "livemode", "account", "where")
 LATER_KEYS = ("fetch", "unmatched")
@@ -56,11 +57,12 @@ def _read_when(found: Findings, node: Node, default_livemode: bool | None) -> Wh
         types = read_types(found, types_node)
     scopes = _read_scopes(found, node.get("scope"))
     livemode, source = _read_livemode(found, node.get("livemode"), default_livemode)
-    accounts = _read_accounts(found, node.get("account"))
-    where: Condition | None = ALWAYS
-    if (where_node := node.get("where")) is not None:
-        where = read_where(found, where_node)
-    if found.errors > errors or types is None or where is None:
+    account_node = node.get("account")
+    in_table = account_node if isinstance(account_node, Mapping) else None
+    accounts = _read_accounts(found, account_node) if in_table is None else None
+    conditions = [read_where(found, each) for each in (_account_in_table(found, in_table), node.get("where")) if each]
+    where = _all([condition for condition in conditions if condition is not None])
+    if found.errors > errors or types is None:
         return None
     return When(
         types=types,
@@ -141,13 +143,26 @@ def _read_livemode(found: Findings, node: Node | None, default: bool | None) -> 
     return None, "rule"
 
 
+def _account_in_table(found: Findings, node: Mapping | None) -> Mapping | None:
+    """`account: {in_table: vip}` as the condition that it is: `$account.id: {in_table: vip}`."""
+    if node is None:
+        return None
+    if node.keys() != ("in_table",):
+        return expected(found, node, "an account id, a pattern, a list of them, or {in_table: vip}")
+    first = node.entries[0].key
+    key = Scalar("$account.id", "$account.id", False, first.file, first.line, first.column, first.length)
+    return replace(node, entries=(Entry(key, node),))
+
+
+def _all(conditions: list[Condition]) -> Condition:
+    if len(conditions) == 1:
+        return conditions[0]
+    return All(children=tuple(conditions)) if conditions else ALWAYS
+
+
 def _read_accounts(found: Findings, node: Node | None) -> tuple[str, ...] | None:
     if node is None:
         return None
-    if isinstance(node, Mapping):
-        if node.get("in_table") is not None:
-            return found.error("not-yet", node, "'in_table' is not there yet", "write the accounts as a list")
-        return expected(found, node, "an account id, a pattern, or a list of them")
     if isinstance(node, Scalar) and node.text == ANY:
         return None
     patterns = texts(found, node, "an account id")
