@@ -57,7 +57,7 @@ OPERATORS = {
     "glob": "receipt_email: {glob: '*@example.com'}",
     "matches": "description: {matches: '^order [0-9]+$'}",
     "ignore_case": "receipt_email: {suffix: '@example.com', ignore_case: true}",
-    "cidr": "ip: {cidr: 10.0.0.0/8}",
+    "cidr": "evidence.customer_purchase_ip: {cidr: 10.0.0.0/8}",
     "older_than": "created: {older_than: 30d}",
     "newer_than": "created: {newer_than: 1h}",
     "same_as": "id: {same_as: $account.id}",

@@ -2,12 +2,14 @@
 says of each."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from textwrap import indent
 
 from docs.examples import KNOWN
 from engine.model.mistake import Mistake
 from engine.rulebook import load
 from engine.source import print_mistakes
+from engine.testing import read_tests
 
 FILE = "rules/mine.yaml"
 BESIDE = {"rules/all.yaml": "vars: {small: 5 USD}\n", "rules/vip.csv": "account\nacct_1\n"}
@@ -58,6 +60,10 @@ FILES: Mapping[str, str] = {
     "money": where("amount: {gte: 500}"),
     "changed": where("requirements.errors[*].code: {changed: true}", "account.updated"),
     "changed-needs-updated": where("status: {changed: true}"),
+    "unknown-field": where("amuont: {gte: 500 USD}"),
+    "only-an-id": where("charge.amount: {gte: 500 USD}"),
+    "enum-value": where("status: needs_respons"),
+    "field-type": where("metadata.vip: true"),
     "unknown-verb": step("{notfy: payments}"),
     "unknown-channel": step("{notify: payment}"),
     "unknown-callback": step("{callback: cases}"),
@@ -71,6 +77,9 @@ FILES: Mapping[str, str] = {
         '\n  - {callback: case-system, id: a, body: "{{ steps.b.ok }}"}'
         '\n  - {callback: case-system, id: b, body: "{{ steps.a.ok }}"}'
     ),
+    "given": rule(tests="[{given: {event: payout.failed, previous: {a.b: 1}}, expect: fires}]"),
+    "unknown-rule": rule(),
+    "expect": rule(tests="[{given: {event: payout.failed}, expect: {because: amount}}]"),
     "unknown-name": where("amount: {gte: $vars.smal}"),
     "duplicate-name": "vars: {small: 9 USD}\n" + rule(),
     "table": "tables: {vip: {file: vip.csv, key: acount}}\n" + rule(),
@@ -80,13 +89,27 @@ FILES: Mapping[str, str] = {
 }
 """By the code of the mistake. Not here: `too-large`, and what is not in a file of rules."""
 
+TESTS = """\
+tests:
+  - rule: my-rul
+    given: {event: payout.failed}
+    expect: fires
+"""
+"""A file of tests with the mistake `unknown-rule`."""
+
 
 def shown(code: str) -> str:
     """What check prints of that mistake."""
     found = [each for each in mistakes(code) if each.code == code]
-    return print_mistakes(found, {FILE: FILES[code]}, color=False).rstrip()
+    return print_mistakes(found, _sources(code), color=False).rstrip()
 
 
 def mistakes(code: str) -> tuple[Mistake, ...]:
     """Everything that is wrong with the file of that code."""
-    return load({**BESIDE, FILE: FILES[code]}, KNOWN).mistakes
+    loaded = load({**BESIDE, FILE: FILES[code]}, KNOWN)
+    return (*loaded.mistakes, *read_tests(_sources(code), loaded.rulebook.rules, Path()).mistakes)
+
+
+def _sources(code: str) -> dict[str, str]:
+    tests = {"rules/mine_test.yaml": TESTS} if code == "unknown-rule" else {}
+    return {FILE: FILES[code], **tests}

@@ -23,7 +23,7 @@ from engine.render import render_text, render_value, scene
 from engine.render.filters import FILTERS
 from engine.render.text import EVENT_NAMES, NAMES, RULE_NAMES
 from engine.rulebook import CODES as RULE_CODES
-from engine.rulebook import load, read_rule_files
+from engine.rulebook import Rulebook, load, read_rule_files
 from engine.rulebook.policies import KEYS as RETRY_KEYS
 from engine.rulebook.rules import FILE_KEYS, LATER_FILE_KEYS, LATER_RULE_KEYS, RULE_KEYS
 from engine.rulebook.steps import COMMON as STEP_KEYS
@@ -33,6 +33,10 @@ from engine.rulebook.whens import KEYS as WHEN_KEYS
 from engine.rulebook.whens import LATER_KEYS as LATER_WHEN_KEYS
 from engine.settings import CODES as CONFIG_CODES
 from engine.settings import describe, load_settings
+from engine.testing import Runner, read_tests
+from engine.testing.expecting import KEYS as EXPECT_KEYS
+from engine.testing.giving import KEYS as GIVEN_KEYS
+from engine.testing.reading import FILE_TEST_KEYS, LATER_TEST_KEYS, TEST_KEYS
 from notifiers.signing import signature_headers
 
 ROOT = Path(__file__).parent.parent
@@ -113,7 +117,8 @@ def test_links_lead_somewhere(path: Path) -> None:
 YAML = blocks("yaml")
 TABLES = {"docs/accounts.csv": blocks("csv")[0][1]}
 RULES = [block for block in YAML if re.search(r"^(rules|defaults):\n", block[1], re.MULTILINE) and "- id:" in block[1]]
-CONFIGS = [block for block in YAML if block not in RULES]
+TESTS = [block for block in YAML if block[1].startswith("tests:\n")]
+CONFIGS = [block for block in YAML if block not in (*RULES, *TESTS)]
 
 
 @pytest.mark.parametrize(("where", "text"), RULES, ids=ids(RULES))
@@ -122,6 +127,25 @@ def test_rules_in_the_docs_pass_check(where: str, text: str) -> None:
     loaded = load({where: text, **TABLES}, examples.KNOWN)
     assert list(map(str, loaded.mistakes)) == []
     assert loaded.rulebook.rules
+
+
+def test_tests_in_the_docs_pass() -> None:
+    """Those of rules, and those in files of tests, among the rules of the docs and the ready-made ones."""
+    ready_made = read_rule_files([ROOT / "rules"], ROOT)
+    for where, text in RULES:
+        rulebook = load({where: text}, examples.KNOWN).rulebook
+        _run_tests({where: text}, rulebook)
+    for where, text in TESTS:
+        around = {**ready_made, **{place: rules for place, rules in RULES if "tests:" in rules}}
+        _run_tests({**around, f"{where}_test.yaml": text}, load(around, examples.KNOWN).rulebook)
+
+
+def _run_tests(sources: dict[str, str], rulebook: Rulebook) -> None:
+    found = read_tests(sources, rulebook.rules, ROOT)
+    assert list(map(str, found.mistakes)) == []
+    runner = Runner(rulebook)
+    for test in found.tests:
+        assert runner.run(test).problems == (), test.title
 
 
 @pytest.mark.parametrize(("where", "text"), RULES, ids=ids(RULES))
@@ -164,7 +188,7 @@ def test_every_operator_has_an_example_that_loads(name: str) -> None:
     assert f"| `{name}` |" in section(page("rules.md"), "### Tests")
     example = examples.OPERATORS[name]
     text = "tables: {main_currencies: [usd]}\n"
-    text += f"rules:\n- id: a\n  when:\n    type: account.updated\n    where: {{{example}}}\n  then: {{notify: risk}}\n"
+    text += f"rules:\n- id: a\n  when:\n    type: '*'\n    where: {{{example}}}\n  then: {{notify: risk}}\n"
     loaded = load({"a.yaml": text}, examples.KNOWN)
     assert list(map(str, loaded.mistakes)) == []
     assert f"{name}:" in example
@@ -186,6 +210,10 @@ STATEMENTS: dict[str, tuple[Callable[[], Iterable[str]], str]] = {
     "keys of a rule": (lambda: RULE_KEYS, "## A rule"),
     "severities": (lambda: Severity, "## A rule"),
     "modes": (lambda: RuleMode, "## A rule"),
+    "keys of a test": (lambda: TEST_KEYS, "## Testing rules"),
+    "keys of a test in a file of tests": (lambda: FILE_TEST_KEYS, "## Testing rules"),
+    "keys of given": (lambda: GIVEN_KEYS, "## Testing rules"),
+    "keys of expect": (lambda: (*EXPECT_KEYS, "fired"), "## Testing rules"),
     "keys of when": (lambda: WHEN_KEYS, "## when"),
     "names in paths": (lambda: [name.replace("$account", "$account.id") for name in PATH_NAMES], "## where"),
     "keys of a step": (lambda: STEP_KEYS, "## then"),
@@ -194,7 +222,10 @@ STATEMENTS: dict[str, tuple[Callable[[], Iterable[str]], str]] = {
     "names in texts": (lambda: NAMES, "## Texts"),
     "names of a rule in texts": (lambda: RULE_NAMES, "## Texts"),
     "not there yet": (
-        lambda: chain(LATER_FILE_KEYS, LATER_RULE_KEYS, LATER_WHEN_KEYS, LATER_NAMES, LATER_STEP_KEYS),
+        lambda: chain(
+            *(LATER_FILE_KEYS, LATER_RULE_KEYS, LATER_WHEN_KEYS, LATER_NAMES, LATER_STEP_KEYS),
+            LATER_TEST_KEYS,
+        ),
         "## Not there yet",
     ),
     "options that are not there yet": (

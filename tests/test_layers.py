@@ -12,7 +12,7 @@ LAYERS = [
     {"engine.rulebook", "engine.store", "engine.receive", "engine.stripe_api"},
     {"notifiers", "engine.samples"},
     {"engine.pipeline"},
-    {"engine.work"},
+    {"engine.work", "engine.testing"},
     {"engine.wiring"},
     {"engine.console", "engine.cli"},
     {"engine.main"},

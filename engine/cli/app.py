@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from engine.cli import check, deliveries, events, explain, retry, rules, send_test, serve, sign, simulate, verify
+from engine.cli import check, deliveries, events, explain, retry, rules, send_test, serve, sign, simulate, test, verify
 from engine.cli.help import FAILED, INTERRUPTED, ending
 from engine.errors import ConfigError, TocsinError
 
@@ -18,6 +18,7 @@ SETTINGS_VARIABLE = "TOCSIN_CONFIG"
 
 ORDER = [
     "check",
+    "test",
     "serve",
     "simulate",
     "events",
@@ -151,6 +152,7 @@ app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(rules.app, name="rules")
 for _name, _module, _run, _summary in (
     ("check", check, check.check, "Find every mistake in configuration and rules."),
+    ("test", test, test.run_tests, "Run the rules' own tests."),
     ("serve", serve, serve.serve, "Receive events, match rules, deliver."),
     ("simulate", simulate, simulate.simulate, "Post a signed, plausible event of any type."),
     ("explain", explain, explain.explain, "Why each rule did or did not fire."),

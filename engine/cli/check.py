@@ -45,6 +45,7 @@ class Examination:
     config: Path | None
     files: int
     rules: int
+    tests: int
     trusted: bool = field(default=False)
 
     @property
@@ -97,13 +98,16 @@ def examine(paths: Sequence[Path]) -> Examination:
     trust.
     """
     from engine import wiring
-    from engine.rulebook import Known, load, read_rule_files
+    from engine.rulebook import Known, load, read_rule_files, read_test_files
     from engine.rulebook.files import TABLES
+    from engine.rulebook.rules import in_order
     from engine.settings import load_settings
+    from engine.testing import read_tests
 
     mistakes: list[Mistake] = []
     sources: dict[str, str] = {}
     files: dict[str, str] = {}
+    tests: dict[str, str] = {}
     settings: Settings | None = None
     try:
         settings = load_settings(generate=False)  # a check writes nothing, not even the local endpoint's secret
@@ -111,16 +115,21 @@ def examine(paths: Sequence[Path]) -> Examination:
         mistakes += error.mistakes
         sources |= error.sources
     try:
-        files = read_rule_files(paths or (settings.rules if settings else _usual_rules()), Path.cwd())
+        around = paths or (settings.rules if settings else _usual_rules())
+        files, tests = read_rule_files(around, Path.cwd()), read_test_files(around, Path.cwd())
     except ConfigError as error:
         mistakes += error.mistakes
     loaded = load(files, wiring.known(settings) if settings else Known())
+    # Of a file of tests by itself it is not known which rules there are.
+    all_known = not any(path.is_file() for path in paths)
+    tested = read_tests(files | tests, loaded.rulebook.rules, Path.cwd(), all_rules_known=all_known)
     return Examination(
-        mistakes=(*mistakes, *loaded.mistakes),
-        sources={**sources, **files},
+        mistakes=(*mistakes, *in_order((*loaded.mistakes, *tested.mistakes))),
+        sources={**sources, **files, **tests},
         config=settings.file if settings else None,
         files=sum(not name.endswith(TABLES) for name in files),
         rules=len(loaded.rulebook.rules),
+        tests=len(tested.tests),
         trusted=settings is None,
     )
 
@@ -144,14 +153,15 @@ def _print_text(found: Examination, quiet: bool) -> None:
 
 
 def _looked_at(found: Examination) -> str:
-    """`config.yaml, 7 rule files, 40 rules`."""
+    """`config.yaml, 7 rule files, 40 rules, 94 tests`."""
     config = "built-in configuration"
     if found.config is not None:
         config = os.path.relpath(found.config) if found.config.is_relative_to(Path.cwd()) else str(found.config)
     elif found.trusted:
         config = "the configuration"
     rules = plural(found.rules, "rule") + (" in files without errors" if found.errors else "")
-    return f"{config}, {plural(found.files, 'rule file')}, {rules}"
+    tests = f", {plural(found.tests, 'test')}" if found.tests else ""
+    return f"{config}, {plural(found.files, 'rule file')}, {rules}{tests}"
 
 
 def _print_json(found: Examination) -> None:
@@ -164,6 +174,7 @@ def _print_json(found: Examination) -> None:
             "config": found.config,
             "files": found.files,
             "rules": found.rules,
+            "tests": found.tests,
             "errors": found.errors,
             "warnings": found.warnings,
             "mistakes": json.loads(to_json(found.mistakes)),

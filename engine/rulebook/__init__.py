@@ -3,7 +3,7 @@
 from engine.rulebook.book import Match, Rulebook
 from engine.rulebook.codes import CODES
 from engine.rulebook.excerpt import defaults_text, rule_text
-from engine.rulebook.files import read_rule_files
+from engine.rulebook.files import read_rule_files, read_test_files
 from engine.rulebook.known import Known, StripeOperations
 from engine.rulebook.last_good import FileState
 from engine.rulebook.load import Loaded, load, rebuild
@@ -29,6 +29,7 @@ __all__ = [
     "load",
     "looking",
     "read_rule_files",
+    "read_test_files",
     "rebuild",
     "rule_text",
     "verdict_json",

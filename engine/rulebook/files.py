@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from engine.errors import ConfigError
@@ -11,6 +11,13 @@ from engine.model.position import Position
 
 TABLES = ".csv"
 ENDINGS = (".yaml", ".yml", TABLES)
+TEST_ENDINGS = ("_test.yaml", "_test.yml")
+"""How files of tests end, which stand beside the rules and are none."""
+
+
+def is_test_file(name: str) -> bool:
+    """Whether a file of that name holds tests of rules and no rules."""
+    return name.endswith(TEST_ENDINGS)
 
 
 def read_rule_files(paths: Sequence[Path], base: Path) -> dict[str, str]:
@@ -19,15 +26,26 @@ def read_rule_files(paths: Sequence[Path], base: Path) -> dict[str, str]:
     they lie under it, with forward slashes.
 
     Hidden files and folders are passed over (editors and mounted Kubernetes volumes leave some). Raises ConfigError
-    for a path that is not there, and for files that cannot be read.
+    for a path that is not there, and for files that cannot be read. Files of tests are left out: see `read_test_files`.
     """
+    return _read(paths, base, lambda name: not is_test_file(name))
+
+
+def read_test_files(paths: Sequence[Path], base: Path) -> dict[str, str]:
+    """The texts of every file of tests in these files and folders, as `read_rule_files` gives those of the rules."""
+    return _read(paths, base, is_test_file)
+
+
+def _read(paths: Sequence[Path], base: Path, wanted: Callable[[str], bool]) -> dict[str, str]:
     mistakes: list[Mistake] = []
     found: dict[str, str] = {}
     for path in paths:
         if not path.exists():
             mistakes.append(_mistake(path, base, f"there is no file or folder {_name(path, base)}"))
             continue
-        for file in _rule_files(path):
+        for file in _files(path):
+            if not wanted(file.name):
+                continue
             try:
                 # Bytes that are no UTF-8 survive as what YAML refuses, at their place, rather than as an exception.
                 text = file.read_bytes().decode("utf-8", "surrogateescape")
@@ -51,14 +69,16 @@ def stamp(paths: Sequence[Path]) -> Stamp:
     """The stamp of the rule files in these files and folders as they are now; what is not there is not in it."""
     found: set[tuple[str, int, int, int]] = set()
     for path in paths:
-        for file in _rule_files(path) if path.exists() else ():
+        for file in _files(path) if path.exists() else ():
+            if is_test_file(file.name):
+                continue
             with contextlib.suppress(OSError):
                 state = file.stat()
                 found.add((str(file), state.st_ino, state.st_size, state.st_mtime_ns))
     return frozenset(found)
 
 
-def _rule_files(path: Path) -> Iterator[Path]:
+def _files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
         yield from sorted(each for each in path.parent.glob(f"*{TABLES}") if not each.name.startswith("."))

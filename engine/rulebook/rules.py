@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from engine.model.mistake import Mistake
 from engine.model.rule import Rule, RuleMode, Severity
 from engine.rulebook import definitions
-from engine.rulebook.advice import advise
 from engine.rulebook.defaults import read_defaults, with_defaults
 from engine.rulebook.fields import check_keys, expected, identifier, mapping, read, text, texts, with_vars, word
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known
+from engine.rulebook.lints import advise
 from engine.rulebook.names import Names
 from engine.rulebook.steps import read_steps
 from engine.rulebook.whens import read_whens
@@ -28,7 +28,6 @@ LATER_RULE_KEYS = (
     *("incident", "escalate", "remind", "throttle", "quiet", "digest"),
     *("on_update", "on_resolve", "on_failure"),
 )
-TEST_KEYS = ("given", "expect", "name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +126,9 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     steps = None if then_node is None else read_steps(found, then_node, known, whens)
     for when in whens or ():
         advise(found, when)
-    _check_tests(found, rule)
+    lint = rule.get("lint")  # and `tests`: what they mean is for the commands that read them
+    if isinstance(lint, Scalar):
+        expected(found, lint, "a list or a map under lint")
     fields = {
         "description": read(rule, "description", lambda value: text(found, value)),
         "owner": read(rule, "owner", lambda value: text(found, value)),
@@ -158,21 +159,3 @@ def _required(found: Findings, rule: MappingNode, key: str) -> Node | None:
         name = f"rule '{id_.text}'" if isinstance(id_, Scalar) and key != "id" else "this rule"
         found.error("missing-key", rule, f"{name} has no '{key}'")
     return value
-
-
-def _check_tests(found: Findings, rule: MappingNode) -> None:
-    """The shape of `tests` and `lint`: what they mean is for the commands that read them."""
-    tests, lint = rule.get("tests"), rule.get("lint")
-    if tests is not None and not isinstance(tests, Sequence):
-        expected(found, tests, "a list of tests", "begin each with '- given:'")
-    if isinstance(tests, Sequence):
-        for item in tests.items:
-            test = mapping(found, item, "a test: a map with given and expect")
-            if test is None:
-                continue
-            check_keys(found, test, "a test", TEST_KEYS)
-            for key in ("given", "expect"):
-                if test.get(key) is None:
-                    found.error("missing-key", test, f"this test has no '{key}'")
-    if isinstance(lint, Scalar):
-        expected(found, lint, "a list or a map under lint")

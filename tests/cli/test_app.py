@@ -147,21 +147,8 @@ def test_version() -> None:
 
 def test_only_what_is_there_is_offered() -> None:
     """Commands of later issues must not appear before they work."""
-    assert sorted(name for name in ORDER) == sorted(
-        [
-            "check",
-            "serve",
-            "simulate",
-            "events",
-            "explain",
-            "rules",
-            "deliveries",
-            "retry",
-            "send-test",
-            "sign",
-            "verify",
-        ]
-    )
+    there = "check deliveries events explain retry rules send-test serve sign simulate test verify"
+    assert sorted(ORDER) == there.split()
     result = runner.invoke(app, ["replay"])
     assert result.exit_code == 2
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import ConfigError
-from engine.rulebook import Known, load, read_rule_files
+from engine.rulebook import Known, load, read_rule_files, read_test_files
 from engine.rulebook.files import stamp
 from tests.rulebook.books import rule
 
@@ -55,3 +55,15 @@ def test_the_stamp_changes_with_every_file(tmp_path: Path) -> None:
     file.unlink()
     assert len(set(seen)) == 4
     assert stamp([tmp_path]) == seen[0]
+
+
+def test_files_of_tests_stand_beside_the_rules_and_are_none(tmp_path: Path) -> None:
+    """A change of one reloads nothing."""
+    (tmp_path / "a.yaml").write_text(rule("a"))
+    before = stamp([tmp_path])
+    for name in ("a_test.yaml", "b_test.yml", ".c_test.yaml"):
+        (tmp_path / name).write_text("tests: []\n")
+    assert list(read_rule_files([tmp_path], tmp_path)) == ["a.yaml"]
+    assert list(read_test_files([tmp_path], tmp_path)) == ["a_test.yaml", "b_test.yml"]
+    assert read_rule_files([tmp_path / "a_test.yaml"], tmp_path) == {}
+    assert stamp([tmp_path]) == before

@@ -56,7 +56,7 @@ def test_a_variable_is_the_value_that_it_stands_for() -> None:
     assert isinstance(operand, Bounds)
     assert [bound.minor for bound in operand.bounds] == [50000, 45000]
     assert operation(sound(names=variables, rules=where("{status: $vars.words}"))).operand == ("a", "b")
-    assert operation(sound(names=variables, rules=where("{n: {between: [$vars.low, 9]}}"))).operand == (5, 9)
+    assert operation(sound(names=variables, rules=where("{created: {between: [$vars.low, 9]}}"))).operand == (5, 9)
     assert sound(names=variables, rules=rule(when="{type: $vars.types}")).rules[0].when[0].types == (
         "payout.failed",
         "payout.paid",
@@ -73,10 +73,10 @@ def test_a_mistake_in_a_value_is_said_where_it_is_used() -> None:
 
 def test_tables_are_looked_in() -> None:
     """Of a table without a column the first; a key is not needed."""
-    book = sound(rules=f"tables: {{vip: [acct_1, acct_9]}}\n{where('{source: {in_table: vip}}')}")
+    book = sound(rules=f"tables: {{vip: [acct_1, acct_9]}}\n{where('{destination: {in_table: vip}}')}")
     assert isinstance(operation(book).operand, Members)
-    assert book.match(event("payout.failed", object={"source": "acct_9"}))
-    assert not book.match(event("payout.failed", object={"source": "acct_2"}))
+    assert book.match(event("payout.failed", object={"destination": "acct_9"}))
+    assert not book.match(event("payout.failed", object={"destination": "acct_2"}))
     named = sound(rules=TABLE + where("{name: {in_table: accounts.csm, ignore_case: true}}"))
     assert named.match(event("payout.failed", object={"name": "ANN"}))
     typed = sound(rules=TABLE + where("{amount: {in_table: accounts.limit}}"))

@@ -1,75 +1,44 @@
-"""The rules of `rules/` and their inline tests, read plainly, and the events that those tests describe."""
+"""The rules of `rules/` and their own tests."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from engine.model.event import Event, Json, Scope
 from engine.model.rule import Rule, RuleMode, Severity
-from engine.receive.normalize import normalize
-from engine.samples import sample
+from engine.rulebook import Known, Loaded, load, read_rule_files, read_test_files
 from engine.source import parse, plain
-from tests.builders import endpoint
+from engine.testing import Answer, ReadTests, RuleTest, read_tests
 
 FOLDER = Path(__file__).parent.parent.parent / "rules"
-CREATED = 1_790_000_000
-NOW = datetime.fromtimestamp(CREATED + 5, UTC)
+KNOWN = Known(channels=frozenset({"console", "payments", "risk", "onboarding"}), default_livemode=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InlineTest:
-    """One entry of a rule's `tests`."""
+@cache
+def loaded() -> Loaded:
+    """Every ready-made rule, and what is wrong with any."""
+    return load(read_rule_files([FOLDER], FOLDER.parent), KNOWN)
 
-    rule: str
-    given: dict[str, Json]
-    fires: bool
-    because: str | None
-    number: int
 
-    def __str__(self) -> str:
-        return f"{self.rule}-{self.number}-{'fires' if self.fires else 'no'}"
+@cache
+def own_tests() -> ReadTests:
+    """Every test of every ready-made rule, and what is wrong with any."""
+    sources = read_rule_files([FOLDER], FOLDER.parent) | read_test_files([FOLDER], FOLDER.parent)
+    return read_tests(sources, loaded().rulebook.rules, FOLDER.parent)
+
+
+def answers(*, fires: bool) -> list[RuleTest]:
+    """The tests of one rule in which it fires, or does not."""
+    return [test for test in own_tests().tests if isinstance(test.expect, Answer) and test.expect.fires is fires]
 
 
 def written_rules() -> list[dict[str, Any]]:
     """Every rule as it stands in the files, in order."""
     found: list[dict[str, Any]] = []
-    for path in sorted(FOLDER.rglob("*.yaml")):
-        document = parse(path.read_text(encoding="utf-8"), path.name)
+    for name, text in read_rule_files([FOLDER], FOLDER.parent).items():
+        document = parse(text, name)
         assert document.root is not None, document.mistakes
-        assert not document.mistakes, document.mistakes
         found += plain(document.root)["rules"]
     return found
-
-
-def inline_tests() -> list[InlineTest]:
-    """Every inline test of every rule."""
-    found = []
-    for rule in written_rules():
-        for number, entry in enumerate(rule["tests"], start=1):
-            expect = entry["expect"]
-            fires = expect == "fires" if isinstance(expect, str) else expect["fires"]
-            because = None if isinstance(expect, str) else expect.get("because")
-            found.append(InlineTest(rule=rule["id"], given=entry["given"], fires=fires, because=because, number=number))
-    return found
-
-
-def event_of(given: dict[str, Json], *, id: str = "evt_1SReadyMade") -> Event:  # noqa: A002 (Stripe's word)
-    """The event that `given` describes, as it would arrive at an endpoint of that scope."""
-    scope = Scope(given["scope"]) if "scope" in given else None
-    root = sample(
-        given["event"],
-        account=given.get("account"),
-        livemode=given.get("livemode", True),
-        scope=scope,
-        set=given.get("set"),
-        previous=given.get("previous"),
-        created=CREATED,
-        id=id,
-    )
-    return normalize(orjson.dumps(root), endpoint(scope=scope), NOW)
 
 
 def bare_rule(written: dict[str, Any]) -> Rule:

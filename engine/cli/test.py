@@ -1,0 +1,224 @@
+"""`tocsin test`: the rules' own tests, without a server, a database or the network."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.help import FAILED, ending, plural
+from engine.cli.options import JsonOut, Usage
+from engine.cli.report import console, mode_word, note, print_json, print_line, say, styled
+from engine.errors import ConfigError
+from engine.model.event import Event, Json
+from engine.model.mistake import Mistake, MistakeLevel
+
+if TYPE_CHECKING:
+    from engine.model.rule import Rule
+    from engine.rulebook import Rulebook
+    from engine.settings import Settings
+    from engine.testing import Result, RuleTest
+
+ENDING = ending(
+    "tocsin test",
+    "tocsin test rules/disputes.yaml -k dispute-big",
+    _0="every test passed, or there is none",
+    _1="a test failed, or a file has errors",
+    _2="usage: no such file or folder, or no test fits -k",
+)
+
+MANY = 500
+"""From so many tests on, a terminal is shown how far they are."""
+
+_INDENT = " " * 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """What there is to run: the rules, the tests chosen, the rules without any, and the errors of the files."""
+
+    rulebook: "Rulebook"
+    tests: "Sequence[RuleTest]"
+    untested: Sequence[str]
+    files: int
+    errors: Sequence[Mistake]
+    sources: Mapping[str, str]
+
+
+def run_tests(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="PATHS", help="Run the tests in these files and folders alone.")
+    ] = None,
+    keyword: Annotated[
+        str | None, typer.Option("-k", metavar="WORDS", help="Only tests with this in file, rule or name.")
+    ] = None,
+    untested: Annotated[bool, typer.Option("--untested", help="List the rules that have no test.")] = False,
+    as_json: JsonOut = False,
+) -> None:
+    """Run the rules' own tests: the `tests` of each rule, and those in files named *_test.yaml beside them.
+
+    Each gives an event and says what is expected: that the rule fires, or why not, and what it would say. Nothing is
+    sent or stored, and the network is not used.
+    """
+    suite = gather(paths or [])
+    chosen = [each for each in suite.tests if keyword is None or _fits(each, keyword)]
+    if keyword is not None and not chosen:
+        raise Usage(f"none of {plural(len(suite.tests), 'test')} has '{keyword}' in its file, rule or name")
+    results = list(_run(suite.rulebook, chosen))
+    if as_json:
+        print_json(as_content(suite, results))
+    else:
+        _print(suite, results, untested)
+    if suite.errors or not all(result.passed for result in results):
+        raise typer.Exit(FAILED)
+
+
+def gather(paths: Sequence[Path]) -> Suite:
+    """The tests in `paths` (empty: where the configuration has its rules), and all the rules they run among.
+
+    Rules may use names that other files define and speak of other rules, so all configured ones are loaded, unless
+    `paths` lie elsewhere: then they are loaded alone.
+    """
+    from engine import wiring
+    from engine.rulebook import Known, load, read_rule_files, read_test_files
+    from engine.rulebook.rules import in_order
+    from engine.settings import load_settings
+    from engine.testing import read_tests
+
+    for path in paths:
+        if not path.exists():
+            raise Usage(f"there is no file or folder '{path}'")
+    settings: Settings | None = None
+    try:
+        settings = load_settings(generate=False)
+    except ConfigError:
+        note("the configuration has mistakes, which `tocsin check` shows; names of it are taken on trust")
+    configured = list(settings.rules) if settings else [path for path in [Path("rules")] if path.exists()]
+    inside = all(any(_is_within(path, folder) for folder in configured) for path in paths)
+    around = configured if inside else [_folder_of_tests(path) for path in paths]
+    base = Path.cwd()
+    rules = read_rule_files(around, base)
+    chosen = {*read_rule_files(paths or around, base), *read_test_files(paths or around, base)}
+    sources = rules | read_test_files(around, base)
+    loaded = load(rules, wiring.known(settings) if settings else Known())
+    found = read_tests(sources, loaded.rulebook.rules, base)
+    by_id = {rule.id: rule for rule in loaded.rulebook.rules}
+    mistakes = in_order((*loaded.mistakes, *found.mistakes))
+    return Suite(
+        rulebook=loaded.rulebook,
+        tests=[
+            each
+            for each in found.tests
+            if each.position.file in chosen and all(rule_id in by_id for rule_id in each.rules)
+        ],
+        untested=[rule_id for rule_id in found.untested if _file(by_id[rule_id]) in chosen],
+        files=len(chosen),
+        errors=[mistake for mistake in mistakes if mistake.level is MistakeLevel.ERROR],
+        sources=sources,
+    )
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _folder_of_tests(path: Path) -> Path:
+    """A file of tests is about the rules beside it."""
+    from engine.rulebook.files import is_test_file
+
+    return path.parent if path.is_file() and is_test_file(path.name) else path
+
+
+def _file(rule: "Rule") -> str | None:
+    return rule.position.file if rule.position else None
+
+
+def _fits(test: "RuleTest", keyword: str) -> bool:
+    return keyword.casefold() in f"{test.position.file} {test.title}".casefold()
+
+
+def _run(rulebook: "Rulebook", tests: "Sequence[RuleTest]") -> "Iterator[Result]":
+    from engine.testing import Runner
+
+    runner = Runner(rulebook)
+    if len(tests) < MANY or not sys.stderr.isatty():
+        yield from map(runner.run, tests)
+        return
+    from rich.progress import track
+
+    yield from track(map(runner.run, tests), "Running tests", len(tests), console=console(stderr=True), transient=True)
+
+
+def _print(suite: Suite, results: "Sequence[Result]", untested: bool) -> None:
+    from engine.source import counted, print_mistakes
+
+    color = console().color_system is not None
+    typer.echo(print_mistakes(suite.errors, suite.sources, color=color), nl=False)
+    failed = [result for result in results if not result.passed]
+    for result in failed:
+        _print_failure(result)
+    if untested and suite.untested:
+        say("without a test:")
+        for rule_id in suite.untested:
+            say(f"  {rule_id}")
+    of = f"{plural(len(results), 'test')} of {plural(len(_rules_of(results)), 'rule')}"
+    parts = [f"{of}: {len(failed)} failed" if failed else f"{of}: all passed" if results else of]
+    if suite.errors:
+        parts.append(f"{counted(suite.errors)} in the files")
+    if suite.untested:
+        parts.append(f"{plural(len(suite.untested), 'rule')} without a test" + ("" if untested else " (--untested)"))
+    say(", ".join(parts), "red" if failed or suite.errors else "green")
+
+
+def _rules_of(results: "Iterable[Result]") -> set[str]:
+    return {rule_id for result in results for rule_id in result.test.rules}
+
+
+def _print_failure(result: "Result") -> None:
+    head = styled(f"{result.test.position}  ").append_text(styled("FAILED", "bold red"))
+    print_line(head.append_text(styled(f"  {result.test.title}", "bold")))
+    for problem in result.problems:
+        say(f"{_INDENT}{problem.said}")
+        for line in problem.shown:
+            print_line(styled(f"{_INDENT}  {line}", _style(line)))
+    if result.event is not None:
+        say(f"{_INDENT}given  {_brief(result.event)}", "dim")
+
+
+def _style(line: str) -> str:
+    """Colours for what `explain` colours, and for the lines of a difference."""
+    if line.startswith(("NO ", "- ", "-")):
+        return "red"
+    return "green" if line.startswith("+") else "dim" if line.startswith("ok ") else ""
+
+
+def _brief(event: Event) -> str:
+    return "  ".join((event.type, event.account or "your own account", mode_word(event.livemode), str(event.scope)))
+
+
+def as_content(suite: Suite, results: "Sequence[Result]") -> dict[str, Json]:
+    """What `--json` prints: counts, the rules without a test, each test, and the errors in the files."""
+    import json
+
+    from engine.source import to_json
+
+    return {
+        "tests": len(results),
+        "failed": sum(not result.passed for result in results),
+        "untested": list(suite.untested),
+        "errors": json.loads(to_json(suite.errors)),
+        "results": [
+            {
+                "rule": result.test.rule,
+                "name": result.test.name,
+                "number": result.test.number,
+                "file": result.test.position.file,
+                "line": result.test.position.line,
+                "passed": result.passed,
+                "problems": [{"said": each.said, "shown": list(each.shown)} for each in result.problems],
+            }
+            for result in results
+        ],
+    }

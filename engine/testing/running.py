@@ -1,0 +1,215 @@
+"""Running tests: each event is matched and explained by the rules, and what they would send is rendered. Nothing is
+sent, stored or read from Stripe."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from difflib import unified_diff
+
+from engine.errors import DestinationError, TemplateError
+from engine.match import because, examine, holds
+from engine.model.condition import Condition, PathTest
+from engine.model.event import Event, Json
+from engine.model.outcome import Notifier
+from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
+from engine.model.verdict import Verdict, VerdictKind
+from engine.pipeline import make_plan
+from engine.render import scene
+from engine.rulebook import Rulebook
+from engine.settings import StripeSettings
+from engine.testing.given import CannotBeGiven, event_of
+from engine.testing.trial import Answer, Fired, RuleTest
+from notifiers.callback import CallbackNotifier
+from notifiers.expand import Destination
+from notifiers.notify import NotifyNotifier
+from notifiers.stripe import StripeNotifier
+
+_HELD = (VerdictKind.FIRED, VerdictKind.WOULD)
+
+Request = dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that was not as expected: in a line, and the lines that show it."""
+
+    said: str
+    shown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of a test; it passed where there are no problems. `event` is None where it could not be made."""
+
+    test: RuleTest
+    event: Event | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything was as expected."""
+        return not self.problems
+
+
+class Runner:
+    """Runs tests on the rules of one rulebook. A rule in shadow is tested as a live one; a rule that is off by
+    itself, as if it were live."""
+
+    def __init__(self, rulebook: Rulebook) -> None:
+        self._rulebook = rulebook
+        self._alone: dict[str, Rulebook] = {}
+        self._notifiers: Mapping[Verb, Notifier] = {
+            Verb.NOTIFY: NotifyNotifier({}, sys.stdout),
+            Verb.CALLBACK: CallbackNotifier({}, frozenset()),
+            Verb.STRIPE: StripeNotifier(StripeSettings(keys={}, api_base="", allow=()), (), _claim),
+        }
+
+    def run(self, test: RuleTest) -> Result:
+        """What became of one test. Its rule, and those it expects to fire, must be in the rulebook."""
+        try:
+            event = event_of(test.given)
+        except CannotBeGiven as error:
+            return Result(test=test, event=None, problems=(Problem(said=f"the event cannot be made: {error}"),))
+        if isinstance(test.expect, Fired):
+            problems = self._check_fired(event, test.expect)
+        else:
+            assert test.rule is not None
+            problems = self._check_answer(event, self._live(test.rule), test.rule, test.expect)
+        return Result(test=test, event=event, problems=tuple(problems))
+
+    def _live(self, rule_id: str) -> Rulebook:
+        """The rulebook to test a rule in."""
+        rule = self._rulebook.rule(rule_id)
+        assert rule is not None, rule_id
+        if rule.mode is not RuleMode.OFF:
+            return self._rulebook
+        if rule_id not in self._alone:
+            self._alone[rule_id] = Rulebook(revision="", rules=(replace(rule, mode=RuleMode.LIVE),))
+        return self._alone[rule_id]
+
+    def _check_fired(self, event: Event, expect: Fired) -> Iterable[Problem]:
+        fired = [match.rule.id for match in self._rulebook.match(event)]
+        missing = [rule_id for rule_id in expect.rules if rule_id not in fired]
+        extra = [rule_id for rule_id in fired if rule_id not in expect.rules]
+        for rule_id in missing:
+            (verdict,) = self._rulebook.explain(event, rule=rule_id, all_rules=True)
+            yield Problem(said=f"expected {rule_id} to fire, and it did not", shown=_why(verdict))
+        for rule_id in extra:
+            (verdict,) = self._rulebook.explain(event, rule=rule_id, all_rules=True)
+            yield Problem(said=f"{rule_id} fired, too", shown=_why(verdict))
+
+    def _check_answer(self, event: Event, rulebook: Rulebook, rule_id: str, expect: Answer) -> Iterable[Problem]:
+        (verdict,) = rulebook.explain(event, rule=rule_id, all_rules=True)
+        fired = verdict.kind in _HELD
+        if fired and not expect.fires:
+            yield Problem(said="expected not to fire, and it fired", shown=_why(verdict))
+        elif not fired and expect.fires:
+            yield Problem(said="expected to fire, and it did not", shown=_why(verdict))
+        elif expect.because is not None and verdict.because is not None and verdict.because.path != expect.because:
+            said = f"expected not to fire because of {expect.because}, and it did not because of {verdict.because.path}"
+            yield Problem(said=said, shown=_why(verdict))
+        elif fired:
+            rule = rulebook.rule(rule_id)
+            assert rule is not None
+            yield from self._check_requests(event, replace(rule, mode=RuleMode.LIVE), expect)
+
+    def _check_requests(self, event: Event, rule: Rule, expect: Answer) -> Iterable[Problem]:
+        """Everything that the rule would send can be written, and is as expected."""
+        requests: dict[str, Request] = {}
+        plan = make_plan(event, (rule,), "", _everywhere)
+        for delivery in plan.deliveries:
+            step = rule.step(delivery.step)
+            if step is None or delivery.needs or step.id in requests:
+                continue
+            try:
+                names = scene(event, rule, now=event.received)
+                requests[step.id] = _shown(self._notifiers[step.verb].render(step, delivery, names))
+            except (TemplateError, DestinationError) as error:
+                yield Problem(said=f"{step.id} cannot be written: {error}")
+                requests[step.id] = {}
+        if expect.message is not None:
+            yield from _check_message(event, rule, requests, expect.message)
+        for step_id, condition in expect.steps.items():
+            if step_id not in requests:
+                yield Problem(said=f"{step_id} reads the result of another step, which a test does not have")
+            elif requests[step_id] and not holds(condition, replace(event, object=requests[step_id])):
+                yield _not_sent(event, step_id, requests[step_id], condition)
+
+
+def _check_message(
+    event: Event, rule: Rule, requests: Mapping[str, Request], condition: Condition
+) -> Iterable[Problem]:
+    """One of the rule's messages is as expected."""
+    messages = {step.id: requests[step.id] for step in rule.steps if step.verb is Verb.NOTIFY and requests.get(step.id)}
+    if not messages:
+        yield Problem(said="no message of this rule could be written without the result of another step")
+    elif not any(holds(condition, replace(event, object=message)) for message in messages.values()):
+        step_id, message = next(iter(messages.items()))
+        yield _not_sent(event, step_id, message, condition)
+
+
+def _not_sent(event: Event, step_id: str, request: Request, condition: Condition) -> Problem:
+    """What a step sends, beside what it should."""
+    reason = because(examine(condition, replace(event, object=request)))
+    assert reason is not None
+    said = f"{reason.path} of {step_id} is not as expected"
+    whole, wanted = request.get(reason.path), _wanted(condition, reason.path)
+    if isinstance(whole, str) and "\n" in whole + (wanted or ""):
+        if wanted is not None:
+            return Problem(said=said, shown=_diff(wanted, whole))
+        return Problem(
+            said=said, shown=(f"needs {reason.needs}", "it is:", *(f"  {line}" for line in whole.splitlines()))
+        )
+    actual = whole if isinstance(whole, str) else reason.actual
+    note = f"   ({reason.note})" if reason.note else ""
+    needs = wanted if wanted is not None else reason.needs
+    return Problem(said=said, shown=(f"is     {actual}", f"needs  {needs}{note}"))
+
+
+def _wanted(condition: Condition, path: str) -> str | None:
+    """The one text that a path is to be equal to, None where it is tested otherwise."""
+    if not isinstance(condition, PathTest):
+        found = (_wanted(child, path) for child in condition.children)
+        return next((text for text in found if text is not None), None)
+    operation = condition.operations[0]
+    if condition.path == path and operation.operator == "eq" and isinstance(operation.operand, str):
+        return operation.operand
+    return None
+
+
+def _diff(wanted: str, whole: str) -> tuple[str, ...]:
+    lines = unified_diff(wanted.splitlines(), whole.splitlines(), "expected", "sent", lineterm="", n=2)
+    return tuple(lines)
+
+
+def _why(verdict: Verdict) -> tuple[str, ...]:
+    """A verdict as `explain` shows it."""
+    lines = []
+    if verdict.because is not None:
+        reason = verdict.because
+        note = f"   ({reason.note})" if reason.note else ""
+        lines.append(f"NO  {reason.path}  {reason.actual}   needs {reason.needs}{note}")
+    if verdict.held:
+        lines.append(f"ok  {' '.join(verdict.held)}")
+    return tuple(lines)
+
+
+def _shown(request: Json) -> Request:
+    """A rendered request as tests look at it: the body of a callback as the JSON that it is."""
+    found = dict(request)
+    if isinstance(found.get("body"), str):
+        with contextlib.suppress(ValueError):
+            found["body"] = json.loads(found["body"])
+    return found
+
+
+def _everywhere(step: Step, severity: Severity, livemode: bool) -> Iterable[Destination]:
+    """Each target once, whatever the configuration says of it: that is not the rule's."""
+    return (Destination(name=target) for target in step.targets)
+
+
+async def _claim(operation: str, delivery_id: str, *, max: int, every: timedelta, now: datetime) -> bool:  # noqa: A002
+    raise AssertionError("a test sends nothing")
