@@ -8,6 +8,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from notifiers.normalized import default_body
 from notifiers.signing import signature_headers
 
 DEFAULT_TIMEOUT = timedelta(seconds=15)
+MASK = "****"
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -37,6 +39,18 @@ _OF_THE_CONNECTION = frozenset(
     }
 )  # fmt: skip
 _RANGE = re.compile(r"([1-5][0-9]{2})(?:\s*-\s*([1-5][0-9]{2}))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """One request, signed; `timeout` in seconds."""
+
+    target: CallbackTarget
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None
+    timeout: float
 
 
 class CallbackNotifier:
@@ -82,20 +96,27 @@ class CallbackNotifier:
     async def deliver(self, delivery: Delivery) -> Outcome:
         """One request. `delivery.request` is what `render` made."""
         try:
-            target = self._target(delivery.destination)
-            url = checked_url(target.url, allow_private=target.allow_private)
-            body = (delivery.request["body"] or "").encode()
-            headers = self._headers(delivery, target, body)
-        except (DestinationError, ValueError) as error:
+            ready = self._ready(delivery)
+        except DestinationError as error:
             return Refused(reason=str(error))
+        target = ready.target
         http = self._private if target.allow_private else self._public
-        timeout = delivery.request["timeout"] or target.timeout.total_seconds()
-        method = delivery.request["method"]
-        sent = None if method == "GET" else body
-        answer = await http.send(method, url, headers=headers, body=sent, within=timeout)
+        answer = await http.send(ready.method, ready.url, headers=ready.headers, body=ready.body, within=ready.timeout)
         if isinstance(answer, Unanswered):
             return _no_answer(target.name, answer)
         return _outcome(target, answer, delivery.request)
+
+    def preview(self, delivery: Delivery) -> Json:
+        """`{method, url, headers, body, timeout}`: configured headers and the signature are masked."""
+        ready = self._ready(delivery)
+        secret = {name.lower() for name in ready.target.headers} | {"webhook-signature"}
+        return {
+            "method": ready.method,
+            "url": ready.url,
+            "headers": {name: MASK if name in secret else value for name, value in ready.headers.items()},
+            "body": None if ready.body is None else ready.body.decode(),
+            "timeout": ready.timeout,
+        }
 
     async def warm(self) -> None:
         """Import what the first callback needs, so that it need not wait for it."""
@@ -105,6 +126,25 @@ class CallbackNotifier:
         """Close every connection."""
         await self._public.close()
         await self._private.close()
+
+    def _ready(self, delivery: Delivery) -> _Ready:
+        """The request of an attempt that begins now. Raises DestinationError where it may not be made."""
+        target = self._target(delivery.destination)
+        url = checked_url(target.url, allow_private=target.allow_private)
+        body = (delivery.request["body"] or "").encode()
+        try:
+            headers = self._headers(delivery, target, body)
+        except ValueError as error:  # a secret that cannot sign
+            raise DestinationError(str(error)) from None
+        method = delivery.request["method"]
+        return _Ready(
+            target=target,
+            method=method,
+            url=url,
+            headers=headers,
+            body=None if method == "GET" else body,
+            timeout=delivery.request["timeout"] or target.timeout.total_seconds(),
+        )
 
     def _target(self, destination: str) -> CallbackTarget:
         found = self._callbacks.get(destination)

@@ -8,9 +8,10 @@ import logging
 import threading
 import warnings
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from engine.errors import DestinationError
+from engine.model.event import Json
 from engine.model.rule import Severity
 from engine.settings import Channel
 from engine.source import nearest
@@ -29,6 +30,15 @@ class Split(NamedTuple):
 
     attribute: str
     by_label: dict[str, Any]
+
+
+class Content(TypedDict):
+    """A message; `markup` is `text` or `markdown`."""
+
+    title: str
+    text: str
+    markup: str
+    severity: Severity
 
 
 class Sent(NamedTuple):
@@ -69,21 +79,45 @@ def problem(url: str) -> str | None:
     return None
 
 
-def send(channel: Channel, recipient: str | None, *, title: str, text: str, markup: str, severity: Severity) -> Sent:
+def send(channel: Channel, recipient: str | None, **content: Unpack[Content]) -> Sent:
     """Send one message to one recipient of a channel (None: to all of it), in the calling thread.
 
-    `markup` is `text` or `markdown`. Blocks for as long as the service takes, up to its socket timeouts.
+    Blocks for as long as the service takes, up to its socket timeouts.
     Raises DestinationError when the URL cannot be used or no longer names the recipient.
     """
     assert channel.url is not None
-    apprise = _apprise()
     service = _addressed(channel.url.get_secret_value(), recipient)
     _bound(service, channel.timeout.total_seconds())
+    notes = Notes()
+    result = _notify(service, notes, **content)
+    return Sent(status=result.status.name, service=str(service.service_name), recipients=len(service), notes=notes)
+
+
+def preview(channel: Channel, recipient: str | None, **content: Unpack[Content]) -> Json:
+    """What `send` would give to the service: `{service, messages: [{title, text, format}]}`. Raises as it does."""
+    assert channel.url is not None
+    service = _addressed(channel.url.get_secret_value(), recipient)
+    given: list[dict[str, Any]] = []
+
+    def keep(**message: Any) -> bool:
+        given.append(message)
+        return True
+
+    service.send = keep  # instead of its own, which goes to the network
+    _notify(service, Notes(), **content)
+    messages = [
+        {"title": each["title"], "text": each["body"], "format": str(getattr(each["body_format"], "value", "text"))}
+        for each in given
+    ]
+    return {"service": str(service.service_name), "messages": messages}
+
+
+def _notify(service: Any, notes: Notes, *, title: str, text: str, markup: str, severity: Severity) -> Any:
+    apprise = _apprise()
     # One object for one destination: Apprise's own fan-out, retries and shared thread pool have nothing to do.
     sender = apprise.Apprise(asset=service.asset)
     sender.add(service)
-    notes = Notes()
-    result = sender.notify(
+    return sender.notify(
         body=text or title,
         title=title if text else "",
         notify_type=_type(severity),
@@ -91,7 +125,6 @@ def send(channel: Channel, recipient: str | None, *, title: str, text: str, mark
         log_callback=lambda entry, _: notes.add(entry.message),
         log_level=logging.DEBUG,
     )
-    return Sent(status=result.status.name, service=str(service.service_name), recipients=len(service), notes=notes)
 
 
 def _type(severity: Severity) -> str:

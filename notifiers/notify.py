@@ -17,7 +17,7 @@ from engine.settings import Channel
 from notifiers import channels
 from notifiers.answers import clean
 from notifiers.channels import Sent
-from notifiers.console import Alert, write_alert
+from notifiers.console import Alert, print_alert, write_alert
 from notifiers.failures import judge_failure
 from notifiers.lanes import Busy, Lanes
 
@@ -59,15 +59,31 @@ class NotifyNotifier:
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """One message to one recipient."""
-        name, _, recipient = delivery.destination.partition("/")
+        try:
+            channel, recipient = self._recipient(delivery.destination)
+        except DestinationError as error:
+            return Refused(reason=str(error))
+        if channel.url is None:
+            return self._print(_alert(channel.name, delivery, delivery.request))
+        return await self._send(channel, recipient, delivery.request)
+
+    def preview(self, delivery: Delivery) -> Json:
+        """`{service, messages: [{title, text, format}]}`: as the channel's service is given it, after its limits and
+        its own form of text (HTML for a mail, say); more than one where the service splits a long one."""
+        channel, recipient = self._recipient(delivery.destination)
+        if channel.url is None:
+            printed = {"title": "", "text": print_alert(_alert(channel.name, delivery, delivery.request))}
+            return {"service": "console", "messages": [{**printed, "format": "text"}]}
+        return channels.preview(channel, recipient, **_content(delivery.request))
+
+    def _recipient(self, destination: str) -> tuple[Channel, str | None]:
+        """The channel and which of its recipients, None for all. Raises DestinationError for one that is gone."""
+        name, _, recipient = destination.partition("/")
         channel = self._channels.get(name)
         if channel is None:
             known = ", ".join(self._channels)
-            return Refused(reason=f"no channel '{name}' is configured any more; configured: {known}")
-        request = delivery.request
-        if channel.url is None:
-            return self._print(_alert(name, delivery, request))
-        return await self._send(channel, recipient or None, request)
+            raise DestinationError(f"no channel '{name}' is configured any more; configured: {known}")
+        return channel, recipient or None
 
     async def warm(self) -> None:
         """Import Apprise, where a channel needs it, so that the first alert need not wait for it."""
@@ -89,14 +105,7 @@ class NotifyNotifier:
         timeout = channel.timeout.total_seconds()
 
         def send() -> Sent:
-            return channels.send(
-                channel,
-                recipient,
-                title=request["title"],
-                text=request["text"],
-                markup=request["format"],
-                severity=Severity(request["severity"]),
-            )
+            return channels.send(channel, recipient, **_content(request))
 
         try:
             sent = await self._lanes.run(channel.url.get_secret_value(), send, within=timeout, rate=channel.rate)
@@ -109,6 +118,15 @@ class NotifyNotifier:
         except Exception as error:  # plugins of many authors; the type names the fault, its text may hold the URL
             return Retry(reason=f"{channel.name}: its plugin failed ({type(error).__name__})", maybe_delivered=True)
         return _outcome(channel, sent)
+
+
+def _content(request: Json) -> channels.Content:
+    return {
+        "title": request["title"],
+        "text": request["text"],
+        "markup": request["format"],
+        "severity": Severity(request["severity"]),
+    }
 
 
 def _outcome(channel: Channel, sent: Sent) -> Outcome:

@@ -106,7 +106,7 @@ class StripeNotifier:
         request = delivery.request
         now = self._clock()
         try:
-            key = self._key(request["endpoint"], delivery.livemode)
+            _, key = self._key(request["endpoint"], delivery.livemode)
             stop = await self._stop(delivery, now) if request["write"] else None
             if stop is not None:
                 return stop
@@ -115,6 +115,26 @@ class StripeNotifier:
         except DestinationError as error:
             return Refused(reason=str(error))
         return _outcome(request, answer)
+
+    def preview(self, delivery: Delivery) -> Json:
+        """`{method, url, params, headers, key}`: `key` is the name of the key in the configuration."""
+        request = delivery.request
+        name, _ = self._key(request["endpoint"], delivery.livemode)
+        if request["write"]:
+            self._allowed(request["operation"])
+        call = _call(delivery)
+        headers = {
+            "Stripe-Account": call.account,
+            "Stripe-Context": call.context,
+            "Idempotency-Key": call.idempotency_key,
+        }
+        return {
+            "method": call.method.upper(),
+            "url": self._api.address(call),
+            "params": {name: value for name, value in call.params.items() if value is not None},
+            "headers": {name: value for name, value in headers.items() if value is not None},
+            "key": f"stripe.keys.{name}",
+        }
 
     async def warm(self) -> None:
         """Import what the first call needs, where there is a key to make one."""
@@ -128,12 +148,7 @@ class StripeNotifier:
     async def _stop(self, delivery: Delivery, now: datetime) -> Outcome | None:
         """Why a write may not be made now; None when it may."""
         name = delivery.request["operation"]
-        allowed = self._allow.get(name)
-        if allowed is None:
-            return Refused(
-                reason=f"{name} is a write that the configuration does not allow; "
-                f"add it to stripe.allow: {{operation: {name}, max: 20, every: 1h}}"
-            )
+        allowed = self._allowed(name)
         if delivery.first_attempt is not None and now - delivery.first_attempt >= KEY_LIFE:
             return Refused(
                 reason="the idempotency window is over: Stripe may have forgotten the key of the first attempt, and a "
@@ -143,9 +158,18 @@ class StripeNotifier:
             return Held(reason=_beyond(name, allowed))
         return None
 
-    def _key(self, endpoint: str | None, livemode: bool) -> str:
-        """The key of the event's endpoint, else of its mode. Raises DestinationError when there is none, or it is of
-        the other mode: a test event can never use a live key, nor the reverse."""
+    def _allowed(self, name: str) -> AllowedWrite:
+        allowed = self._allow.get(name)
+        if allowed is None:
+            raise DestinationError(
+                f"{name} is a write that the configuration does not allow; "
+                f"add it to stripe.allow: {{operation: {name}, max: 20, every: 1h}}"
+            )
+        return allowed
+
+    def _key(self, endpoint: str | None, livemode: bool) -> tuple[str, str]:
+        """The name and the key of the event's endpoint, else of its mode. Raises DestinationError when there is none,
+        or it is of the other mode: a test event can never use a live key, nor the reverse."""
         mode = "live" if livemode else "test"
         configured = self._endpoints.get(endpoint or "")
         name = configured.key if configured is not None and configured.key else mode
@@ -160,7 +184,7 @@ class StripeNotifier:
             raise DestinationError(
                 f"stripe.keys.{name} is a {found[1]} key and this is a {mode} event: it is never used for one"
             )
-        return key
+        return name, key
 
 
 def _take_ids(found: Operation, params: dict[str, Json], account: str | None) -> dict[str, Json]:

@@ -9,7 +9,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from engine.cli import check, deliveries, events, explain, retry, rules, send_test, serve, sign, simulate, test, verify
+from engine.cli import (
+    check,
+    deliveries,
+    events,
+    explain,
+    render,
+    retry,
+    rules,
+    send_test,
+    serve,
+    sign,
+    simulate,
+    test,
+    verify,
+)
 from engine.cli.help import FAILED, INTERRUPTED, ending
 from engine.errors import ConfigError, TocsinError
 
@@ -24,6 +38,7 @@ ORDER = [
     "events",
     "explain",
     "rules",
+    "render",
     "deliveries",
     "retry",
     "send-test",
@@ -156,6 +171,7 @@ for _name, _module, _run, _summary in (
     ("serve", serve, serve.serve, "Receive events, match rules, deliver."),
     ("simulate", simulate, simulate.simulate, "Post a signed, plausible event of any type."),
     ("explain", explain, explain.explain, "Why each rule did or did not fire."),
+    ("render", render, render.render, "What a rule would send, and to whom."),
     ("retry", retry, retry.retry, "Send again what was given up or held."),
     ("send-test", send_test, send_test.send_test, "Send a test message to a channel."),
     ("sign", sign, sign.sign, "The signature header of a body."),

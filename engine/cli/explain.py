@@ -1,23 +1,22 @@
 """`tocsin explain`: why each rule did, or did not, fire for an event."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.cli.deliveries import summary
 from engine.cli.explained import Explained, print_explained
+from engine.cli.given import event_in, is_file, source_of
 from engine.cli.help import ending
-from engine.cli.inputs import read_body
 from engine.cli.options import JsonOut, chosen
-from engine.cli.report import note, print_json
+from engine.cli.report import print_json
+from engine.cli.rules import rules_now
 from engine.cli.stored import event_of, with_store
-from engine.errors import MalformedEvent, TocsinError
+from engine.errors import TocsinError
 from engine.model.delivery import Delivery
-from engine.model.event import Event, Json, Scope
+from engine.model.event import Event, Json
 
 if TYPE_CHECKING:
     from engine.rulebook import Rulebook
@@ -30,15 +29,6 @@ ENDING = ending(
     _1="no such event, or the store cannot be reached, or the configuration has mistakes",
     _2="usage: no such file or rule",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _NoEndpoint:
-    """Where an event from a file came in: nowhere, so that its scope is inferred."""
-
-    name: str = "file"
-    scope: Scope | None = None
-    livemode: bool | None = None
 
 
 def explain(
@@ -55,7 +45,7 @@ def explain(
     A stored event is judged again by the very rules that judged it when it came, and what was sent is shown beside.
     An event from a file is judged by the rules as they stand now.
     """
-    explained = _from_file(event, rule, all_rules) if _is_file(event) else _stored(event, rule, all_rules)
+    explained = _from_file(event, rule, all_rules) if is_file(event) else _stored(event, rule, all_rules)
     if as_json:
         print_json(as_content(explained))
     else:
@@ -71,11 +61,6 @@ def as_content(explained: Explained) -> dict[str, Json]:
         for entry in content["rules"]:
             entry["deliveries"] = [summary(each) for each in explained.deliveries.get(entry["rule"], ())]
     return {**content, "revision": explained.rulebook.revision}
-
-
-def _is_file(event: str) -> bool:
-    """An id is never a path with a folder or an ending, so those are files even when they do not exist."""
-    return event == "-" or "/" in event or event.endswith(".json") or Path(event).is_file()
 
 
 def _stored(event_id: str, rule: str | None, all_rules: bool) -> Explained:
@@ -94,18 +79,7 @@ def _stored(event_id: str, rule: str | None, all_rules: bool) -> Explained:
 
 
 def _from_file(file: str, rule: str | None, all_rules: bool) -> Explained:
-    from engine import wiring
-    from engine.receive.normalize import normalize
-
-    source = "standard input" if file == "-" else file
-    try:
-        event = normalize(read_body(file), _NoEndpoint(), datetime.now(UTC))
-    except MalformedEvent as error:
-        raise TocsinError(f"{source} is no event of Stripe's: {error}") from None
-    loaded = wiring.rules(wiring.load())
-    if loaded.mistakes:
-        note("the rules have mistakes, which `tocsin check` shows; files with errors are left out")
-    return _explained(event, loaded.rulebook, rule, all_rules, source=source)
+    return _explained(event_in(file), rules_now().rulebook, rule, all_rules, source=source_of(file))
 
 
 def _explained(

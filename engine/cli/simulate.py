@@ -40,7 +40,8 @@ class Signed:
     header: str
 
 
-def _types(incomplete: str) -> list[str]:
+def types(incomplete: str) -> list[str]:
+    """The known types that begin so, for a shell that completes."""
     from engine.model.catalog import catalog
 
     return [name for name in catalog() if name.startswith(incomplete)]
@@ -48,7 +49,7 @@ def _types(incomplete: str) -> list[str]:
 
 def simulate(
     type: Annotated[  # noqa: A002 (Stripe's word)
-        str, typer.Argument(metavar="TYPE", help="An event type, like payout.failed.", autocompletion=_types)
+        str, typer.Argument(metavar="TYPE", help="An event type, like payout.failed.", autocompletion=types)
     ],
     set: Annotated[  # noqa: A002 (the word of a rule's tests)
         list[str] | None,
@@ -86,15 +87,15 @@ def simulate(
     """
     if count > 1 and (id is not None or only_print):
         raise Usage("--count makes events with ids of their own, and posts them: not with --id or --print")
-    _check_type(type)
-    changes, before = _settings_of(set or []), _settings_of(previous or [])
+    check_type(type)
+    changes, before = settings_of(set or []), settings_of(previous or [])
     from engine.settings import load_settings
 
     settings = load_settings()
     endpoint = fitting(settings, scope or (Scope.CONNECTED if account else None), live)
 
     def make(event_id: str | None = None) -> Signed:
-        return _signed(_sample(type, changes, before, account, live, scope or endpoint.scope, event_id), endpoint)
+        return _signed(sample_root(type, changes, before, account, live, scope or endpoint.scope, event_id), endpoint)
 
     if only_print:
         _print(make(id), as_json)
@@ -128,7 +129,8 @@ def _mode(endpoint: "Endpoint") -> str:
     return "live or test" if endpoint.livemode is None else mode_word(endpoint.livemode)
 
 
-def _check_type(name: str) -> None:
+def check_type(name: str) -> None:
+    """A usage error, with the nearest one, for a type that Stripe is not known to send."""
     from engine.model.catalog import catalog
     from engine.source.nearest import did_you_mean
 
@@ -138,7 +140,8 @@ def _check_type(name: str) -> None:
     raise Usage(f"Stripe is not known to send '{name}'; {hint}")
 
 
-def _settings_of(texts: list[str]) -> dict[str, Json]:
+def settings_of(texts: list[str]) -> dict[str, Json]:
+    """`PATH=VALUE` of each text; a usage error for what is none."""
     from engine.samples import parse_setting
 
     try:
@@ -147,7 +150,7 @@ def _settings_of(texts: list[str]) -> dict[str, Json]:
         raise Usage(str(error)) from None
 
 
-def _sample(
+def sample_root(
     type_: str,
     changes: Mapping[str, Json],
     before: Mapping[str, Json],
@@ -156,6 +159,7 @@ def _sample(
     scope: Scope | None,
     event_id: str | None,
 ) -> dict[str, Json]:
+    """A made-up event; a usage error for a path that does not fit its object."""
     from engine.samples import sample
     from engine.samples.paths import assign
 

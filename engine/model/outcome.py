@@ -74,6 +74,13 @@ class Notifier(Protocol):
         """
         ...
 
+    def preview(self, delivery: Delivery) -> Json:
+        """What an attempt of a rendered delivery would put on the wire now, secrets masked; nothing is sent.
+
+        It goes the way of `deliver`, up to the sending. Raises DestinationError where that would refuse.
+        """
+        ...
+
     async def warm(self) -> None:
         """Import what the first attempt needs, so that it need not wait for it."""
         ...

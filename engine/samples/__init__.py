@@ -1,6 +1,6 @@
 """A plausible event of every type: for simulate, the rules' own tests, and the documentation."""
 
 from engine.samples.paths import parse_setting
-from engine.samples.sample import known_types, sample
+from engine.samples.sample import known_types, sample, sample_object
 
-__all__ = ["known_types", "parse_setting", "sample"]
+__all__ = ["known_types", "parse_setting", "sample", "sample_object"]

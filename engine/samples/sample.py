@@ -105,6 +105,25 @@ def sample(
     return root
 
 
+def sample_object(kind: str, *, like: Mapping[str, Json]) -> dict[str, Json] | None:
+    """An object as Stripe would return it for the event with that root (its time, mode and account); None for a kind
+    that has no sample."""
+    builder = BUILDERS.get(kind)
+    if builder is None:
+        return None
+    ids = Ids(f"{like.get('id')}/{kind}")
+    created, account = like.get("created"), like.get("account")
+    return builder(
+        Sketch(
+            type=f"{kind}.created",
+            created=created if isinstance(created, int) else int(time.time()),
+            livemode=like.get("livemode") is True,
+            account=account if isinstance(account, str) else ids.new("acct", 16),
+            ids=ids,
+        )
+    )
+
+
 def known_types() -> Mapping[str, TypeInfo]:
     """Every type that has a sample made for it: the catalog."""
     return catalog()

@@ -92,11 +92,7 @@ class StripeApi:
     async def call(self, key: str, call: Call, *, within: timedelta | None = None) -> Success | Failure:
         """One call with that key. Raises DestinationError for a parameter no call can have, nothing else for what may
         happen on the way or at Stripe. `within` bounds all of it, the SDK's own retry too."""
-        taken = sorted(RESERVED & call.params.keys())
-        if taken:
-            raise DestinationError(
-                f"'{taken[0]}' cannot be a parameter: what it says is decided by as: and the endpoint"
-            )
+        _check(call)
         import stripe
 
         whole = (within or self._timeout * (SDK_RETRIES + 1) + timedelta(seconds=1)).total_seconds()
@@ -110,6 +106,11 @@ class StripeApi:
         found = answer.data if isinstance(answer.data, dict) else None
         data = None if found is None or _TOO_LONG in found else found
         return Success(status=int(answer.code), data=data, request_id=answer.request_id)
+
+    def address(self, call: Call) -> str:
+        """Where a call goes. Raises DestinationError as `call` does."""
+        _check(call)
+        return f"{self._base.rstrip('/')}{call.path}"
 
     async def warm(self) -> None:
         """Import what the first call needs, in a thread."""
@@ -183,6 +184,12 @@ def _bounded_client() -> type[Any]:
             await self._session.close()
 
     return BoundedClient
+
+
+def _check(call: Call) -> None:
+    taken = sorted(RESERVED & call.params.keys())
+    if taken:
+        raise DestinationError(f"'{taken[0]}' cannot be a parameter: what it says is decided by as: and the endpoint")
 
 
 def _options(call: Call) -> dict[str, Any]:

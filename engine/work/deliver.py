@@ -1,6 +1,6 @@
 """One wake-up of one delivery: read it, render it once, attempt it, record how it went."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -118,20 +118,10 @@ class Deliverer:
         if rule is None or step is None:
             raise DestinationError(f"revision {delivery.revision[:12]} has no rule {delivery.rule} with this step")
         event = await self._event(delivery.event) if delivery.event else None
-        results = await self._results(delivery) if step.needs and delivery.firing else {}
-        names = scene(event, rule, steps=results, now=self._clock())
+        siblings = await self._deliveries.siblings(delivery.firing) if step.needs and delivery.firing else ()
         # What is kept is what is sent: another worker may have rendered first.
-        request = await self._deliveries.set_request(delivery.id, notifier.render(step, delivery, names))
-        return replace(delivery, request=request)
-
-    async def _results(self, delivery: Delivery) -> dict[str, dict[str, Json]]:
-        """`steps.<id>` for texts: `ok`, `result`, and the reason where it went wrong."""
-        found: dict[str, dict[str, Json]] = {}
-        for sibling in await self._deliveries.siblings(delivery.firing or ""):
-            if sibling.step in delivery.needs:
-                ok = sibling.status is DeliveryStatus.DELIVERED
-                found[sibling.step] = {"ok": ok, "result": sibling.result, "reason": sibling.reason}
-        return found
+        request = rendered(notifier, delivery, rule, step, event, results_of(delivery, siblings), self._clock())
+        return replace(delivery, request=await self._deliveries.set_request(delivery.id, request))
 
     async def _record(
         self,
@@ -163,6 +153,32 @@ class Deliverer:
             if rule and any(step.needs for step in rule.steps)
             else None,
         )
+
+
+def rendered(
+    notifier: Notifier,
+    delivery: Delivery,
+    rule: Rule,
+    step: Step,
+    event: Event | None,
+    results: Mapping[str, Mapping[str, Json]],
+    now: datetime,
+) -> Json:
+    """What every attempt of a delivery sends. Raises TemplateError or DestinationError."""
+    return notifier.render(step, delivery, scene(event, rule, steps=results, now=now))
+
+
+def results_of(delivery: Delivery, siblings: Iterable[Delivery]) -> dict[str, dict[str, Json]]:
+    """`steps.<id>` for the texts of a delivery, out of those of its firing: `ok`, `result`, and why it went wrong."""
+    return {
+        sibling.step: {
+            "ok": sibling.status is DeliveryStatus.DELIVERED,
+            "result": sibling.result,
+            "reason": sibling.reason,
+        }
+        for sibling in siblings
+        if sibling.step in delivery.needs
+    }
 
 
 def _reason(outcome: Outcome) -> str | None:

@@ -40,6 +40,10 @@ class Scripted:
             raise outcome
         return outcome
 
+    def preview(self, delivery: Delivery) -> Json:
+        """What was rendered."""
+        return delivery.request
+
     async def warm(self) -> None:
         """Nothing to import."""
 
