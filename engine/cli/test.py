@@ -1,6 +1,7 @@
 """`tocsin test`: the rules' own tests, without a server, a database or the network."""
 
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 ENDING = ending(
     "tocsin test",
     "tocsin test rules/disputes.yaml -k dispute-big",
+    "tocsin test --junit build/rules.xml",
     _0="every test passed, or there is none",
     _1="a test failed, or a file has errors",
     _2="usage: no such file or folder, or no test fits -k",
@@ -42,7 +44,6 @@ class Suite:
     rulebook: "Rulebook"
     tests: "Sequence[RuleTest]"
     untested: Sequence[str]
-    files: int
     errors: Sequence[Mistake]
     sources: Mapping[str, str]
 
@@ -53,6 +54,9 @@ def run_tests(
     ] = None,
     keyword: Annotated[
         str | None, typer.Option("-k", metavar="WORDS", help="Only tests with this in file, rule or name.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
     ] = None,
     untested: Annotated[bool, typer.Option("--untested", help="List the rules that have no test.")] = False,
     as_json: JsonOut = False,
@@ -66,7 +70,10 @@ def run_tests(
     chosen = [each for each in suite.tests if keyword is None or _fits(each, keyword)]
     if keyword is not None and not chosen:
         raise Usage(f"none of {plural(len(suite.tests), 'test')} has '{keyword}' in its file, rule or name")
-    results = list(_run(suite.rulebook, chosen))
+    timed = list(_run(suite.rulebook, chosen))
+    results = [result for result, _ in timed]
+    if junit is not None:
+        _write_junit(junit, timed, suite.errors)
     if as_json:
         print_json(as_content(suite, results))
     else:
@@ -114,7 +121,6 @@ def gather(paths: Sequence[Path]) -> Suite:
             if each.position.file in chosen and all(rule_id in by_id for rule_id in each.rules)
         ],
         untested=[rule_id for rule_id in found.untested if _file(by_id[rule_id]) in chosen],
-        files=len(chosen),
         errors=[mistake for mistake in mistakes if mistake.level is MistakeLevel.ERROR],
         sources=sources,
     )
@@ -139,16 +145,30 @@ def _fits(test: "RuleTest", keyword: str) -> bool:
     return keyword.casefold() in f"{test.position.file} {test.title}".casefold()
 
 
-def _run(rulebook: "Rulebook", tests: "Sequence[RuleTest]") -> "Iterator[Result]":
+def _run(rulebook: "Rulebook", tests: "Sequence[RuleTest]") -> "Iterator[tuple[Result, float]]":
+    """Each result with the seconds it took; a terminal is shown how far it is where there are many."""
     from engine.testing import Runner
 
     runner = Runner(rulebook)
-    if len(tests) < MANY or not sys.stderr.isatty():
-        yield from map(runner.run, tests)
-        return
-    from rich.progress import track
+    shown: Iterable[RuleTest] = tests
+    if len(tests) >= MANY and sys.stderr.isatty():
+        from rich.progress import track
 
-    yield from track(map(runner.run, tests), "Running tests", len(tests), console=console(stderr=True), transient=True)
+        shown = track(tests, "Running tests", console=console(stderr=True), transient=True)
+    for each in shown:
+        began = time.perf_counter()
+        result = runner.run(each)
+        yield result, time.perf_counter() - began
+
+
+def _write_junit(file: Path, timed: "Sequence[tuple[Result, float]]", errors: Sequence[Mistake]) -> None:
+    from engine.testing import to_junit
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(to_junit(timed, errors))
+    except OSError as error:
+        raise Usage(f"cannot write {file}: {(error.strerror or 'no reason given').lower()}") from None
 
 
 def _print(suite: Suite, results: "Sequence[Result]", untested: bool) -> None:

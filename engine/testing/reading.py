@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.model.mistake import Mistake
 from engine.model.rule import Rule
 from engine.rulebook.fields import check_keys, did_you_mean, expected, mapping, read, text
-from engine.rulebook.files import is_test_file
+from engine.rulebook.files import TABLES, is_test_file
 from engine.rulebook.findings import Findings
 from engine.rulebook.rules import in_order
 from engine.source import Document, Node, Scalar, Sequence, parse
@@ -37,7 +37,7 @@ class ReadTests:
 def read_tests(
     sources: Mapping[str, str], rules: Collection[Rule], base: Path, *, all_rules_known: bool = True
 ) -> ReadTests:
-    """The tests in these files (name -> text), of rules and of tests.
+    """The tests in these files (name -> text), of rules and of tests; CSV files of tables are passed over.
 
     `rules` are those that loaded; `base` is what the names of files are relative to. `all_rules_known` False: a file
     of tests may be about rules that are not among these files. What is wrong with a file but for its tests is for
@@ -45,7 +45,7 @@ def read_tests(
     """
     by_id = {rule.id: rule for rule in rules}
     reader = _Reader(by_id, {rule.id for rule in rules}, base, all_rules_known)
-    documents = [parse(text_, file) for file, text_ in sources.items()]
+    documents = [parse(text_, file) for file, text_ in sources.items() if not file.endswith(TABLES)]
     for document in documents:
         if not is_test_file(document.file):
             reader.read_rules(document)

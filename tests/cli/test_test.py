@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from typer.testing import CliRunner
@@ -134,6 +135,51 @@ def test_as_json_each_test_with_its_problems(folder: Path) -> None:
         *("rules/payouts.yaml", 8),
     )
     assert failed["problems"][0]["said"] == "expected not to fire, and it fired"
+
+
+def test_as_junit_each_file_is_a_suite_and_each_test_a_case(folder: Path) -> None:
+    """A file that cannot be used is an error, and not silence."""
+    failing(folder)
+    (folder / "rules" / "bad.yaml").write_text("rules:\n  - {id: bad, when: payout.failed}\n")
+    assert run("--junit", "build/rules.xml").exit_code == 1
+    root = ElementTree.parse(folder / "build" / "rules.xml").getroot()
+    assert {name: root.get(name) for name in ("tests", "failures", "errors")} == {
+        "tests": "4",
+        "failures": "1",
+        "errors": "1",
+    }
+    counts = [(suite.get("name"), suite.get("tests"), suite.get("failures"), suite.get("errors")) for suite in root]
+    assert counts == [
+        ("rules/payouts.yaml", "2", "1", "0"),
+        ("rules/payouts_test.yaml", "1", "0", "0"),
+        ("rules/bad.yaml", "1", "0", "1"),
+    ]
+    cases = [(case.get("classname"), case.get("name"), case.get("line")) for case in root.iter("testcase")]
+    assert cases[:3] == [("payout-failed", "#1", "6"), ("payout-failed", "too small", "8"), ("all rules", "#1", "2")]
+    (failure,) = root.iter("failure")
+    assert failure.get("message") == "expected not to fire, and it fired"
+    assert "rules/payouts.yaml:8:9" in (failure.text or "")
+    (error,) = root.iter("error")
+    assert error.get("message") == "rule 'bad' has no 'then'"
+
+
+def test_junit_holds_whatever_an_event_has(folder: Path) -> None:
+    """Control characters and markup in a text that differs."""
+    text = RULES.replace(
+        "{notify: payments}\n    tests", '{notify: payments, title: "{{ object.description }}"}\n    tests'
+    )
+    given = r'set: {amount: 50000, description: "<&\x00\x1b]]>\""}'
+    text = text.replace("set: {amount: 50000}", given).replace("expect: fires", "expect: {title: x}")
+    (folder / "rules" / "payouts.yaml").write_text(text)
+    run("--junit", "rules.xml")
+    root = ElementTree.parse(folder / "rules.xml").getroot()
+    assert "title of notify-1 is not as expected" in str(next(root.iter("failure")).get("message"))
+
+
+def test_junit_that_cannot_be_written_says_so(folder: Path) -> None:
+    result = run("--junit", "rules")
+    assert result.exit_code == 2
+    assert "cannot write rules: is a directory" in result.stderr
 
 
 def test_check_finds_the_mistakes_in_tests_and_counts_them(folder: Path) -> None:

@@ -218,3 +218,26 @@ def test_a_test_gives_the_same_event_every_time() -> None:
     """So that a text with its ids and dates can be expected."""
     test = f"{{rule: big, given: {BIG}, expect: fires}}"
     assert run(test).event == run(test).event
+
+
+def test_names_of_other_files_are_known_in_texts_and_conditions() -> None:
+    """Variables and tables, and a table's CSV is no file of tests."""
+    sources = {
+        "names.yaml": "vars: {desk: Risk desk}\ntables: {vip: {file: vip.csv, key: account}}\n",
+        "vip.csv": "account,csm\nacct_1,Ada\n",
+        "a.yaml": dedent(
+            """\
+            rules:
+              - id: vip
+                when: {type: payout.failed, account: {in_table: vip}}
+                then: {notify: risk, title: "{{ vars.desk }}: ask {{ tables.vip.csm }}"}
+                tests:
+                  - {given: {event: payout.failed, account: acct_1}, expect: {title: "Risk desk: ask Ada"}}
+                  - {given: {event: payout.failed, account: acct_2}, expect: no}
+            """
+        ),
+    }
+    loaded = load(sources, KNOWN)
+    found = read_tests(sources, loaded.rulebook.rules, Path())
+    assert [*loaded.mistakes, *found.mistakes] == []
+    assert [Runner(loaded.rulebook).run(test).problems for test in found.tests] == [(), ()]
