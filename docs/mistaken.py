@@ -77,6 +77,7 @@ FILES: Mapping[str, str] = {
         '\n  - {callback: case-system, id: a, body: "{{ steps.b.ok }}"}'
         '\n  - {callback: case-system, id: b, body: "{{ steps.a.ok }}"}'
     ),
+    "unused-ignore": rule(lint="{ignore: unknown-field, because: our endpoint has an older version of the API}"),
     "given": rule(tests="[{given: {event: payout.failed, previous: {a.b: 1}}, expect: fires}]"),
     "unknown-rule": rule(),
     "expect": rule(tests="[{given: {event: payout.failed}, expect: {because: amount}}]"),
