@@ -54,7 +54,7 @@ FILES: Mapping[str, str] = {
     "unknown-type": rule(when="payuot.failed"),
     "unknown-scope": rule(when="{type: payout.failed, scope: connect}"),
     "account": rule(when="{type: payout.failed, account: cus_1}"),
-    "path": where("lines.*.amount: 1"),
+    "path": where("'$.data.object.lines.data[?@.amount = 100].id': {exists: true}"),
     "unknown-operator": where("amount: {greater: 500}"),
     "operand": where("amount: {gte: $500}"),
     "money": where("amount: {gte: 500}"),
