@@ -11,7 +11,6 @@ from typer.core import TyperGroup
 
 from engine.cli import (
     check,
-    coverage,
     deliveries,
     events,
     explain,
@@ -39,7 +38,6 @@ ORDER = [
     "events",
     "explain",
     "rules",
-    "coverage",
     "render",
     "deliveries",
     "retry",
@@ -173,7 +171,6 @@ for _name, _module, _run, _summary in (
     ("serve", serve, serve.serve, "Receive events, match rules, deliver."),
     ("simulate", simulate, simulate.simulate, "Post a signed, plausible event of any type."),
     ("explain", explain, explain.explain, "Why each rule did or did not fire."),
-    ("coverage", coverage, coverage.coverage, "What the rules leave out of what Stripe sends."),
     ("render", render, render.render, "What a rule would send, and to whom."),
     ("retry", retry, retry.retry, "Send again what was given up or held."),
     ("send-test", send_test, send_test.send_test, "Send a test message to a channel."),

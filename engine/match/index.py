@@ -1,9 +1,14 @@
-"""Which rules look at a type of event. The seam for a better index: nothing outside knows how it finds them."""
+"""Which rules wait for an event: by its type first, then by what each of them asks for that the fewest others do."""
 
-from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar
 
+from engine.match.nodes import Node, Pause, build
 from engine.match.patterns import compile_type_pattern, is_literal
+from engine.match.selectors import Covers
+from engine.match.whens import Entry
+from engine.model.event import Event
+from engine.model.rule import When
 
 T = TypeVar("T")
 
@@ -11,36 +16,99 @@ _REMEMBERED = 1_024
 _LONGEST = 128
 
 
-class TypeIndex(Generic[T]):
-    """Things by the patterns of event types they look at, in the order they were given, each once.
+class _ByType(Generic[T]):
+    """What is kept for each pattern of event types, and for a type all that its patterns have.
 
     What a type leads to is remembered, for at most `_REMEMBERED` types of at most `_LONGEST` characters (Stripe has
     some 600, the longest of 70): types that somebody makes up neither fill the memory nor push out real ones.
     """
 
-    def __init__(self, entries: Iterable[tuple[Iterable[str], T]]) -> None:
-        self._exact: dict[str, list[tuple[int, T]]] = {}
-        self._patterns: list[tuple[Callable[[str], bool], int, T]] = []
+    def __init__(self, kept: dict[str, T]) -> None:
+        self._exact = {pattern: thing for pattern, thing in kept.items() if is_literal(pattern)}
+        self._globs = [(compile_type_pattern(pattern), kept[pattern]) for pattern in kept if not is_literal(pattern)]
         self._remembered: dict[str, tuple[T, ...]] = {}
-        for place, (patterns, thing) in enumerate(entries):
-            for pattern in dict.fromkeys(patterns):
-                if is_literal(pattern):
-                    self._exact.setdefault(pattern, []).append((place, thing))
-                else:
-                    self._patterns.append((compile_type_pattern(pattern), place, thing))
 
     def __getitem__(self, event_type: str) -> tuple[T, ...]:
-        """The things that look at events of that type."""
         found = self._remembered.get(event_type)
         if found is None:
-            found = self._find(event_type)
+            found = tuple(self._find(event_type))
             if len(self._remembered) < _REMEMBERED and len(event_type) <= _LONGEST:
                 self._remembered[event_type] = found
         return found
 
-    def _find(self, event_type: str) -> tuple[T, ...]:
-        places = dict(self._exact.get(event_type, ()))
-        if event_type.startswith("v1."):
-            places.update(self._exact.get(event_type[3:], ()))
-        places.update((place, thing) for takes, place, thing in self._patterns if takes(event_type))
+    def _find(self, event_type: str) -> Iterable[T]:
+        names = (event_type, event_type[3:]) if event_type.startswith("v1.") else (event_type,)
+        for name in names:
+            if name in self._exact:
+                yield self._exact[name]
+        for takes, thing in self._globs:
+            if takes(event_type):
+                yield thing
+
+
+class TypeIndex(Generic[T]):
+    """Things by the patterns of event types they look at, in the order they were given, each once."""
+
+    def __init__(self, entries: Iterable[tuple[Iterable[str], T]]) -> None:
+        groups: dict[str, list[tuple[int, T]]] = {}
+        for place, (patterns, thing) in enumerate(entries):
+            for pattern in dict.fromkeys(patterns):
+                groups.setdefault(pattern, []).append((place, thing))
+        self._groups = _ByType(groups)
+
+    def __getitem__(self, event_type: str) -> tuple[T, ...]:
+        """The things that look at events of that type."""
+        groups = self._groups[event_type]
+        if len(groups) == 1:
+            return tuple(thing for _, thing in groups[0])
+        places = {place: thing for group in groups for place, thing in group}
         return tuple(places[place] for place in sorted(places))
+
+
+class Index(Generic[T]):
+    """Things by the `when` that each waits for; of each type of event only those are judged that have a chance.
+
+    `pause` is called often while the index is made. What `previous` holds is used again as far as it is the same: the
+    compiled form of every `when` that is still there, and the index of every type whose rules are.
+    """
+
+    def __init__(
+        self, waiting: Iterable[tuple[When, T]], previous: "Index[T] | None" = None, pause: Pause = lambda: None
+    ) -> None:
+        known = {} if previous is None else previous._entries
+        self._entries: dict[int, Entry[T]] = {}
+        groups: dict[str, list[Entry[T]]] = {}
+        for when, thing in waiting:
+            entry = known.get(id(when))
+            if entry is None or entry.when is not when or entry.thing != thing:
+                entry = Entry(when, thing)
+            self._entries[id(when)] = entry
+            for pattern in dict.fromkeys(when.types):
+                groups.setdefault(pattern, []).append(entry)
+            pause()
+        covers = Covers()
+        before = {} if previous is None else previous._nodes
+        self._nodes: dict[str, tuple[tuple[Entry[T], ...], Node]] = {}
+        for pattern, group in groups.items():
+            entries = tuple(group)
+            old = before.get(pattern)
+            same = old is not None and old[0] == entries
+            self._nodes[pattern] = old if old is not None and same else (entries, build(entries, covers, pause))
+        self._probes = _ByType({pattern: node.probe for pattern, (_, node) in self._nodes.items()})
+
+    def find(self, event: Event) -> list[T]:
+        """The things whose `when` holds for the event, in no order, and one with several that hold several times."""
+        hits: list[Any] = []
+        for probe in self._probes[event.type]:
+            probe(event, hits)
+        found: list[T] = []
+        for hit in hits:  # which grows meanwhile: a node in it adds what it finds
+            if type(hit) is Node:
+                hit.probe(event, hits)
+                continue
+            holds = hit.holds
+            if holds is None:
+                holds = hit.compiled()
+            if holds(event):
+                found.append(hit.thing)
+        return found

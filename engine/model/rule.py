@@ -144,8 +144,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule of the language, without state. `ignored` are the codes of warnings that it is meant to have, each with
-    the place that says so, None where that is in the defaults of its file."""
+    """One rule of the language, without state."""
 
     id: str
     when: tuple[When, ...]
@@ -157,7 +156,6 @@ class Rule:
     runbook: str | None = None
     mode: RuleMode = RuleMode.LIVE
     shared: Shared = Shared()
-    ignored: Mapping[str, Position | None] = field(default_factory=dict)
     position: Position | None = None
 
     def step(self, step_id: str) -> Step | None:

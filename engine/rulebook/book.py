@@ -1,11 +1,11 @@
 """The rulebook: all the rules in force, ready to be matched. A value: a reload makes another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from engine.match import TypeIndex, compile_condition, compile_pattern
+from engine.match import Index, TypeIndex
 from engine.model.event import Event
-from engine.model.rule import Rule, RuleMode, When
+from engine.model.rule import Rule, RuleMode
 from engine.model.verdict import Verdict
 from engine.rulebook.verdicts import verdict_of
 
@@ -17,14 +17,6 @@ class Match:
     rule: Rule
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Watch:
-    """One `when` of a rule, compiled: all of it but the type, which the index knows."""
-
-    match: Match
-    holds: Callable[[Event], bool]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rulebook:
     """The rules of one revision, in the order of their files (which never matters).
@@ -34,33 +26,30 @@ class Rulebook:
 
     revision: str
     rules: tuple[Rule, ...]
-    _by_id: dict[str, Rule] = field(init=False, repr=False)
-    _watches: TypeIndex[_Watch] = field(init=False, repr=False)
+    _places: dict[str, int] = field(init=False, repr=False)
+    _waiting: Index[Match] = field(init=False, repr=False)
     _looking: TypeIndex[Rule] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        acting = [rule for rule in self.rules if rule.mode is not RuleMode.OFF]
-        watches = [
-            (when.types, _Watch(match, compile_when(when)))
-            for match in (Match(rule=rule) for rule in acting)
-            for when in match.rule.when
-        ]
-        looking = [([pattern for when in rule.when for pattern in when.types], rule) for rule in self.rules]
-        object.__setattr__(self, "_by_id", {rule.id: rule for rule in self.rules})
-        object.__setattr__(self, "_watches", TypeIndex(watches))
+        acting = (Match(rule=rule) for rule in self.rules if rule.mode is not RuleMode.OFF)
+        waiting = ((when, match) for match in acting for when in match.rule.when)
+        looking = ((_patterns(rule), rule) for rule in self.rules)
+        object.__setattr__(self, "_places", {rule.id: place for place, rule in enumerate(self.rules)})
+        object.__setattr__(self, "_waiting", Index(waiting))
         object.__setattr__(self, "_looking", TypeIndex(looking))
 
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id, None if there is none."""
-        return self._by_id.get(rule_id)
+        place = self._places.get(rule_id)
+        return None if place is None else self.rules[place]
 
     def match(self, event: Event) -> tuple[Match, ...]:
-        """The rules, live and shadow, that hold for the event. Pure and quick; never raises."""
-        found: list[Match] = []
-        for watch in self._watches[event.type]:
-            if (not found or found[-1] is not watch.match) and watch.holds(event):
-                found.append(watch.match)
-        return tuple(found)
+        """The rules, live and shadow, that hold for the event, in their order. Pure and quick; never raises."""
+        found = self._waiting.find(event)
+        if len(found) < 2:
+            return tuple(found)
+        places = {self._places[match.rule.id]: match for match in found}
+        return tuple(places[place] for place in sorted(places))
 
     def looked_at(self, event_type: str) -> int:
         """How many rules look at events of that type, rules that are off included: those that `explain` lists."""
@@ -76,24 +65,5 @@ class Rulebook:
         return tuple(verdict_of(each, event, looks=each.id in names) for each in rules)
 
 
-def compile_when(when: When) -> Callable[[Event], bool]:
-    """Everything of a `when` but its types, as one function of an event."""
-    checks: list[Callable[[Event], bool]] = []
-    scopes, livemode, accounts = when.scopes, when.livemode, when.accounts
-    if scopes is not None:
-        checks.append(lambda event: event.scope in scopes)
-    if livemode is not None:
-        checks.append(lambda event: event.livemode is livemode)
-    if accounts is not None:
-        fits = [compile_pattern(pattern) for pattern in accounts]
-        checks.append(lambda event: event.account is not None and any(fit(event.account) for fit in fits))
-    where = compile_condition(when.where)
-    if not checks:
-        return where
-    if len(checks) == 1:
-        first = checks[0]
-        return lambda event: first(event) and where(event)
-    if len(checks) == 2:
-        first, second = checks
-        return lambda event: first(event) and second(event) and where(event)
-    return lambda event: all(check(event) for check in checks) and where(event)
+def _patterns(rule: Rule) -> list[str]:
+    return [pattern for when in rule.when for pattern in when.types]

@@ -1,0 +1,138 @@
+"""Building an index of rules: each under the key that leaves the fewest others beside it, by the rules' own counts."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from engine.match.facets import Found
+from engine.match.keys import ORDERED, Cover, Facet, Key, Slot
+from engine.match.probes import Probe, probes_of
+from engine.match.selectors import Covers
+from engine.match.whens import Entry
+from engine.model.event import Event
+
+_LEAF = 4
+"""Entries that are judged one after the other; looking for the right one would cost more."""
+
+_CROWD = 16
+"""Entries under one key beyond which they get an index of their own, by what else they ask for."""
+
+_SHARE: dict[Facet, float] = {"above": 0.5, "below": 0.5, "band": 0.1}
+"""Of all entries of a slot that is found by order, how many an event is likely to meet."""
+
+Pause = Callable[[], None]
+"""Called often while building: lets others run."""
+
+
+class Node:
+    """An index of entries. `probe` adds to a list the entries that may hold for an event, and nodes to look in."""
+
+    __slots__ = ("probe",)
+
+    def __init__(self, probes: Sequence[Probe]) -> None:
+        self.probe: Probe = probes[0] if len(probes) == 1 else _in_turn(tuple(probes))
+
+
+def _in_turn(probes: tuple[Probe, ...]) -> Probe:
+    def probe(event: Event, hits: list[Any]) -> None:
+        for each in probes:
+            each(event, hits)
+
+    return probe
+
+
+def build(entries: Sequence[Entry[Any]], covers: Covers, pause: Pause) -> Node:
+    """The index of entries that look at the same types."""
+    if len(entries) <= _LEAF:
+        return Node([_all_of(entries)])
+    known: dict[Entry[Any], list[Cover]] = {}
+    for entry in entries:
+        known[entry] = covers.of(entry.when)
+        pause()
+    node = _node(entries, known, frozenset(), pause)
+    while known:  # what a build leaves behind is let go of bit by bit as well
+        known.popitem()
+        pause()
+    return node
+
+
+def _node(
+    entries: Sequence[Entry[Any]], known: dict[Entry[Any], list[Cover]], used: frozenset[Slot], pause: Pause
+) -> Node:
+    """`used` are the slots that all of the entries have been found by already."""
+    counts = _count(entries, known, pause)
+    tables: dict[Slot, Any] = {}
+    rest: list[Entry[Any]] = []
+    for entry in entries:
+        cover = _best(known[entry], used, counts)
+        if cover is None:
+            rest.append(entry)
+        else:
+            for slot, key in cover:
+                if slot.facet in ORDERED:
+                    tables.setdefault(slot, []).append((key, entry))
+                else:
+                    tables.setdefault(slot, {}).setdefault(key, []).append(entry)
+        pause()
+    found: dict[Slot, Found] = {}
+    for slot, things in tables.items():
+        if isinstance(things, dict):
+            for key, bucket in things.items():
+                things[key] = _bucket(bucket, known, used | {slot}, pause)
+                pause()
+        found[slot] = things
+    probes = probes_of(found)
+    if rest:
+        probes.append(_all_of(rest))
+    while counts:
+        counts.popitem()
+        pause()
+    return Node(probes)
+
+
+def _bucket(
+    entries: list[Entry[Any]], known: dict[Entry[Any], list[Cover]], used: frozenset[Slot], pause: Pause
+) -> tuple[Any, ...]:
+    if len(entries) > _CROWD:
+        once = list(dict.fromkeys(entries))
+        if any(_open(cover, used) for entry in once for cover in known[entry]):
+            return (_node(once, known, used, pause),)
+    return tuple(entries)
+
+
+def _all_of(entries: Iterable[Entry[Any]]) -> Probe:
+    every = tuple(entries)
+    return lambda event, hits: hits.extend(every)
+
+
+def _count(entries: Iterable[Entry[Any]], known: dict[Entry[Any], list[Cover]], pause: Pause) -> dict[Key | Slot, int]:
+    """How many entries have each key, and each slot that is found by order."""
+    counts: dict[Key | Slot, int] = {}
+    for entry in entries:
+        for cover in known[entry]:
+            for key in cover:
+                counted = key[0] if key[0].facet in ORDERED else key
+                counts[counted] = counts.get(counted, 0) + 1
+        pause()
+    return counts
+
+
+def _open(cover: Cover, used: frozenset[Slot]) -> bool:
+    return all(slot not in used for slot, _ in cover)
+
+
+def _best(covers: Iterable[Cover], used: frozenset[Slot], counts: dict[Key | Slot, int]) -> Cover | None:
+    """The cover that is likely to leave the fewest candidates; of equals the first, which may be the account's."""
+    best: Cover | None = None
+    least = float("inf")
+    for cover in covers:
+        cost = 0.0
+        for key in cover:
+            slot = key[0]
+            if slot in used:
+                break
+            cost += counts[slot] * _SHARE[slot.facet] if slot.facet in ORDERED else counts[key]
+            cost += slot.rank / 100
+        else:
+            if cost < least:
+                best, least = cover, cost
+    return best
