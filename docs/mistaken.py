@@ -54,7 +54,7 @@ FILES: Mapping[str, str] = {
     "unknown-type": rule(when="payuot.failed"),
     "unknown-scope": rule(when="{type: payout.failed, scope: connect}"),
     "account": rule(when="{type: payout.failed, account: cus_1}"),
-    "path": where("lines.*.amount: 1"),
+    "path": where("'$.data.object.lines.data[?@.amount = 100].id': {exists: true}"),
     "unknown-operator": where("amount: {greater: 500}"),
     "operand": where("amount: {gte: $500}"),
     "money": where("amount: {gte: 500}"),
@@ -77,6 +77,7 @@ FILES: Mapping[str, str] = {
         '\n  - {callback: case-system, id: a, body: "{{ steps.b.ok }}"}'
         '\n  - {callback: case-system, id: b, body: "{{ steps.a.ok }}"}'
     ),
+    "unused-ignore": rule(lint="{ignore: unknown-field, because: our endpoint has an older version of the API}"),
     "given": rule(tests="[{given: {event: payout.failed, previous: {a.b: 1}}, expect: fires}]"),
     "unknown-rule": rule(),
     "expect": rule(tests="[{given: {event: payout.failed}, expect: {because: amount}}]"),

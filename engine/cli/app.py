@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from engine.cli import (
     check,
+    coverage,
     deliveries,
     events,
     explain,
@@ -38,6 +39,7 @@ ORDER = [
     "events",
     "explain",
     "rules",
+    "coverage",
     "render",
     "deliveries",
     "retry",
@@ -171,6 +173,7 @@ for _name, _module, _run, _summary in (
     ("serve", serve, serve.serve, "Receive events, match rules, deliver."),
     ("simulate", simulate, simulate.simulate, "Post a signed, plausible event of any type."),
     ("explain", explain, explain.explain, "Why each rule did or did not fire."),
+    ("coverage", coverage, coverage.coverage, "What the rules leave out of what Stripe sends."),
     ("render", render, render.render, "What a rule would send, and to whom."),
     ("retry", retry, retry.retry, "Send again what was given up or held."),
     ("send-test", send_test, send_test.send_test, "Send a test message to a channel."),

@@ -7,8 +7,9 @@ changed fields, a list that changed is given whole, and what was not there befor
 
 from collections.abc import Callable, Iterator
 
-from engine.match.lookup import currency_around, descend
+from engine.match.lookup import currency_around
 from engine.match.paths import Path
+from engine.match.search import descend
 from engine.match.steps import Step
 from engine.match.subjects import Item, Subject
 from engine.match.values import MISSING, Missing, identity

@@ -1,10 +1,12 @@
 """Paths: where a rule looks.
 
-amount, evidence_details.due_by, lines.data[*].amount, metadata['my key']      from the event's object
-$.account, $['data'].object.id                                                 JSONPath, from the event's root
-$event.account, $account.id, $previous.amount                                  from a named value
-$tables.accounts.limit                                                         the cell of the event's account
-.                                                                              the element or value itself
+    amount, evidence_details.due_by, lines.data[*].amount, metadata['my key']      from the event's object
+    $.account, $.data..id, $.data.object.items[?@.amount > 100].id                 JSONPath, from the event's root
+    $event.account, $account.id, $previous.amount                                  from a named value
+    $tables.accounts.limit                                                         the cell of the event's account
+    .                                                                              the element or value itself
+
+What stands in brackets is RFC 9535's in all of them: slices, several names, filters.
 """
 
 import re
@@ -12,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
-from engine.match.jsonpath import parse_json_path
+from engine.match.grammar import read_bracket, read_json_path
 from engine.match.steps import EACH, PathError, Step
 from engine.model.condition import Column, PathTest, Reference
 from engine.source.nearest import did_you_mean
@@ -34,7 +36,7 @@ class Base(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """A path read: where it starts and the steps from there. `several`: it may yield more than one value.
+    """A path read: where it starts and the steps from there.
 
     `column` is where a path that starts from a table ends; its steps are then the names of the table and the column.
     """
@@ -46,8 +48,8 @@ class Path:
 
     @property
     def several(self) -> bool:
-        """Whether `[*]` is in it."""
-        return EACH in self.steps
+        """Whether it may lead to more than one value: it has more than names and indexes."""
+        return not all(isinstance(step, (str, int)) for step in self.steps)
 
     @property
     def of_object(self) -> tuple[Step, ...] | None:
@@ -63,10 +65,11 @@ NAMES = (*_BASES, "$vars")
 LATER_NAMES = ("$steps", "$window", "$incident", "$digest")
 
 _PLAIN_STEP = re.compile(
-    r"""(?P<name>[^\s.\[\]'"*$()?@,:|&]+)|\[(?P<index>-?\d{1,9})\]|(?P<each>\[\*\])"""
-    r"""|\['(?P<single>(?:[^'\\]|\\.)*)'\]|\["(?P<double>(?:[^"\\]|\\.)*)"\]""",
+    r"""(?P<name>[^\s.\[\]'"*$()?@,:|&]+)|\[(?P<index>0|-?[1-9]\d{0,8})\]|(?P<each>\[\*\])"""
+    r"""|\['(?P<single>[^'\\\x00-\x1f]*)'\]|\["(?P<double>[^"\\\x00-\x1f]*)"\]|(?P<bracket>\[)""",
     re.ASCII,
 )
+_ROOTED = re.compile(r"\$(?:$|[ \t\n\r]*[.\[])")
 _NAMED = re.compile(r"\$[A-Za-z_]\w*", re.ASCII)
 
 
@@ -77,11 +80,11 @@ def parse_path(text: str) -> Path:
         raise PathError("a path is a few names with dots between, like evidence_details.due_by")
     if text == ".":
         return Path(text=text, base=Base.ITEM, steps=())
-    if text.startswith(("$.", "$[")) or text == "$":
-        return Path(text=text, base=Base.EVENT, steps=parse_json_path(text))
+    if _ROOTED.match(text):
+        return Path(text=text, base=Base.EVENT, steps=read_json_path(text))
     if text.startswith("$"):
         return _named(text)
-    return Path(text=text, base=Base.OBJECT, steps=_plain(text, text))
+    return Path(text=text, base=Base.OBJECT, steps=_plain(text, 0))
 
 
 def path_of(part: PathTest | Reference) -> Path:
@@ -101,11 +104,12 @@ def _named(text: str) -> Path:
     if name in LATER_NAMES:
         raise PathError(f"{name} is not there yet", code="not-yet")
     if name not in NAMES:
-        raise PathError(f"unknown name '{name}'", did_you_mean(name, NAMES) or f"there are {', '.join(NAMES)}")
+        hint = did_you_mean(name, NAMES) or f"there are {', '.join(NAMES)}"
+        raise PathError(f"unknown name '{name}'", hint, at=0, length=len(name))
     if name == "$vars":
         raise PathError("a variable is a value, and stands where a value may", "write path: $vars.name")
-    rest = text[len(name) :]
-    steps = _plain(rest.removeprefix("."), text) if rest else ()
+    begin = len(name) + text.startswith(".", len(name))
+    steps = _plain(text, begin) if len(text) > len(name) else ()
     if name == "$tables" and (len(steps) != 2 or not all(isinstance(step, str) for step in steps)):
         raise PathError(f"'{text}' names no column", "write $tables.<table>.<column>")
     if name == "$account":
@@ -117,22 +121,25 @@ def _named(text: str) -> Path:
     return Path(text=text, base=_BASES[name], steps=steps)
 
 
-def _plain(text: str, whole: str) -> tuple[Step, ...]:
-    """The steps of a dotted path. `whole` is the path as written, for messages."""
+def _plain(text: str, begin: int) -> tuple[Step, ...]:
+    """The steps of the dotted path that begins at a place of the text."""
     steps: list[Step] = []
-    at = 0
+    at = begin
     while at < len(text) or not steps:
         dotted = bool(steps) and text[at] == "."
         found = _PLAIN_STEP.match(text, at + dotted)
         # A name stands at the beginning or after a dot, a bracket anywhere but after a dot.
         if found is None or (found["name"] is None if dotted else found["name"] is not None and bool(steps)):
-            raise _unreadable(text[at:], whole)
-        steps.append(_step(found, whole))
-        at = found.end()
+            raise _unreadable(text, at)
+        if found["bracket"]:
+            step, at = read_bracket(text, found.start())
+        else:
+            step, at = _step(found), found.end()
+        steps.append(step)
     return tuple(steps)
 
 
-def _step(found: re.Match[str], whole: str) -> Step:
+def _step(found: re.Match[str]) -> Step:
     if found["each"]:
         return EACH
     if found["index"]:
@@ -140,24 +147,24 @@ def _step(found: re.Match[str], whole: str) -> Step:
     if found["name"]:
         if found["name"].isdecimal():
             raise PathError(
-                f"'{found['name']}' in '{whole}' could be a place in a list or a name",
-                f"write [{found['name']}] for the place, ['{found['name']}'] for the name",
+                f"'{found['name']}' could be a place in a list or a name",
+                f"without the dot, write [{found['name']}] for the place, ['{found['name']}'] for the name",
+                at=found.start(),
+                length=len(found["name"]),
             )
         return found["name"]
-    quoted = found["single"] if found["single"] is not None else found["double"]
-    return re.sub(r"\\(.)", r"\1", quoted)
+    return found["single"] if found["single"] is not None else found["double"]
 
 
-def _unreadable(rest: str, whole: str) -> PathError:
+def _unreadable(text: str, at: int) -> PathError:
+    rest = text[at:]
+    if rest in ("", "."):
+        return PathError(f"the path '{text}' ends too early")
+    hint = "names with dots between, [0], [*], and ['any name'] for names with other characters"
     if rest.startswith(("*", ".*")):
-        return PathError(f"cannot read the path '{whole}'", "write [*] for every element")
-    if ".." in rest[:3] or rest.startswith("[?") or re.match(r"\[-?\d*:", rest):
-        return PathError(
-            f"cannot read the path '{whole}'", "a dotted path has names, [0] and [*]; JSONPaths start with $."
-        )
-    if rest == "" or rest == ".":
-        return PathError(f"the path '{whole}' ends too early")
-    return PathError(
-        f"cannot read the path '{whole}' at '{rest[:20]}'",
-        "names with dots between, [0], [*], and ['any name'] for names with other characters",
-    )
+        hint = f"write {'[*] without the dot' if at else '[*]'} for every element"
+    elif rest.startswith(".."):
+        hint = "one dot leads to a field; to look at any depth write $.data.object.. and the name"
+    elif rest.startswith(".["):
+        hint = "a bracket stands without a dot before it"
+    return PathError(f"cannot read the path at '{rest[:20]}'", hint, at=at, length=len(rest))

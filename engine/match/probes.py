@@ -118,8 +118,8 @@ def _walk(branch: _Branch) -> Look:
     for step, child in branch.children.items():
         if step is EACH:
             looks.append(_each(_walk(child), money=child.counts_money()))
-        elif not isinstance(step, str):
-            looks.append(_place(int(step), _walk(child)))
+        elif isinstance(step, int):
+            looks.append(_place(step, _walk(child)))
     return in_turn(looks)
 
 

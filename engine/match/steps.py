@@ -1,7 +1,11 @@
-"""What a path is made of, and the error of one that cannot be used."""
+"""What a path is made of, in RFC 9535's words, and the error of one that cannot be used."""
 
+from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol
+
+from engine.match.scope import Scope
+from engine.model.event import Json
 
 
 class Each(Enum):
@@ -11,12 +15,48 @@ class Each(Enum):
 
 
 EACH: Final = Each.EACH
-Step = str | int | Each
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """`[1:3]`, `[::2]`: some elements of a list (RFC 9535 section 2.3.4). None is what was not written."""
+
+    start: int | None
+    stop: int | None
+    step: int | None
+
+
+class Filter(Protocol):
+    """`[?..]`: the elements or values for which something holds (RFC 9535 section 2.3.5)."""
+
+    def holds(self, current: Json, scope: Scope) -> bool: ...
+
+
+Selector = str | int | Each | Slice | Filter
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """`[.., ..]`, or with `descendants` `..[.., ..]`: what the selectors find one after the other.
+
+    A segment that is only a name, an index or `[*]` is written as that alone, which is most of them.
+    """
+
+    selectors: tuple[Selector, ...]
+    descendants: bool = False
+
+
+Step = str | int | Each | Segment
 
 
 class PathError(ValueError):
-    """A path that cannot be used. `code` is `path` or `not-yet`, `hint` what to write instead, where that is known."""
+    """A path that cannot be used. `code` is `path` or `not-yet`, `hint` what to write instead, where that is known.
 
-    def __init__(self, message: str, hint: str | None = None, code: str = "path") -> None:
-        self.code, self.message, self.hint = code, message, hint
+    `at` is where in the path the mistake is (from 0), `length` how far it goes; None where it is the whole path.
+    """
+
+    def __init__(
+        self, message: str, hint: str | None = None, code: str = "path", at: int | None = None, length: int = 1
+    ) -> None:
+        self.code, self.message, self.hint, self.at, self.length = code, message, hint, at, length
         super().__init__(message)

@@ -144,7 +144,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule of the language, without state."""
+    """One rule of the language, without state. `ignored` are the codes of warnings that it is meant to have, each with
+    the place that says so, None where that is in the defaults of its file."""
 
     id: str
     when: tuple[When, ...]
@@ -156,6 +157,7 @@ class Rule:
     runbook: str | None = None
     mode: RuleMode = RuleMode.LIVE
     shared: Shared = Shared()
+    ignored: Mapping[str, Position | None] = field(default_factory=dict)
     position: Position | None = None
 
     def step(self, step_id: str) -> Step | None:

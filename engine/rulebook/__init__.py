@@ -2,6 +2,7 @@
 
 from engine.rulebook.book import Match, Rulebook
 from engine.rulebook.codes import CODES
+from engine.rulebook.coverage import Coverage
 from engine.rulebook.excerpt import defaults_text, rule_text
 from engine.rulebook.files import read_rule_files, read_test_files
 from engine.rulebook.known import Known, StripeOperations
@@ -13,6 +14,7 @@ from engine.rulebook.whynot import Obstacle, Tally, WhyNot
 
 __all__ = [
     "CODES",
+    "Coverage",
     "FileState",
     "Known",
     "Loaded",

@@ -54,4 +54,16 @@ CODES: dict[str, str] = {
     "table-file": "the CSV file of a table is not there or cannot be read",
     "vars": "a variable that cannot be one",
     "retry": "a retry policy that cannot be followed",
+    "unused-ignore": "an ignored warning that there is not in the rule (a warning)",
 }
+
+WARNINGS = frozenset(
+    {
+        *("unknown-type", "account", "money", "changed-needs-updated"),
+        *("unknown-field", "only-an-id", "enum-value", "field-type"),
+    }
+)
+"""The codes that a rule may ignore: warnings, some of which are errors in other places, where they are not ignored."""
+
+OF_SEVERAL_RULES: frozenset[str] = frozenset()
+"""Those of them that are found where all rules are held together."""

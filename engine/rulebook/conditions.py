@@ -6,7 +6,7 @@ from engine.match import OPERATORS, PathError, parse_path
 from engine.match.operators import Operand
 from engine.match.paths import Base, Path
 from engine.model.condition import ALWAYS, All, Any, Changed, Condition, Nothing, Operation, PathTest
-from engine.rulebook.fields import check_keys, did_you_mean, expected, flag, kind_of
+from engine.rulebook.fields import check_keys, did_you_mean, expected, flag, kind_of, path_mistake
 from engine.rulebook.findings import Findings
 from engine.rulebook.money import looks_like_money
 from engine.rulebook.operands import READERS, table_column, value
@@ -73,7 +73,7 @@ def read_path(found: Findings, key: Scalar, *, item: bool = False) -> Path | Non
     try:
         path = parse_path(key.text)
     except PathError as error:
-        return found.error(error.code, key, error.message, error.hint)
+        return path_mistake(found, key, error)
     if path.base is not Base.TABLES:
         return path
     column = table_column(found, key, path)
@@ -191,7 +191,7 @@ def _changed(found: Findings, path: Path, entry: Entry) -> Changed | None:
     node = entry.value
     if path.several:
         hint = "write the path of the list, and {changed: {added: ..}} or {removed: ..}"
-        return found.error("changed", entry.key, "'changed' cannot look through [*]", hint)
+        return found.error("changed", entry.key, f"'changed' looks at one field, and {path.text} may be several", hint)
     if path.of_object is None:
         message = f"'changed' speaks of fields of the event's object, and {path.text} is none"
         return found.error("changed", entry.key, message)

@@ -7,6 +7,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar
 
+from engine.match import PathError
+from engine.model.position import Position
 from engine.rulebook.findings import Findings
 from engine.rulebook.names import VARS, UnknownName
 from engine.source import Entry, Mapping, Node, Scalar, Sequence, nearest, parse_duration
@@ -36,6 +38,16 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` to follow a message, empty where nothing is near."""
     found = nearest(word, known)
     return f"; did you mean '{found}'?" if found else ""
+
+
+def path_mistake(found: Findings, node: Scalar, error: PathError) -> T | None:
+    """Note a path that cannot be used: at the character that is wrong, if the file has the path as it is read."""
+    place = node.position
+    quote = 1 if node.quoted else 0
+    if error.at is not None and node.length == len(node.text) + 2 * quote:
+        column = node.column + quote + error.at
+        place = Position(file=node.file, line=node.line, column=column, length=error.length)
+    return found.error(error.code, place, error.message, error.hint)
 
 
 def expected(found: Findings, node: Node, what: str, hint: str | None = None) -> T | None:

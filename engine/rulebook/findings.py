@@ -1,5 +1,6 @@
 """Mistakes as they are found, all of them: reading goes on after each."""
 
+from collections.abc import Collection
 from typing import TypeVar
 
 from engine.model.mistake import Mistake, MistakeLevel
@@ -41,6 +42,13 @@ class Findings:
     def warn(self, code: str, place: Place, message: str, hint: str | None = None) -> None:
         """Note something that is surely worth a look, but may be meant."""
         self._add(MistakeLevel.WARNING, code, place, message, hint)
+
+    def silence(self, since: int, codes: Collection[str]) -> set[str]:
+        """Take back the warnings of these codes from the place `since` in `mistakes` on; which codes there were."""
+        taken = [each for each in self.mistakes[since:] if each.level is MistakeLevel.WARNING and each.code in codes]
+        if taken:
+            self.mistakes[since:] = [each for each in self.mistakes[since:] if each not in taken]
+        return {each.code for each in taken}
 
     def _add(self, level: MistakeLevel, code: str, place: Place, message: str, hint: str | None) -> None:
         assert code in CODES, code

@@ -11,7 +11,7 @@ from engine.match.regex import RegexError, compile_regex
 from engine.match.values import parse_time
 from engine.model.condition import Bounds, Column, Members, Money, Operation, Reference, Time
 from engine.model.event import Json
-from engine.rulebook.fields import check_keys, duration, expected, flag, kind_of, text, whole_number
+from engine.rulebook.fields import check_keys, duration, expected, flag, kind_of, path_mistake, text, whole_number
 from engine.rulebook.findings import Findings
 from engine.rulebook.money import better_money, looks_like_money, read_money
 from engine.rulebook.names import UnknownName
@@ -43,7 +43,7 @@ def reference(found: Findings, node: Scalar) -> Reference | None:
     try:
         path = parse_path(node.text)
     except PathError as error:
-        return found.error(error.code, node, error.message, error.hint)
+        return path_mistake(found, node, error)
     if path.base is not Base.TABLES:
         return Reference(path=node.text)
     column = table_column(found, node, path)

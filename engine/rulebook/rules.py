@@ -11,6 +11,8 @@ from engine.rulebook.fields import check_keys, expected, identifier, mapping, re
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known
 from engine.rulebook.lints import advise
+from engine.rulebook.lints.ignored import apply as apply_ignored
+from engine.rulebook.lints.ignored import read_lint
 from engine.rulebook.names import Names
 from engine.rulebook.steps import read_steps
 from engine.rulebook.whens import read_whens
@@ -113,7 +115,7 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     given = mapping(found, node, "a rule: a map with id, when and then")
     if given is None:
         return None
-    errors = found.errors
+    errors, before = found.errors, len(found.mistakes)
     found.names.take_shared()  # of a rule that had a mistake
     check_keys(found, given, "a rule", RULE_KEYS, LATER_RULE_KEYS)
     rule = with_defaults(given, defaults)
@@ -126,9 +128,7 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     steps = None if then_node is None else read_steps(found, then_node, known, whens)
     for when in whens or ():
         advise(found, when)
-    lint = rule.get("lint")  # and `tests`: what they mean is for the commands that read them
-    if isinstance(lint, Scalar):
-        expected(found, lint, "a list or a map under lint")
+    ignored = read_lint(found, rule.get("lint"), given.get("lint"))
     fields = {
         "description": read(rule, "description", lambda value: text(found, value)),
         "owner": read(rule, "owner", lambda value: text(found, value)),
@@ -138,7 +138,9 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     mode = read(rule, "mode", lambda value: word(found, value, RuleMode, "a mode"))
     tags = read(rule, "tags", lambda value: texts(found, value, "a tag"))
     if found.errors > errors or id_ is None or whens is None or steps is None:
+        found.silence(before, ignored)
         return None
+    apply_ignored(found, before, ignored)
     return Rule(
         id=id_,
         when=whens,
@@ -147,6 +149,7 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
         mode=mode or RuleMode.LIVE,
         tags=tags or (),
         shared=found.names.take_shared(),
+        ignored=ignored,
         position=rule_id.position if rule_id is not None else node.position,
         **fields,
     )

@@ -10,7 +10,7 @@ from engine.match import Base, PathError, parse_path
 from engine.model.condition import Column
 from engine.model.event import Json
 from engine.model.rule import Verb
-from engine.rulebook.fields import did_you_mean, expected, kind_of, listed, mapping, text, texts, word
+from engine.rulebook.fields import did_you_mean, expected, kind_of, listed, mapping, path_mistake, text, texts, word
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known
 from engine.rulebook.operands import table_column
@@ -81,7 +81,7 @@ def channel_column(found: Findings, node: Scalar, known: Known) -> Column | None
     try:
         path = parse_path(node.text)
     except PathError as error:
-        return found.error(error.code, node, error.message, error.hint)
+        return path_mistake(found, node, error)
     if path.base is not Base.TABLES:
         hint = "write $tables.<table>.<column>, whose cells are channels"
         return found.error("unknown-channel", node, f"{node.text} names no channel", hint)
