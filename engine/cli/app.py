@@ -15,6 +15,7 @@ from engine.cli import (
     deliveries,
     events,
     explain,
+    new,
     render,
     retry,
     rules,
@@ -34,6 +35,7 @@ SETTINGS_VARIABLE = "TOCSIN_CONFIG"
 ORDER = [
     "check",
     "test",
+    "new",
     "serve",
     "simulate",
     "events",
@@ -170,6 +172,7 @@ app.add_typer(rules.app, name="rules")
 for _name, _module, _run, _summary in (
     ("check", check, check.check, "Find every mistake in configuration and rules."),
     ("test", test, test.run_tests, "Run the rules' own tests."),
+    ("new", new, new.new, "Write a first rule for an event type."),
     ("serve", serve, serve.serve, "Receive events, match rules, deliver."),
     ("simulate", simulate, simulate.simulate, "Post a signed, plausible event of any type."),
     ("explain", explain, explain.explain, "Why each rule did or did not fire."),

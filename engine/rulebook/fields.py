@@ -155,14 +155,24 @@ def duration(found: Findings, node: Node, *, longest: timedelta) -> timedelta | 
     return span
 
 
+def is_id(given: str) -> bool:
+    """Whether a text is a kebab-case id."""
+    return len(given) <= _LONGEST_ID and _ID.fullmatch(given) is not None
+
+
+def as_id(given: str) -> str:
+    """The nearest kebab-case id; empty where nothing of the text can be in one."""
+    return re.sub(r"[^a-z0-9]+", "-", given.lower())[:_LONGEST_ID].strip("-")
+
+
 def identifier(found: Findings, node: Node, what: str) -> str | None:
     """A kebab-case id."""
     given = text(found, node, f"the id of {what}")
     if given is None:
         return None
-    if len(given) <= _LONGEST_ID and _ID.fullmatch(given):
+    if is_id(given):
         return given
-    better = re.sub(r"[^a-z0-9]+", "-", given.lower())[:_LONGEST_ID].strip("-")
+    better = as_id(given)
     hint = f"write '{better}'" if better and better != given else None
     return found.error("id", node, f"the id of {what} is lower case words with hyphens, like payout-failed", hint)
 

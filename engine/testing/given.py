@@ -50,7 +50,7 @@ def _sample(given: Given) -> dict[str, Json]:
     return sample(
         given.event,
         account=given.account,
-        livemode=given.livemode,
+        livemode=given.livemode is not False,
         scope=given.scope,
         set=given.set,
         previous=given.previous,

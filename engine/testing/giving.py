@@ -35,7 +35,6 @@ def read_given(found: Findings, node: Node, folder: Path) -> Given | None:
                 )
     elif given.get("event") is None:
         found.error("missing-key", given, "this event has no type", "write event: payout.failed, or file: event.json")
-    livemode = read(given, "livemode", lambda value: flag(found, value))
     made = Given(
         event=type_,
         file=file,
@@ -43,7 +42,7 @@ def read_given(found: Findings, node: Node, folder: Path) -> Given | None:
         previous=read(given, "previous", lambda value: _previous(found, value)),
         account=read(given, "account", lambda value: _account(found, value)),
         scope=read(given, "scope", lambda value: word(found, value, Scope, "a scope")),
-        livemode=True if livemode is None else livemode,
+        livemode=read(given, "livemode", lambda value: flag(found, value)),
     )
     return made if found.errors == errors else None
 

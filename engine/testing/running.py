@@ -21,7 +21,7 @@ from engine.render import scene
 from engine.rulebook import Rulebook
 from engine.settings import StripeSettings
 from engine.testing.given import CannotBeGiven, event_of
-from engine.testing.trial import Answer, Fired, RuleTest
+from engine.testing.trial import Answer, Fired, Given, RuleTest
 from notifiers.callback import CallbackNotifier
 from notifiers.expand import Destination
 from notifiers.notify import NotifyNotifier
@@ -70,7 +70,7 @@ class Runner:
     def run(self, test: RuleTest) -> Result:
         """What became of one test. Its rule, and those it expects to fire, must be in the rulebook."""
         try:
-            event = event_of(test.given)
+            event = event_of(self._in_mode(test))
         except CannotBeGiven as error:
             return Result(test=test, event=None, problems=(Problem(said=f"the event cannot be made: {error}"),))
         if isinstance(test.expect, Fired):
@@ -79,6 +79,15 @@ class Runner:
             assert test.rule is not None
             problems = self._check_answer(event, self._live(test.rule), test.rule, test.expect)
         return Result(test=test, event=event, problems=tuple(problems))
+
+    def _in_mode(self, test: RuleTest) -> Given:
+        """What is given, in the mode that its rules look at where the test does not say: which mode that is may be the
+        configuration's to say, and no affair of the test's."""
+        if test.given.livemode is not None:
+            return test.given
+        rules = [rule for rule_id in test.rules if (rule := self._rulebook.rule(rule_id)) is not None]
+        testing = bool(rules) and all(when.livemode is False for rule in rules for when in rule.when)
+        return replace(test.given, livemode=not testing)
 
     def _live(self, rule_id: str) -> Rulebook:
         """The rulebook to test a rule in."""

@@ -14,7 +14,8 @@ class Given:
     """An event: a sample of the type `event`, or the captured one in `file` (one of the two is None).
 
     `set` and the rest are laid over it as `engine.samples.sample` does; over a captured one `set` alone, from its
-    object or with `$.` from its root. `scope` None: inferred.
+    object or with `$.` from its root. `scope` None: inferred. `livemode` None: the mode that the rule looks at, live
+    where it takes both.
     """
 
     event: str | None = None
@@ -23,7 +24,7 @@ class Given:
     previous: Mapping[str, Json] | None = None
     account: str | None = None
     scope: Scope | None = None
-    livemode: bool = True
+    livemode: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Tests of rules are run: each event is given, judged and written about, and what differs is shown."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent, indent
 
@@ -241,3 +242,27 @@ def test_names_of_other_files_are_known_in_texts_and_conditions() -> None:
     found = read_tests(sources, loaded.rulebook.rules, Path())
     assert [*loaded.mistakes, *found.mistakes] == []
     assert [Runner(loaded.rulebook).run(test).problems for test in found.tests] == [(), ()]
+
+
+def test_an_event_is_in_the_mode_that_its_rule_looks_at() -> None:
+    """Whether the rule says it or the configuration: a test says it only where that matters."""
+    text = dedent(
+        """\
+        rules:
+          - id: testing
+            when: {type: payout.failed, livemode: false}
+            then: {notify: risk}
+            tests:
+              - {given: {event: payout.failed}, expect: fires}
+              - {given: {event: payout.failed, livemode: true}, expect: {because: livemode}}
+          - id: as-configured
+            when: payout.failed
+            then: {notify: risk}
+            tests:
+              - {given: {event: payout.failed}, expect: fires}
+        """
+    )
+    for default in (True, False, None):
+        rulebook = load({"a.yaml": text}, replace(KNOWN, default_livemode=default)).rulebook
+        found = read_tests({"a.yaml": text}, rulebook.rules, Path())
+        assert [Runner(rulebook).run(test).problems for test in found.tests] == [(), (), ()]
