@@ -35,7 +35,7 @@ KNOWN = Known(
     callbacks=("case-system",),
     callback_hosts=("cases.example.com",),
     stripe_operations=operations,
-    allowed_writes=("accounts.update", "payouts.update"),
+    allowed_writes=("accounts.update", "payouts.update", "refunds.create"),
     default_livemode=True,
 )
 """The names that rules in the docs use."""

@@ -69,7 +69,7 @@ FILES: Mapping[str, str] = {
     "unknown-callback": step("{callback: cases}"),
     "callback-host": step("{callback: 'https://other.example.com/hook'}"),
     "unknown-operation": step("{stripe: payout.get}"),
-    "write-not-allowed": step("{stripe: refunds.create}", "charge.dispute.created"),
+    "write-not-allowed": step("{stripe: transfers.create}", "charge.dispute.created"),
     "disconnected": step("{stripe: payouts.list}", "account.application.deauthorized"),
     "template": step('{notify: payments, text: "{{ objct.id }}"}'),
     "unknown-step": step('{notify: payments, text: "{{ steps.charge.result.id }}"}'),

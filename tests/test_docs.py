@@ -37,6 +37,7 @@ from engine.testing import Runner, read_tests
 from engine.testing.expecting import KEYS as EXPECT_KEYS
 from engine.testing.giving import KEYS as GIVEN_KEYS
 from engine.testing.reading import FILE_TEST_KEYS, LATER_TEST_KEYS, TEST_KEYS
+from engine.testing.trial import Answer
 from notifiers.signing import signature_headers
 
 ROOT = Path(__file__).parent.parent
@@ -133,10 +134,12 @@ def test_tests_in_the_docs_pass() -> None:
     """Those of rules, and those in files of tests, among the rules of the docs and the ready-made ones."""
     ready_made = read_rule_files([ROOT / "rules"], ROOT)
     for where, text in RULES:
-        rulebook = load({where: text}, examples.KNOWN).rulebook
+        rulebook = load({where: text, **TABLES}, examples.KNOWN).rulebook
         _run_tests({where: text}, rulebook)
     for where, text in TESTS:
-        around = {**ready_made, **{place: rules for place, rules in RULES if "tests:" in rules}}
+        page_, _, _ = where.partition(":")
+        beside = {place: rules for place, rules in RULES if "tests:" in rules and place.startswith(f"{page_}:")}
+        around = {**ready_made, **TABLES, **beside}
         _run_tests({**around, f"{where}_test.yaml": text}, load(around, examples.KNOWN).rulebook)
 
 
@@ -169,11 +172,24 @@ def _result(step: Step) -> Any:
     return answers.get(step.targets[0], {"data": [], "status": 200, "body": None})
 
 
-def test_rules_of_the_tutorial_stand_beside_the_ready_made_ones() -> None:
+@pytest.mark.parametrize("name", ["docs/rules.md", "docs/recipes.md"])
+def test_rules_of_a_page_stand_beside_the_ready_made_ones(name: str) -> None:
     """Whoever puts them into rules/ finds no id taken."""
-    ours = {where: text for where, text in RULES if where.startswith("docs/rules.md")}
+    ours = {where: text for where, text in RULES if where.startswith(name)}
     loaded = load({**read_rule_files([ROOT / "rules"], ROOT), **ours, **TABLES}, examples.KNOWN)
     assert list(map(str, loaded.mistakes)) == []
+
+
+def test_every_recipe_is_a_file_with_tests_for_yes_and_for_no() -> None:
+    recipes = re.split(r"^## \d+\. ", page("recipes.md"), flags=re.MULTILINE)[1:]
+    assert len(recipes) == 20
+    for recipe in recipes:
+        (text,) = (found[2] for found in FENCE.finditer(recipe) if "rules:\n" in found[2])
+        rules = load({"docs/recipe.yaml": text, **TABLES}, examples.KNOWN).rulebook.rules
+        tested = read_tests({"docs/recipe.yaml": text}, rules, ROOT).tests
+        for rule in rules:
+            answers = [each.expect for each in tested if each.rules == (rule.id,)]
+            assert {each.fires for each in answers if isinstance(each, Answer)} == {True, False}, rule.id
 
 
 @pytest.mark.parametrize(("where", "text"), CONFIGS, ids=ids(CONFIGS))
