@@ -13,7 +13,7 @@ LAYERS = [
     {"notifiers", "engine.samples"},
     {"engine.pipeline", "engine.scaffold"},
     {"engine.work", "engine.testing"},
-    {"engine.wiring"},
+    {"engine.wiring", "engine.editor"},
     {"engine.console", "engine.cli"},
     {"engine.main"},
 ]

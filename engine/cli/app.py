@@ -19,6 +19,7 @@ from engine.cli import (
     render,
     retry,
     rules,
+    schema,
     send_test,
     serve,
     sign,
@@ -48,6 +49,7 @@ ORDER = [
     "send-test",
     "sign",
     "verify",
+    "schema",
 ]
 """The commands as the help lists them: in the order of a newcomer's day."""
 
@@ -182,5 +184,6 @@ for _name, _module, _run, _summary in (
     ("send-test", send_test, send_test.send_test, "Send a test message to a channel."),
     ("sign", sign, sign.sign, "The signature header of a body."),
     ("verify", verify, verify.verify, "Whether a signature holds, or exactly why not."),
+    ("schema", schema, schema.schema, "JSON Schemas for editors."),
 ):
     app.command(_name, epilog=_module.ENDING, short_help=_summary)(_run)

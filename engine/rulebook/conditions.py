@@ -13,7 +13,7 @@ from engine.rulebook.operands import READERS, table_column, value
 from engine.source import Entry, Mapping, Node, Scalar, Sequence
 
 BLOCKS: dict[str, type[Any] | type[All] | type[Nothing]] = {"any": Any, "all": All, "none": Nothing}
-_CHANGES = ("from", "to", "added", "removed")
+CHANGES = ("from", "to", "added", "removed")
 
 
 def read_where(found: Findings, node: Node, *, item: bool = False) -> Condition | None:
@@ -204,8 +204,8 @@ def _changed(found: Findings, path: Path, entry: Entry) -> Changed | None:
         wanted = "'changed' takes true, {from: .., to: ..}, {added: ..} or {removed: ..}"
         return found.error("operand", node, f"{wanted}; got {kind_of(node)}")
     errors = found.errors
-    check_keys(found, node, "changed", _CHANGES)
-    tests = {e.name: _inner_test(found, e) for e in node.entries if e.name in _CHANGES}
+    check_keys(found, node, "changed", CHANGES)
+    tests = {e.name: _inner_test(found, e) for e in node.entries if e.name in CHANGES}
     if found.errors > errors:
         return None
     return Changed(old=tests.get("from"), new=tests.get("to"), added=tests.get("added"), removed=tests.get("removed"))

@@ -16,8 +16,8 @@ from engine.source import Entry, Mapping, Node, Scalar, Sequence, nearest, parse
 T = TypeVar("T")
 W = TypeVar("W", bound=StrEnum)
 
-_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
-_LONGEST_ID = 100
+ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+LONGEST_ID = 100
 
 
 def kind_of(node: Node) -> str:
@@ -157,12 +157,12 @@ def duration(found: Findings, node: Node, *, longest: timedelta) -> timedelta | 
 
 def is_id(given: str) -> bool:
     """Whether a text is a kebab-case id."""
-    return len(given) <= _LONGEST_ID and _ID.fullmatch(given) is not None
+    return len(given) <= LONGEST_ID and ID.fullmatch(given) is not None
 
 
 def as_id(given: str) -> str:
     """The nearest kebab-case id; empty where nothing of the text can be in one."""
-    return re.sub(r"[^a-z0-9]+", "-", given.lower())[:_LONGEST_ID].strip("-")
+    return re.sub(r"[^a-z0-9]+", "-", given.lower())[:LONGEST_ID].strip("-")
 
 
 def identifier(found: Findings, node: Node, what: str) -> str | None:

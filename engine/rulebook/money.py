@@ -8,7 +8,7 @@ from engine.model.money import CURRENCIES, minor_units
 from engine.rulebook.findings import Findings
 from engine.source import Scalar, nearest
 
-_MONEY = re.compile(r"([-+]?\d{1,24}(?:\.\d{1,6})?) ([A-Za-z]{3,4})", re.ASCII)
+MONEY = re.compile(r"([-+]?\d{1,24}(?:\.\d{1,6})?) ([A-Za-z]{3,4})", re.ASCII)
 _ALMOST = re.compile(
     r"(?P<before>[A-Za-z]{3,4}|[$€£¥])?\s*(?P<amount>[-+]?\d[\d,_' ]*(?:\.\d+)?)\s*(?P<after>[A-Za-z]{3,4}|[$€£¥])?",
     re.ASCII,
@@ -18,12 +18,12 @@ _SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
 
 def looks_like_money(text: str) -> bool:
     """Whether a text is money as the language writes it."""
-    return _MONEY.fullmatch(text) is not None
+    return MONEY.fullmatch(text) is not None
 
 
 def read_money(found: Findings, node: Scalar) -> Money | None:
     """The money of a text that `looks_like_money`; None, and a mistake, for more decimals than the currency has."""
-    matched = _MONEY.fullmatch(node.text)
+    matched = MONEY.fullmatch(node.text)
     assert matched is not None
     amount, currency = Decimal(matched[1]), matched[2]
     try:

@@ -19,7 +19,7 @@ from engine.source import Mapping, Node, Scalar, Sequence
 
 OTHERS = "others"
 _LONGEST_TEXT = 2_000
-_SIZES = ("eq", "gt", "gte", "lt", "lte", "between")
+SIZES = ("eq", "gt", "gte", "lt", "lte", "between")
 
 
 def value(found: Findings, node: Node, operator: str) -> Json:
@@ -168,7 +168,7 @@ def size(found: Findings, node: Node) -> tuple[Operation, ...] | None:
         return None if count is None else (Operation(operator="eq", operand=count, position=node.position),)
     if not node.entries:
         return expected(found, node, "a number or number operators")
-    check_keys(found, node, "a length", _SIZES)
+    check_keys(found, node, "a length", SIZES)
     read: list[Operation] = []
     for entry in node.entries:
         operand = _size_operand(found, entry.name, entry.value)
@@ -178,7 +178,7 @@ def size(found: Findings, node: Node) -> tuple[Operation, ...] | None:
 
 
 def _size_operand(found: Findings, operator: str, node: Node) -> Json:
-    if operator not in _SIZES:
+    if operator not in SIZES:
         return None
     if operator != "between":
         return whole_number(found, node, "a length", 0, 10**9)

@@ -1,0 +1,72 @@
+"""The form of tests: those of a rule, and files of them."""
+
+from collections.abc import Mapping
+
+from engine.editor.conditions import where_definitions
+from engine.editor.forms import (
+    Schema,
+    described,
+    document,
+    either,
+    event_types,
+    flag,
+    named,
+    one_or_more,
+    record,
+    ref,
+    text,
+    words,
+)
+from engine.model.event import Scope
+from engine.testing.expecting import FIRES, KEYS, NO
+from engine.testing.giving import KEYS as GIVEN_KEYS
+from engine.testing.reading import FILE_KEYS, FILE_TEST_KEYS, TEST_KEYS
+
+GIVEN: Mapping[str, Schema] = {
+    "event": ref("eventType", "the type of the event"),
+    "set": named({}, "fields of the event's object by their paths, with $. of its root"),
+    "previous": named({}, "previous_attributes, as Stripe nests them"),
+    "account": text("the account of the event: acct_1"),
+    "scope": words(Scope, "where the event comes in"),
+    "livemode": flag("whether it is a live event; true where it is left out"),
+    "file": text("a file with an event of Stripe's, beside this one"),
+}
+ANSWER: Mapping[str, Schema] = {
+    "fires": flag("whether the rule fires"),
+    "because": text("the path of the test that fails, or a key of when"),
+    "title": ref("test", "a test of the title that is sent"),
+    "text": ref("test", "a test of the text that is sent"),
+    "steps": named(ref("where"), "by the id of a step, tests of what it sends"),
+}
+_DOCS = {
+    "name": "what the test is about, as it is reported",
+    "given": "the event",
+    "expect": "what comes of it: fires, no, or a map",
+    "rule": "the id of the rule it is about",
+}
+
+
+def test_definitions() -> Mapping[str, Schema]:
+    """A test of a rule and what it is made of, to stand under `$defs`."""
+    answer = record({key: ANSWER.get(key, {}) for key in KEYS})
+    return {
+        **event_types(),
+        **where_definitions(),
+        "given": record({key: GIVEN.get(key, {}) for key in GIVEN_KEYS}, description=_DOCS["given"]),
+        "answer": either(words((FIRES, NO)), answer, description=_DOCS["expect"]),
+        "ruleTest": _test(TEST_KEYS, ref("answer")),
+    }
+
+
+def _test(keys: tuple[str, ...], expect: Schema) -> Schema:
+    forms = {"given": ref("given"), "expect": expect}
+    return record({key: described(forms.get(key, text()), _DOCS.get(key)) for key in keys}, ("given", "expect"))
+
+
+def schema_of_tests() -> Schema:
+    """The schema of files of tests, `*_test.yaml`."""
+    fired = record({"fired": one_or_more(text("the id of a rule"), "all rules that fire")}, ("fired",))
+    test = _test(FILE_TEST_KEYS, either(ref("answer"), fired))
+    listed: Schema = {"type": "array", "items": test, "description": "tests of rules"}
+    root = record(dict.fromkeys(FILE_KEYS, listed), least=0)
+    return document("tests", "A file of tests of Tocsin's rules", root, test_definitions())
