@@ -81,6 +81,7 @@ FILES: Mapping[str, str] = {
     "given": rule(tests="[{given: {event: payout.failed, previous: {a.b: 1}}, expect: fires}]"),
     "unknown-rule": rule(),
     "expect": rule(tests="[{given: {event: payout.failed}, expect: {because: amount}}]"),
+    "supersedes": rule(supersedes="my-rule"),
     "unknown-name": where("amount: {gte: $vars.smal}"),
     "duplicate-name": "vars: {small: 9 USD}\n" + rule(),
     "table": "tables: {vip: {file: vip.csv, key: acount}}\n" + rule(),

@@ -15,9 +15,10 @@ from datetime import datetime
 from typing import Protocol
 
 from engine.decide.release import released
+from engine.match import unmet
 from engine.model.delivery import NOTHING, Delivery, DeliveryStatus, Firing, Plan, delivery_id, firing_id
 from engine.model.event import Event
-from engine.model.rule import Rule, RuleMode, Severity, Step
+from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
 from engine.rulebook import Rulebook
 
 
@@ -64,6 +65,8 @@ class Pipeline:
 
 def make_plan(event: Event, rules: Iterable[Rule], revision: str, expand: Expand, replay: int = 0) -> Plan:
     """Everything that must come of `event`, given the rules that hold for it. Ids are fixed: twice is once."""
+    rules = tuple(rules)
+    superseded = {id_: rule.id for rule in rules if rule.mode is RuleMode.LIVE for id_ in rule.supersedes}
     firings: list[Firing] = []
     deliveries: list[Delivery] = []
     for rule in rules:
@@ -80,14 +83,29 @@ def make_plan(event: Event, rules: Iterable[Rule], revision: str, expand: Expand
         )
         firings.append(firing)
         if rule.mode is RuleMode.LIVE:
-            planned = [d for step in rule.steps for d in _deliveries(event, rule, firing, step, expand)]
+            by = superseded.get(rule.id)
+            steps = [(step, _why_not(step, event, by)) for step in rule.steps]
+            steps += [(step, None) for step in rule.on_failure]
+            planned = [d for step, why in steps for d in _deliveries(event, rule, firing, step, why, expand)]
             deliveries += _settle(rule, planned, event.received)
     return Plan(firings=tuple(firings), deliveries=tuple(deliveries))
 
 
-def _deliveries(event: Event, rule: Rule, firing: Firing, step: Step, expand: Expand) -> Iterable[Delivery]:
+def _why_not(step: Step, event: Event, superseded_by: str | None) -> str | None:
+    """Why a step is skipped from the start, whatever its destination; None if it is not."""
+    if superseded_by is not None and step.verb is Verb.NOTIFY:
+        return f"superseded by {superseded_by}"
+    return None if step.asks_steps else unmet(step.condition, event)
+
+
+def _deliveries(
+    event: Event, rule: Rule, firing: Firing, step: Step, why_not: str | None, expand: Expand
+) -> Iterable[Delivery]:
+    waits = bool(step.needs) or step in rule.on_failure
     for destination in _destinations(event, rule, step, expand):
-        status = _first_status(step, destination)
+        skipped = why_not or destination.skipped
+        status = DeliveryStatus.WAITING if waits else DeliveryStatus.PENDING
+        status = DeliveryStatus.SKIPPED if skipped else status
         yield Delivery(
             id=delivery_id(firing.id, step.id, destination.name),
             firing=firing.id,
@@ -101,7 +119,7 @@ def _deliveries(event: Event, rule: Rule, firing: Firing, step: Step, expand: Ex
             livemode=event.livemode,
             needs=step.needs,
             status=status,
-            reason=destination.skipped,
+            reason=skipped,
             next_attempt=_due(status, event.received),
             created=event.received,
             finished=event.received if status is DeliveryStatus.SKIPPED else None,
@@ -133,12 +151,6 @@ def _settle(rule: Rule, planned: list[Delivery], now: datetime) -> Iterable[Deli
             yield replace(delivery, status=status, reason=reason, next_attempt=_due(status, now), finished=finished)
         else:
             yield delivery
-
-
-def _first_status(step: Step, destination: Destination) -> DeliveryStatus:
-    if destination.skipped:
-        return DeliveryStatus.SKIPPED
-    return DeliveryStatus.WAITING if step.needs else DeliveryStatus.PENDING
 
 
 def _due(status: DeliveryStatus, now: datetime) -> datetime | None:

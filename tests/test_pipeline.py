@@ -1,10 +1,12 @@
 """What must come of an event is planned once, with ids that never change."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from engine.model.condition import Operation, PathTest
 from engine.model.delivery import DeliveryStatus, Plan
 from engine.model.event import Event
+from engine.model.position import Position
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
 from engine.pipeline import make_plan
 from tests.builders import event
@@ -93,3 +95,46 @@ def test_a_step_does_not_wait_for_one_that_is_skipped_from_the_start() -> None:
     plan = planned(rule(notify("quiet", step="first"), notify("log", step="second", needs=("first",))))
     assert plan.deliveries[1].status is DeliveryStatus.SKIPPED
     assert plan.deliveries[1].reason == "step first did not succeed"
+
+
+def test_a_superseded_rule_does_not_notify_and_says_by_what() -> None:
+    """Its other steps run; a shadow rule supersedes nothing; the order of the rules does not matter."""
+    call = Step(id="call", verb=Verb.CALLBACK, targets=("case-system",))
+    small = rule(notify("risk"), call, name="small")
+    place = Position(file="a.yaml", line=1, column=1)
+    big = replace(rule(notify("risk"), name="big"), supersedes={"small": place, "absent": place})
+    for plan in (planned(small, big), planned(big, small)):
+        ended = {(each.rule, each.step): (each.status, each.reason) for each in plan.deliveries}
+        assert ended["small", "notify-1"] == (DeliveryStatus.SKIPPED, "superseded by big")
+        assert ended["small", "call"] == (DeliveryStatus.PENDING, None)
+        assert ended["big", "notify-1"] == (DeliveryStatus.PENDING, None)
+    shadow = replace(big, mode=RuleMode.SHADOW)
+    assert planned(small, shadow).deliveries[0].status is DeliveryStatus.PENDING
+
+
+def test_a_step_whose_condition_does_not_hold_is_skipped_with_the_reason() -> None:
+    """What can be judged now is; what reads another step's result waits for it."""
+    over = PathTest(path="amount", operations=(Operation(operator="gte", operand=10**9),))
+    asked = PathTest(path="$steps.call.ok", operations=(Operation(operator="eq", operand=True),))
+    call = Step(id="call", verb=Verb.CALLBACK, targets=("case-system",))
+    plan = planned(
+        rule(
+            replace(notify("risk"), condition=over),
+            call,
+            replace(notify("risk", step="after", needs=("call",)), condition=asked, asks_steps=True),
+        )
+    )
+    first, _, after = plan.deliveries
+    assert first.status is DeliveryStatus.SKIPPED
+    assert first.reason is not None
+    assert first.reason.startswith("if: amount is ")
+    assert after.status is DeliveryStatus.WAITING
+
+
+def test_steps_of_on_failure_wait_from_the_start() -> None:
+    """And are skipped at once where nothing of the rule is sent."""
+    alarm = notify("ops", step="alarm")
+    waiting = planned(replace(rule(notify("risk")), on_failure=(alarm,))).deliveries
+    assert [each.status for each in waiting] == [DeliveryStatus.PENDING, DeliveryStatus.WAITING]
+    skipped = planned(replace(rule(notify("quiet")), on_failure=(alarm,))).deliveries
+    assert [(each.status, each.reason) for each in skipped][1] == (DeliveryStatus.SKIPPED, "no step failed")

@@ -188,6 +188,8 @@ def _rendered(
     acting = replace(rule, mode=RuleMode.LIVE)
     plan = make_plan(event, [acting], "", wiring.expander(settings))
     needed = {step for delivery in plan.deliveries for step in delivery.needs}
+    if rule.on_failure:
+        needed |= {step.id for step in rule.steps}
     made_up = {step.id: _made_up(step, event) for step in rule.steps if step.id in needed - known.keys()}
     notifiers = wiring.notifiers(settings, _never)
     results = {**made_up, **known}
@@ -202,18 +204,29 @@ def _rendered(
 
 
 def _one(notifier: "Notifier", delivery: Delivery, rule: Rule, event: Event, results: Results) -> Rendered:
-    from engine.work.deliver import rendered
+    from engine.work.deliver import rendered, why_skipped
 
     if delivery.status is DeliveryStatus.SKIPPED:
         return Rendered(delivery=delivery)
     step = rule.step(delivery.step)
     assert step is not None
-    needed = {name: results[name] for name in delivery.needs if name in results}
+    after_failure = step in rule.on_failure
+    needed = {name: each for name, each in results.items() if after_failure or name in delivery.needs}
+    skipped = why_skipped(rule, step, event, needed)
+    if skipped is not None:
+        return Rendered(delivery=replace(delivery, status=DeliveryStatus.SKIPPED, reason=skipped))
+    failed = _example_of_failure(rule) if after_failure else None
     try:
-        request = rendered(notifier, delivery, rule, step, event, needed, datetime.now(UTC))
+        request = rendered(notifier, delivery, rule, step, event, needed, datetime.now(UTC), failed=failed)
         return Rendered(delivery=delivery, sent=notifier.preview(replace(delivery, request=request)))
     except (TemplateError, DestinationError) as error:
         return Rendered(delivery=delivery, refused=str(error))
+
+
+def _example_of_failure(rule: Rule) -> dict[str, Json]:
+    first = rule.steps[0]
+    where = first.targets[0] if first.targets else ""
+    return {"step": first.id, "verb": str(first.verb), "destination": where, "reason": "an example", "attempts": 1}
 
 
 def _made_up(step: Step, event: Event) -> Mapping[str, Json]:

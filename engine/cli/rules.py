@@ -191,7 +191,7 @@ async def _look_back(
 
     since = since_days(days)
     received = {name: known.count for name, known in (await store.events.types(since)).items() if looking(rule, name)}
-    why_not = WhyNot(rule)
+    why_not = WhyNot(rule, loaded.rulebook.taken_by)
     if received:
         with progress("judging", "events") as told:
             async with contextlib.aclosing(store.events.scan(since=since, most=most, types=received)) as batches:

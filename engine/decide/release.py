@@ -15,7 +15,8 @@ def released(rule: Rule, siblings: Sequence[Delivery]) -> list[tuple[str, Delive
 
     `siblings` are all deliveries of the firing as they stand. A delivery goes on when every step it needs has
     ended; it is skipped when one of them did not arrive and is not marked `on_error: continue`. A held write
-    is not over: what needs it goes on waiting, and is released together with it.
+    is not over: what needs it goes on waiting, and is released together with it. A step of `on_failure` goes on when
+    one of the others is dead, and is skipped when all have ended without that.
     """
     by_step: dict[str, list[Delivery]] = {}
     for sibling in siblings:
@@ -40,8 +41,13 @@ def _decide(
     by_step: dict[str, list[Delivery]],
     found: dict[str, tuple[DeliveryStatus, str | None]],
 ) -> tuple[DeliveryStatus, str | None] | None:
+    def standing(step: str) -> list[DeliveryStatus]:
+        return [found[each.id][0] if each.id in found else each.status for each in by_step.get(step, [])]
+
+    if any(step.id == waiting.step for step in rule.on_failure):
+        return _on_failure([status for step in rule.steps for status in standing(step.id)])
     for need in waiting.needs:
-        statuses = [found[d.id][0] if d.id in found else d.status for d in by_step.get(need, [])]
+        statuses = standing(need)
         if any(status not in ENDED or status is DeliveryStatus.HELD for status in statuses):
             return None
         step = rule.step(need)
@@ -49,3 +55,11 @@ def _decide(
         if not tolerant and any(status is not DeliveryStatus.DELIVERED for status in statuses):
             return DeliveryStatus.SKIPPED, f"step {need} did not succeed"
     return DeliveryStatus.PENDING, None
+
+
+def _on_failure(statuses: Sequence[DeliveryStatus]) -> tuple[DeliveryStatus, str | None] | None:
+    if DeliveryStatus.DEAD in statuses:
+        return DeliveryStatus.PENDING, None
+    if any(status not in ENDED or status is DeliveryStatus.HELD for status in statuses):
+        return None
+    return DeliveryStatus.SKIPPED, "no step failed"

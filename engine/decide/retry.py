@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.model.delivery import Delivery, DeliveryStatus
-from engine.model.outcome import Delivered, Held, Outcome, Refused, Retry
+from engine.model.outcome import Delivered, Held, Outcome, Refused, Retry, Skipped
 from engine.model.rule import RetryPolicy
 
 LONGEST_WAIT = timedelta(hours=24)
@@ -31,6 +31,8 @@ def after_attempt(delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now
             return Decision(status=DeliveryStatus.DELIVERED)
         case Held(reason=reason):
             return Decision(status=DeliveryStatus.HELD, reason=reason)
+        case Skipped(reason=reason):
+            return Decision(status=DeliveryStatus.SKIPPED, reason=reason)
         case Refused(reason=reason):
             return Decision(status=DeliveryStatus.DEAD, reason=reason)
         case Retry(reason=reason, after=after):

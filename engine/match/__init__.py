@@ -10,7 +10,7 @@ from engine.match.index import Index, TypeIndex
 from engine.match.operators import OPERATORS, Operator
 from engine.match.paths import Base, Path, parse_path
 from engine.match.patterns import compile_pattern, compile_type_pattern
-from engine.match.reason import because, examine, held
+from engine.match.reason import because, examine, held, unmet
 from engine.match.selectors import Found, Selector, selector_of
 from engine.match.steps import PathError
 from engine.match.wording import describe
@@ -35,4 +35,5 @@ __all__ = [
     "holds",
     "parse_path",
     "selector_of",
+    "unmet",
 ]

@@ -17,6 +17,7 @@ _ROOTS: dict[Base, Callable[[Any], Json]] = {
     Base.PREVIOUS: lambda subject: subject.previous,
     Base.ACCOUNT: lambda subject: {"id": subject.account},
     Base.ITEM: lambda subject: subject.value,
+    Base.STEPS: lambda subject: getattr(subject, "steps", None),  # an event as such has none
 }
 
 

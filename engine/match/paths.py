@@ -4,6 +4,7 @@
     $.account, $.data..id, $.data.object.items[?@.amount > 100].id                 JSONPath, from the event's root
     $event.account, $account.id, $previous.amount                                  from a named value
     $tables.accounts.limit                                                         the cell of the event's account
+    $steps.charge.result.amount                                                    what a step before this one gave
     .                                                                              the element or value itself
 
 What stands in brackets is RFC 9535's in all of them: slices, several names, filters.
@@ -32,6 +33,7 @@ class Base(StrEnum):
     PREVIOUS = "previous"
     ITEM = "item"
     TABLES = "tables"
+    STEPS = "steps"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +62,9 @@ class Path:
         return self.steps[2:] if inside else None
 
 
-_BASES = {f"${base}": base for base in (Base.EVENT, Base.ACCOUNT, Base.PREVIOUS, Base.TABLES)}
+_BASES = {f"${base}": base for base in (Base.EVENT, Base.ACCOUNT, Base.PREVIOUS, Base.TABLES, Base.STEPS)}
 NAMES = (*_BASES, "$vars")
-LATER_NAMES = ("$steps", "$window", "$incident", "$digest")
+LATER_NAMES = ("$window", "$incident", "$digest")
 
 _PLAIN_STEP = re.compile(
     r"""(?P<name>[^\s.\[\]'"*$()?@,:|&]+)|\[(?P<index>0|-?[1-9]\d{0,8})\]|(?P<each>\[\*\])"""
@@ -112,6 +114,8 @@ def _named(text: str) -> Path:
     steps = _plain(text, begin) if len(text) > len(name) else ()
     if name == "$tables" and (len(steps) != 2 or not all(isinstance(step, str) for step in steps)):
         raise PathError(f"'{text}' names no column", "write $tables.<table>.<column>")
+    if name == "$steps" and not (steps and isinstance(steps[0], str)):
+        raise PathError(f"'{text}' names no step", "write $steps.<step>.ok, .result or .reason")
     if name == "$account":
         if steps != ("id",):
             if len(steps) == 1:

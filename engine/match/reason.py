@@ -7,14 +7,14 @@ from decimal import Decimal
 
 from engine.match.change import new_value, speaks_of
 from engine.match.comparison import amount_of, bound_for
-from engine.match.evaluate import path_holds
+from engine.match.evaluate import holds, path_holds
 from engine.match.lookup import find
 from engine.match.networks import parse_address
 from engine.match.paths import Path, path_of
 from engine.match.subjects import Element, Subject
 from engine.match.values import MISSING, epoch_seconds, number, seconds
 from engine.match.wording import describe_operation, describe_operations, show, show_amount
-from engine.model.condition import All, Any, Bounds, Column, Condition, Money, Operation, PathTest, Reference
+from engine.model.condition import ALWAYS, All, Any, Bounds, Column, Condition, Money, Operation, PathTest, Reference
 from engine.model.event import Json
 from engine.model.verdict import Because, Branch
 from engine.source.durations import format_duration
@@ -53,6 +53,14 @@ def because(branch: Branch) -> Because | None:
     if branch.kind == "none":
         return _excluded(next(child for child in branch.children if child.held))
     return _of(branch, branch.needs or "")
+
+
+def unmet(condition: Condition, subject: Subject) -> str | None:
+    """Why the `if` of a step does not hold, in one line; None if it does."""
+    if condition == ALWAYS or holds(condition, subject):
+        return None
+    reason = because(examine(condition, subject))
+    return "if does not hold" if reason is None else f"if: {reason.path} is {reason.actual}, needs {reason.needs}"
 
 
 def held(branch: Branch) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What conditions are judged on: an event, or a value within one."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -24,7 +25,7 @@ class Subject(Protocol):
 class Item:
     """One value within an event, judged by itself: what `.` is. `currency` is that of the object around it."""
 
-    __slots__ = ("account", "created", "currency", "data", "object", "previous", "value", "whole")
+    __slots__ = ("account", "created", "currency", "data", "object", "previous", "steps", "value", "whole")
 
     def __init__(self, subject: Subject, value: Json, currency: str | None) -> None:
         self.object = subject.object
@@ -32,9 +33,25 @@ class Item:
         self.previous = subject.previous
         self.account = subject.account
         self.created = subject.created
+        self.steps: Json = getattr(subject, "steps", None)
         self.value = value
         self.currency = currency
         self.whole: dict[str, Json] | None = subject.whole if isinstance(subject, Item) else subject.object
+
+
+class AfterSteps:
+    """An event after steps of the rule have run: what the `if` of a step is judged on. `steps` is `{id: {ok, result,
+    reason}}`."""
+
+    __slots__ = ("account", "created", "data", "object", "previous", "steps")
+
+    def __init__(self, subject: Subject, steps: Mapping[str, Json]) -> None:
+        self.object = subject.object
+        self.data = subject.data
+        self.previous = subject.previous
+        self.account = subject.account
+        self.created = subject.created
+        self.steps = dict(steps)
 
 
 class Element(Item):

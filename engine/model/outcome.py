@@ -52,7 +52,14 @@ class Held:
     reason: str
 
 
-Outcome = Delivered | Retry | Refused | Held
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """It is not to be sent: the condition of the step does not hold."""
+
+    reason: str
+
+
+Outcome = Delivered | Retry | Refused | Held | Skipped
 
 Scene = Mapping[str, Any]
 """The names that texts may use: event object previous changed account rule steps vars tables."""

@@ -77,6 +77,8 @@ class RetryPolicy:
 class When:
     """One way for a rule to be concerned: the patterns of section 2, all of which must hold.
 
+    `unmatched`: and no other enabled live rule is concerned, those left aside that are so for this reason.
+
     `types` are patterns in which only `*` is special; `scopes` and `accounts` are None for any;
     `livemode` is None for any, and `livemode_source` says where it came from (`rule` or `default`).
     """
@@ -86,6 +88,7 @@ class When:
     livemode: bool | None = True
     livemode_source: str = "default"
     accounts: tuple[str, ...] | None = None
+    unmatched: bool = False
     where: Condition = ALWAYS
     position: Position | None = None
 
@@ -115,7 +118,8 @@ class Step:
     """One thing to do. `options` holds the verb's own keys, checked; `needs` the ids of steps it reads from.
 
     `id` is the one written, else the verb and the step's place (`notify-1`). `columns` are the targets that stand
-    in a table, `$tables.accounts.channel`: what is meant depends on the account.
+    in a table, `$tables.accounts.channel`: what is meant depends on the account. Where `condition` does not hold,
+    the step is skipped; `asks_steps` says that it reads results of other steps, and is judged when those have ended.
     """
 
     id: str
@@ -127,6 +131,8 @@ class Step:
     retry: RetryPolicy = RetryPolicy()
     timeout: timedelta | None = None
     on_error: OnError = OnError.STOP
+    condition: Condition = ALWAYS
+    asks_steps: bool = False
     position: Position | None = None
 
     def towards(self, account: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -144,8 +150,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule of the language, without state. `ignored` are the codes of warnings that it is meant to have, each with
-    the place that says so, None where that is in the defaults of its file."""
+    """One rule of the language, without state.
+
+    `supersedes`: the rules whose notify steps are not for an event that this one fires for, and where each is named.
+    `on_failure`: steps for when one of `steps` is given up, once a firing. `ignored` are the codes of warnings that it
+    is meant to have, each with the place that says so, None where that is in the defaults of its file.
+    """
 
     id: str
     when: tuple[When, ...]
@@ -156,10 +166,17 @@ class Rule:
     tags: tuple[str, ...] = ()
     runbook: str | None = None
     mode: RuleMode = RuleMode.LIVE
+    supersedes: Mapping[str, Position] = field(default_factory=dict)
+    on_failure: tuple[Step, ...] = ()
     shared: Shared = Shared()
     ignored: Mapping[str, Position | None] = field(default_factory=dict)
     position: Position | None = None
 
     def step(self, step_id: str) -> Step | None:
         """The step of that id, None if there is none."""
-        return next((step for step in self.steps if step.id == step_id), None)
+        return next((step for step in (*self.steps, *self.on_failure) if step.id == step_id), None)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a step of it may have to wait for another."""
+        return bool(self.on_failure) or any(step.needs for step in self.steps)

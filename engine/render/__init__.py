@@ -5,6 +5,7 @@ from engine.render.default_message import default_message
 from engine.render.message import Message
 from engine.render.scene import scene
 from engine.render.text import (
+    FAILED_NAMES,
     check_template,
     referenced_shared,
     referenced_steps,
@@ -14,6 +15,7 @@ from engine.render.text import (
 )
 
 __all__ = [
+    "FAILED_NAMES",
     "Message",
     "check_template",
     "default_message",

@@ -39,7 +39,9 @@ def default_message(scene: Scene) -> Message:
     what = headline(type_, found, changed, amount_of(found))
     account = _map(scene.get("account"))
     name = text(account.get("name")) or text(account.get("id"))
+    failed = _map(scene.get("failed"))
     lines = [
+        _failure(failed),
         _line("Account", text(account.get("label")) or name),
         _line("Reason", failure_of(found)),
         *facts_of(found, _now(scene)),
@@ -50,8 +52,18 @@ def default_message(scene: Scene) -> Message:
         _source(event, _map(scene.get("rule"))),
     ]
     prefix = TEST if event.get("livemode") is False else ""
+    what = f"Not done: {text(failed.get('verb'))} {text(failed.get('destination'))} · {what}" if failed else what
     title = _cut(f"{what} · {name}" if name else what, MAX_TITLE - len(prefix))
     return Message(title=prefix + title, text="\n".join(line for line in lines if line))
+
+
+def _failure(failed: Mapping[str, Json]) -> str | None:
+    """What a message of `on_failure` is about first of all."""
+    if not failed:
+        return None
+    tries = failed.get("attempts")
+    after = f" after {tries} attempts" if isinstance(tries, int) and tries > 1 else ""
+    return _line("Failed", f"step {text(failed.get('step'))}{after}: {text(failed.get('reason')) or 'no reason given'}")
 
 
 def _now(scene: Scene) -> datetime:

@@ -19,6 +19,7 @@ def scene(
     *,
     account: Mapping[str, Json] | None = None,
     steps: Mapping[str, Mapping[str, Json]] | None = None,
+    failed: Mapping[str, Json] | None = None,
     now: datetime | None = None,
 ) -> Scene:
     """The names of a text, as plain JSON but for `now`.
@@ -30,6 +31,7 @@ def scene(
     - `account`: id (null: the platform), name, label (`Acme GmbH (acct_1A..)`), url, country, email, is_platform; what
       `account` gives wins;
     - `rule`: id, description, severity, owner, tags, runbook; `steps`: step id to `{result: ..}`;
+    - `failed`: in the steps of `on_failure` the delivery that was given up (step, verb, destination, reason, attempts);
     - `vars`, `tables`: the global names that the rule's texts read, of a table the row of the event's account;
     - `now`: when the text is written (default: when the event was received), for `ago`.
 
@@ -49,6 +51,7 @@ def scene(
         "account": _labelled({**about["account"], **_given(account)}),
         "rule": _rule(rule),
         "steps": dict(steps or {}),
+        "failed": failed if failed is not None else Absent("only the steps of on_failure know what failed"),
         "vars": dict(rule.shared.vars),
         "tables": rule.shared.rows_of(event.account if event is not None else None),
         "now": now or (event.received if event is not None else datetime.now(UTC)),

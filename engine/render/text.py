@@ -15,7 +15,9 @@ from engine.render.sandbox import MAX_TEXT, TextEnvironment, budget_for
 from engine.render.spelling import names, plain
 from engine.source.nearest import nearest
 
-NAMES = frozenset({"event", "object", "previous", "changed", "account", "rule", "steps", "vars", "tables", "now"})
+NAMES = frozenset(
+    {"event", "object", "previous", "changed", "account", "rule", "steps", "failed", "vars", "tables", "now"}
+)
 """The names a text may use; the rest of the language's (`window`, `digest`, `incident`) come with their keys."""
 
 EVENT_NAMES = names(
@@ -24,6 +26,7 @@ EVENT_NAMES = names(
     "snapshot_event"
 )
 RULE_NAMES = frozenset({"id", "description", "severity", "owner", "tags", "runbook"})
+FAILED_NAMES = frozenset({"step", "verb", "destination", "reason", "attempts"})
 _FIXED = {"event": EVENT_NAMES, "rule": RULE_NAMES}
 
 TEST = "[TEST] "
@@ -133,18 +136,19 @@ def referenced_steps(value: Json) -> frozenset[str]:
 
 
 def referenced_shared(template: str) -> frozenset[tuple[str, ...]]:
-    """What a text reads of the global names: `("vars", "big")`, `("tables", "accounts", "csm")`.
+    """What a text reads of names that are not everywhere: `("vars", "big")`, `("tables", "accounts", "csm")`,
+    `("failed", "reason")`.
 
     A name whose parts are not written out stands alone: `("vars",)` for `vars[event.type]`, `("tables", "accounts")`
     for a row as a whole. Texts that do not parse name none.
     """
-    if "vars" not in template and "tables" not in template:
+    if not any(name in template for name in ("vars", "tables", "failed")):
         return frozenset()
     try:
         tree = _parse(template)
     except TemplateError:
         return frozenset()
-    longest = {"vars": 2, "tables": 3}
+    longest = {"vars": 2, "tables": 3, "failed": 2}
     taken: set[int] = set()
     found: set[tuple[str, ...]] = set()
     for node in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Name)):  # a whole path before its beginning

@@ -28,14 +28,17 @@ class Rulebook:
     rules: tuple[Rule, ...]
     _places: dict[str, int] = field(init=False, repr=False)
     _waiting: Index[Match] = field(init=False, repr=False)
+    _leftover: Index[Match] | None = field(init=False, repr=False)
     _looking: TypeIndex[Rule] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         acting = (Match(rule=rule) for rule in self.rules if rule.mode is not RuleMode.OFF)
-        waiting = ((when, match) for match in acting for when in match.rule.when)
+        waiting = [(when, match) for match in acting for when in match.rule.when]
+        leftover = [(when, match) for when, match in waiting if when.unmatched]
         looking = ((_patterns(rule), rule) for rule in self.rules)
         object.__setattr__(self, "_places", {rule.id: place for place, rule in enumerate(self.rules)})
-        object.__setattr__(self, "_waiting", Index(waiting))
+        object.__setattr__(self, "_waiting", Index((w, match) for w, match in waiting if not w.unmatched))
+        object.__setattr__(self, "_leftover", Index(leftover) if leftover else None)
         object.__setattr__(self, "_looking", TypeIndex(looking))
 
     def rule(self, rule_id: str) -> Rule | None:
@@ -46,10 +49,17 @@ class Rulebook:
     def match(self, event: Event) -> tuple[Match, ...]:
         """The rules, live and shadow, that hold for the event, in their order. Pure and quick; never raises."""
         found = self._waiting.find(event)
+        if self._leftover is not None and not any(match.rule.mode is RuleMode.LIVE for match in found):
+            found += self._leftover.find(event)
         if len(found) < 2:
             return tuple(found)
         places = {self._places[match.rule.id]: match for match in found}
         return tuple(places[place] for place in sorted(places))
+
+    def taken_by(self, event: Event) -> str | None:
+        """The id of a live rule that keeps the event from being `unmatched`, None if it is."""
+        found = self._waiting.find(event)
+        return next((match.rule.id for match in found if match.rule.mode is RuleMode.LIVE), None)
 
     def looked_at(self, event_type: str) -> int:
         """How many rules look at events of that type, rules that are off included: those that `explain` lists."""
@@ -62,7 +72,8 @@ class Rulebook:
         if rule is not None:
             rules = [each for each in self.rules if each.id == rule]
         names = {each.id for each in looking}
-        return tuple(verdict_of(each, event, looks=each.id in names) for each in rules)
+        taken_by = self.taken_by(event)
+        return tuple(verdict_of(each, event, looks=each.id in names, taken_by=taken_by) for each in rules)
 
 
 def _patterns(rule: Rule) -> list[str]:

@@ -74,6 +74,8 @@ def read_path(found: Findings, key: Scalar, *, item: bool = False) -> Path | Non
         path = parse_path(key.text)
     except PathError as error:
         return path_mistake(found, key, error)
+    if path.base is Base.STEPS and not found.reads_step(str(path.steps[0]), key):
+        return None
     if path.base is not Base.TABLES:
         return path
     column = table_column(found, key, path)

@@ -57,7 +57,8 @@ class Coverage:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         acting = [rule for rule in rules if rule.mode is not RuleMode.OFF]
-        self._looking = TypeIndex([([name for when in rule.when for name in when.types], rule) for rule in acting])
+        looking = ((rule, [when for when in rule.when if not when.unmatched]) for rule in acting)
+        self._looking = TypeIndex([([name for when in whens for name in when.types], rule) for rule, whens in looking])
         watched = [
             _Watched(when, [_Counted(rule, test, compile_condition(test)) for test in _tests(when.where)])
             for rule in acting
@@ -75,7 +76,7 @@ class Coverage:
         """Judges one event."""
         self.events += 1
         for watched in self._watched[event.type]:
-            if watched.open and all(failed is None for _, failed in frame(watched.when, event)):
+            if watched.open and all(failed is None for _, failed in frame(watched.when, event, None)):
                 for each in watched.open:
                     if each.holds(event):
                         each.held += 1

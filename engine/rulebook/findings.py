@@ -23,6 +23,9 @@ class Findings:
 
     def __init__(self, names: Names | None = None) -> None:
         self.names = Lookup(names)
+        self.steps_read: list[tuple[str, Node]] | None = None  # None: not in an `if`, where alone they can be
+        self.on_failure = False
+        """Whether steps of `on_failure` are being read."""
         self.mistakes: list[Mistake] = []
         self.errors = 0
 
@@ -31,6 +34,15 @@ class Findings:
         self.errors += 1
         self._add(MistakeLevel.ERROR, code, place, message, hint)
         return None
+
+    def reads_step(self, step: str, place: Node) -> bool:
+        """Note that a condition reads the result of a step; False with a mistake where it cannot."""
+        if self.steps_read is None:
+            hint = "write it under 'if' of a step that comes after"
+            self.error("path", place, "$steps is not known when a rule is matched", hint)
+            return False
+        self.steps_read.append((step, place))
+        return True
 
     def unknown(self, place: Place, error: UnknownName) -> T | None:
         """Note a global name that there is not, unless the mistake is said at the name's own place."""

@@ -11,6 +11,7 @@ from engine.rulebook.book import Rulebook
 from engine.rulebook.known import Known
 from engine.rulebook.reading import Reader, Reading
 from engine.rulebook.rules import RuleFile, in_order
+from engine.source import nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,11 @@ def assemble(reading: Reading, default_livemode: bool | None) -> Loaded:
         if file.usable and not again:
             used.append(file)
             taken.update({rule.id: rule for rule in file.rules})
+    circle = _circle(taken)
+    if circle is not None:
+        mistakes.append(circle[0])
+        used = [file for file in used if file.file != circle[1]]
+    mistakes += _unknown_superseded(used, {rule.id for file in reading.files for rule in file.rules})
     used.sort(key=lambda file: file.file)
     texts = {file.file: file.text for file in used}
     for file in used:
@@ -92,3 +98,44 @@ def files_with_errors(mistakes: Iterable[Mistake]) -> Collection[str]:
         for mistake in mistakes
         if mistake.level is MistakeLevel.ERROR and mistake.position is not None
     }
+
+
+def _circle(rules: Mapping[str, Rule]) -> tuple[Mistake, str] | None:
+    """Rules that supersede each other, so that none of them would notify: the mistake, and its file."""
+    done: set[str] = set()
+    for start in rules:
+        trail: list[str] = []
+        pending = [iter((start,))]
+        while pending:
+            following = next(pending[-1], None)
+            if following is None:
+                pending.pop()
+                done.update(trail[-1:])
+                del trail[-1:]
+            elif following in trail:
+                circle = [*trail[trail.index(following) :], following]
+                position = rules[trail[-1]].supersedes[following]
+                message = f"these rules supersede each other, and none would notify: {' -> '.join(circle)}"
+                mistake = Mistake(level=MistakeLevel.ERROR, code="supersedes", message=message, position=position)
+                return mistake, position.file
+            elif following in rules and following not in done:
+                trail.append(following)
+                pending.append(iter(rules[following].supersedes))
+    return None
+
+
+def _unknown_superseded(files: Iterable[RuleFile], known: Collection[str]) -> list[Mistake]:
+    """Warnings: the rule works without. An error would take a rule away when another one is deleted."""
+    return [
+        Mistake(
+            level=MistakeLevel.WARNING,
+            code="supersedes",
+            message=f"there is no rule '{id_}' to supersede",
+            position=position,
+            hint=f"did you mean '{near}'?" if (near := nearest(id_, known)) else None,
+        )
+        for file in files
+        for rule in file.rules
+        for id_, position in rule.supersedes.items()
+        if id_ not in known
+    ]

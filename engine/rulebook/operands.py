@@ -44,6 +44,8 @@ def reference(found: Findings, node: Scalar) -> Reference | None:
         path = parse_path(node.text)
     except PathError as error:
         return path_mistake(found, node, error)
+    if path.base is Base.STEPS and not found.reads_step(str(path.steps[0]), node):
+        return None
     if path.base is not Base.TABLES:
         return Reference(path=node.text)
     column = table_column(found, node, path)

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.model.mistake import Mistake
+from engine.model.position import Position
 from engine.model.rule import Rule, RuleMode, Severity
 from engine.rulebook import definitions
 from engine.rulebook.defaults import read_defaults, with_defaults
-from engine.rulebook.fields import check_keys, expected, identifier, mapping, read, text, texts, with_vars, word
+from engine.rulebook.fields import check_keys, expected, identifier, listed, mapping, read, text, texts, with_vars, word
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known
 from engine.rulebook.lints import advise
@@ -23,12 +24,12 @@ FILE_KEYS = ("rules", "defaults", *definitions.KEYS)
 LATER_FILE_KEYS = ("calendars",)
 RULE_KEYS = (
     *("id", "description", "severity", "owner", "tags", "runbook"),
-    *("mode", "when", "then", "tests", "lint"),
+    *("mode", "when", "supersedes", "then", "on_failure", "tests", "lint"),
 )
 LATER_RULE_KEYS = (
-    *("supersedes", "preceded_by", "not_followed_by", "threshold", "max_age"),
+    *("preceded_by", "not_followed_by", "threshold", "max_age"),
     *("incident", "escalate", "remind", "throttle", "quiet", "digest"),
-    *("on_update", "on_resolve", "on_failure"),
+    *("on_update", "on_resolve"),
 )
 
 
@@ -126,6 +127,9 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     when_node = None if when_node is None else with_vars(found, when_node)
     whens = None if when_node is None else read_whens(found, when_node, known.default_livemode)
     steps = None if then_node is None else read_steps(found, then_node, known, whens)
+    failure_node = rule.get("on_failure")
+    failure = read_steps(found, failure_node, known, whens, main=steps) if failure_node is not None and steps else ()
+    supersedes = _read_supersedes(found, rule.get("supersedes"), id_)
     for when in whens or ():
         advise(found, when)
     ignored = read_lint(found, rule.get("lint"), given.get("lint"))
@@ -145,6 +149,8 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
         id=id_,
         when=whens,
         steps=steps,
+        on_failure=failure or (),
+        supersedes=supersedes,
         severity=severity or Severity.MEDIUM,
         mode=mode or RuleMode.LIVE,
         tags=tags or (),
@@ -153,6 +159,18 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
         position=rule_id.position if rule_id is not None else node.position,
         **fields,
     )
+
+
+def _read_supersedes(found: Findings, node: Node | None, own: str | None) -> dict[str, Position]:
+    """The ids of rules, each with where it stands. Whether there are such rules is known when all files are read."""
+    named: dict[str, Position] = {}
+    for place in (listed(found, node, "the id of a rule") or ()) if node is not None else ():
+        given = text(found, place, "the id of a rule")
+        if given is not None and given == own:
+            found.error("supersedes", place, "a rule cannot supersede itself")
+        elif given is not None:
+            named[given] = place.position
+    return named
 
 
 def _required(found: Findings, rule: MappingNode, key: str) -> Node | None:

@@ -1,10 +1,12 @@
 """`then`: what a rule does. Steps are read one by one, then held together: their ids, and which waits for which."""
 
+from dataclasses import replace
 from datetime import timedelta
 
-from engine.model.condition import Column
+from engine.model.condition import ALWAYS, Column, Condition
 from engine.model.event import Json
 from engine.model.rule import OnError, RetryPolicy, Step, Verb, When
+from engine.rulebook.conditions import read_where
 from engine.rulebook.fields import check_keys, did_you_mean, duration, listed, read, text, with_vars, word
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known
@@ -13,29 +15,44 @@ from engine.rulebook.templates import Need, check_texts
 from engine.rulebook.verbs import VERBS, As, channel_column
 from engine.source import Mapping, Node, Scalar, Sequence, nearest
 
-COMMON = ("id", "retry", "timeout", "on_error")
-LATER = ("if", "fetch")
+COMMON = ("id", "if", "retry", "timeout", "on_error")
+LATER = ("fetch",)
+FAILURE = "on-failure"
+"""What the ids of `on_failure` steps begin with that have none of their own."""
 LONGEST_TIMEOUT = timedelta(minutes=5)
 _DEAUTHORIZED = frozenset({"account.application.deauthorized", "v1.account.application.deauthorized"})
 
 _Read = tuple[Step, Mapping, tuple[Need, ...]]
 
 
-def read_steps(found: Findings, node: Node, known: Known, whens: tuple[When, ...] | None) -> tuple[Step, ...] | None:
-    """The steps of `then`; None with a mistake where one cannot be used. `whens` None: they have a mistake."""
+def read_steps(
+    found: Findings,
+    node: Node,
+    known: Known,
+    whens: tuple[When, ...] | None,
+    *,
+    main: tuple[Step, ...] | None = None,
+) -> tuple[Step, ...] | None:
+    """The steps of `then`, or with `main` (those of `then`) of `on_failure`; None with a mistake where one cannot be
+    used. `whens` None: they have a mistake."""
     items = listed(found, node, "a step like {notify: payments}, or a list of them")
     if items is None:
         return None
     errors = found.errors
-    reads = [_read_step(found, item, place, known, whens or ()) for place, item in enumerate(items, 1)]
+    prefix = "" if main is None else f"{FAILURE}-"
+    found.on_failure = main is not None
+    reads = [_read_step(found, item, f"{prefix}%s-{place}", known, whens or ()) for place, item in enumerate(items, 1)]
     good = [each for each in reads if each is not None]
     if len(good) == len(reads):
-        _check_ids(found, good)
-        _check_needs(found, good)
-    return tuple(step for step, _, _ in good) if found.errors == errors else None
+        _check_ids(found, good, main or ())
+        _check_needs(found, good, main)
+    if found.errors > errors:
+        return None
+    # A step of on_failure waits for a failure, whichever step's it is, and for no step in particular.
+    return tuple(step if main is None else replace(step, needs=()) for step, _, _ in good)
 
 
-def _read_step(found: Findings, node: Node, place: int, known: Known, whens: tuple[When, ...]) -> _Read | None:
+def _read_step(found: Findings, node: Node, unnamed: str, known: Known, whens: tuple[When, ...]) -> _Read | None:
     if not isinstance(node, Mapping):
         hint = f"write {{notify: {node.text}}}" if isinstance(node, Scalar) and node.value else None
         return found.error("type", node, "expected a step like {notify: payments}", hint)
@@ -61,8 +78,10 @@ def _read_step(found: Findings, node: Node, place: int, known: Known, whens: tup
             needs += check_texts(found, value)
     if verb is Verb.STRIPE:
         _check_disconnected(found, target, options, whens)
+    condition, asked = _read_if(found, node.get("if"))
+    needs += asked
     step = Step(
-        id=read(node, "id", lambda value: text(found, value, "the id of a step")) or f"{verb}-{place}",
+        id=read(node, "id", lambda value: text(found, value, "the id of a step")) or unnamed % verb,
         verb=verb,
         targets=targets or (),
         columns=columns,
@@ -72,9 +91,23 @@ def _read_step(found: Findings, node: Node, place: int, known: Known, whens: tup
         timeout=read(node, "timeout", lambda value: duration(found, value, longest=LONGEST_TIMEOUT)),
         on_error=read(node, "on_error", lambda value: word(found, value, OnError, "what dependants do"))
         or OnError.STOP,
+        condition=condition,
+        asks_steps=bool(asked),
         position=node.position,
     )
     return (step, node, tuple(needs)) if found.errors == errors else None
+
+
+def _read_if(found: Findings, node: Node | None) -> tuple[Condition, list[Need]]:
+    """The condition of a step, and the steps whose results it reads."""
+    given = None if node is None else with_vars(found, node)
+    if given is None:
+        return ALWAYS, []
+    found.steps_read = []
+    condition = read_where(found, given)
+    needs = [Need(step, place) for step, place in found.steps_read]
+    found.steps_read = None
+    return condition or ALWAYS, needs
 
 
 def _columns(found: Findings, target: Node, known: Known) -> dict[str, Column]:
@@ -125,24 +158,29 @@ def _check_disconnected(found: Findings, place: Node, options: dict[str, Json], 
         found.error("disconnected", place, message, "add as: platform")
 
 
-def _check_ids(found: Findings, reads: list[_Read]) -> None:
+def _check_ids(found: Findings, reads: list[_Read], main: tuple[Step, ...]) -> None:
     seen: dict[str, Mapping] = {}
+    taken = {step.id: step for step in main}
     for step, node, _ in reads:
+        other = taken.get(step.id)
+        if other is not None and other.position is not None:
+            place = node.get("id") or node
+            found.error("duplicate-id", place, f"step id '{step.id}' is already used on line {other.position.line}")
         first = seen.setdefault(step.id, node)
         if first is not node:
             place = node.get("id") or node
             found.error("duplicate-id", place, f"step id '{step.id}' is already used on line {first.line}")
 
 
-def _check_needs(found: Findings, reads: list[_Read]) -> None:
-    ids = [step.id for step, _, _ in reads]
+def _check_needs(found: Findings, reads: list[_Read], main: tuple[Step, ...] | None) -> None:
+    ids = [step.id for step, _, _ in reads] if main is None else [step.id for step in main]
     for _, _, needs in reads:
         for need in needs:
             if need.step not in ids:
                 near = nearest(need.step, ids)
                 hint = f"did you mean '{near}'?" if near else f"the steps of this rule are {', '.join(ids)}"
                 found.error("unknown-step", need.place, f"there is no step '{need.step}' in this rule", hint)
-    cycle = _cycle({step.id: step.needs for step, _, _ in reads})
+    cycle = None if main is not None else _cycle({step.id: step.needs for step, _, _ in reads})
     if cycle:
         place = next(node for step, node, _ in reads if step.id == cycle[0])
         if len(cycle) == 1:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from engine.render import check_template, referenced_shared, referenced_steps
+from engine.render import FAILED_NAMES, check_template, referenced_shared, referenced_steps
 from engine.rulebook.findings import Findings
 from engine.rulebook.names import UnknownName
-from engine.source import Mapping, Node, Scalar, Sequence
+from engine.source import Mapping, Node, Scalar, Sequence, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Need:
     """A step whose result a text reads, and the text."""
 
     step: str
-    place: Scalar
+    place: Node
 
 
 def check_texts(found: Findings, node: Node) -> tuple[Need, ...]:
@@ -34,6 +34,9 @@ def check_texts(found: Findings, node: Node) -> tuple[Need, ...]:
 
 
 def _check_shared(found: Findings, place: Scalar, path: tuple[str, ...]) -> None:
+    if path[0] == "failed":
+        _check_failed(found, place, path)
+        return
     if len(path) == 1:
         example = "vars.big" if path[0] == "vars" else "tables.accounts.csm"
         found.error("template", place, f"'{path[0]}' by itself is not known before it runs", f"write {example}")
@@ -42,6 +45,15 @@ def _check_shared(found: Findings, place: Scalar, path: tuple[str, ...]) -> None
         found.names.in_text(path)
     except UnknownName as error:
         found.unknown(place, error)
+
+
+def _check_failed(found: Findings, place: Scalar, path: tuple[str, ...]) -> None:
+    if not found.on_failure:
+        found.error("template", place, "'failed' is known only in the steps of on_failure")
+    elif len(path) > 1 and path[1] not in FAILED_NAMES:
+        near = nearest(path[1], FAILED_NAMES)
+        hint = f"did you mean 'failed.{near}'?" if near else f"it has {', '.join(sorted(FAILED_NAMES))}"
+        found.error("template", place, f"'failed.{path[1]}' is undefined", hint)
 
 
 @lru_cache(maxsize=4_096)

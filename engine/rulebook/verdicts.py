@@ -1,6 +1,6 @@
 """Why a rule did or did not hold for an event: its `when`, checked in a fixed order, with the first thing that failed.
 
-The order is type, mode, scope, livemode, account, where: the cheap and coarse before the particular.
+The order is type, mode, scope, livemode, account, unmatched, where: the cheap and coarse before the particular.
 """
 
 from collections.abc import Iterable
@@ -25,8 +25,9 @@ class _Judged:
     tree: Branch | None
 
 
-def verdict_of(rule: Rule, event: Event, *, looks: bool) -> Verdict:
-    """The verdict on one rule. `looks`: whether one of its patterns takes the event's type."""
+def verdict_of(rule: Rule, event: Event, *, looks: bool, taken_by: str | None) -> Verdict:
+    """The verdict on one rule. `looks`: whether one of its patterns takes the event's type; `taken_by`: a live rule
+    that holds, so that the event is not `unmatched`."""
     if not looks:
         patterns = ", ".join(dict.fromkeys(pattern for when in rule.when for pattern in when.types))
         missed = Because(path="type", actual=event.type, needs=patterns, value=event.type)
@@ -34,7 +35,7 @@ def verdict_of(rule: Rule, event: Event, *, looks: bool) -> Verdict:
     if rule.mode is RuleMode.OFF:
         off = Because(path="mode", actual="off", needs="live or shadow", value="off")
         return Verdict(rule=rule.id, kind=VerdictKind.NO, because=off, held=("type",))
-    judged = [_judge(when, event) for when in looking(rule, event.type)]
+    judged = [_judge(when, event, taken_by) for when in looking(rule, event.type)]
     best = next((each for each in judged if each.because is None), None) or max(judged, key=lambda j: len(j.held))
     kind = VerdictKind.WOULD if rule.mode is RuleMode.SHADOW else VerdictKind.FIRED
     if best.because is not None:
@@ -47,9 +48,9 @@ def looking(rule: Rule, event_type: str) -> tuple[When, ...]:
     return tuple(when for when in rule.when if any(compile_type_pattern(pattern)(event_type) for pattern in when.types))
 
 
-def _judge(when: When, event: Event) -> _Judged:
+def _judge(when: When, event: Event, taken_by: str | None) -> _Judged:
     passed = ["type"]
-    for name, failed in frame(when, event):
+    for name, failed in frame(when, event, taken_by):
         if failed is not None:
             return _Judged(tuple(passed), failed, None)
         passed.append(name)
@@ -59,8 +60,8 @@ def _judge(when: When, event: Event) -> _Judged:
     return _Judged((*passed, *held(tree)), because(tree), tree)
 
 
-def frame(when: When, event: Event) -> Iterable[tuple[str, Because | None]]:
-    """Scope, livemode and account, each with why it failed; what the rule does not ask for is left out."""
+def frame(when: When, event: Event, taken_by: str | None) -> Iterable[tuple[str, Because | None]]:
+    """Scope, livemode, account and unmatched, each with why it failed; what the rule does not ask for is left out."""
     if when.scopes is not None:
         yield "scope", None if event.scope in when.scopes else _scope(when, event)
     if when.livemode is not None:
@@ -70,6 +71,11 @@ def frame(when: When, event: Event) -> Iterable[tuple[str, Because | None]]:
         fits = about is not None and any(compile_pattern(pattern)(about) for pattern in when.accounts)
         needs = ", ".join(when.accounts)
         yield "account", None if fits else Because(path="account", actual=about or PLATFORM, needs=needs, value=about)
+    if when.unmatched:
+        missed = Because(
+            path="unmatched", actual=f"{taken_by} holds", needs="no other live rule to hold", value=taken_by
+        )
+        yield "unmatched", None if taken_by is None else missed
 
 
 def _scope(when: When, event: Event) -> Because:

@@ -14,8 +14,8 @@ from engine.rulebook.fields import check_keys, expected, listed, texts
 from engine.rulebook.findings import Findings
 from engine.source import Entry, Mapping, Node, Scalar, Sequence, nearest
 
-KEYS = ("type", "scope", "livemode", "account", "where")
-LATER_KEYS = ("fetch", "unmatched")
+KEYS = ("type", "scope", "livemode", "account", "where", "unmatched")
+LATER_KEYS = ("fetch",)
 ANY = "any"
 
 _SCOPE_WORDS = {
@@ -41,6 +41,7 @@ def read_whens(found: Findings, node: Node, default_livemode: bool | None) -> tu
 
 
 def _read_when(found: Findings, node: Node, default_livemode: bool | None) -> When | None:
+    types: tuple[str, ...] | None
     if isinstance(node, Scalar):
         types = read_types(found, node)
         return None if types is None else When(types=types, livemode=default_livemode, position=node.position)
@@ -49,12 +50,12 @@ def _read_when(found: Findings, node: Node, default_livemode: bool | None) -> Wh
     errors = found.errors
     check_keys(found, node, "when", KEYS, LATER_KEYS)
     types_node = node.get("type")
-    if types_node is None:
-        if node.get("unmatched") is None:
-            found.error("missing-key", node, "'when' has no 'type'", "write type: payout.failed, or a pattern")
-        types = None
-    else:
+    unmatched = _read_unmatched(found, node.get("unmatched"))
+    types = ("*",)
+    if types_node is not None:
         types = read_types(found, types_node)
+    elif node.get("unmatched") is None:
+        found.error("missing-key", node, "'when' has no 'type'", "write type: payout.failed, or a pattern")
     scopes = _read_scopes(found, node.get("scope"))
     livemode, source = _read_livemode(found, node.get("livemode"), default_livemode)
     account_node = node.get("account")
@@ -70,6 +71,7 @@ def _read_when(found: Findings, node: Node, default_livemode: bool | None) -> Wh
         livemode=livemode,
         livemode_source=source,
         accounts=accounts,
+        unmatched=unmatched,
         where=where,
         position=node.position,
     )
@@ -109,6 +111,15 @@ def _family(pattern: str) -> str | None:
     families = {name[: len(head)] if rest else name.rpartition(".")[0] + "." for name in catalog()}
     near = nearest(head, families)
     return f"did you mean '{near}*{rest}'?" if near else None
+
+
+def _read_unmatched(found: Findings, node: Node | None) -> bool:
+    if node is None:
+        return False
+    if isinstance(node, Scalar) and node.value is True:
+        return True
+    expected(found, node, "true", "leave 'unmatched' out for a rule that does not ask for it")
+    return False
 
 
 def _read_scopes(found: Findings, node: Node | None) -> frozenset[Scope] | None:

@@ -15,6 +15,10 @@ DISTINCT = 1_000
 """Different values of one path that are told apart; of further ones only the number is kept."""
 
 
+TakenBy = Callable[[Event], str | None]
+"""`Rulebook.taken_by`: what a rule for `unmatched` events needs to know."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Obstacle:
     """One path that decided against the rule: how often, what it needed there, and what stood there instead."""
@@ -49,8 +53,9 @@ class Reasons:
     """`verdict_of(..).because` for many events: the same answers, several times as quick, because of what holds nothing
     is told."""
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, taken_by: TakenBy = lambda event: None) -> None:
         self._rule = rule
+        self._taken_by = taken_by if any(when.unmatched for when in rule.when) else lambda event: None
         self._whens = {id(when): _parts(when.where) for when in rule.when}
         self._looking: dict[str, tuple[When, ...]] = {}
 
@@ -61,18 +66,19 @@ class Reasons:
     def because(self, event: Event) -> Because | None:
         """Why the rule does not hold for an event of a type that it looks at; None: it does."""
         whens = self._of(event.type)
-        failed = [self._failed(when, event) for when in whens]
+        taken_by = self._taken_by(event)
+        failed = [self._failed(when, event, taken_by) for when in whens]
         if len(failed) == 1 or None in failed:
             return None if None in failed else failed[0]
-        return verdict_of(self._rule, event, looks=True).because  # the one that came furthest
+        return verdict_of(self._rule, event, looks=True, taken_by=taken_by).because  # the one that came furthest
 
     def _of(self, event_type: str) -> tuple[When, ...]:
         if event_type not in self._looking:
             self._looking[event_type] = looking(self._rule, event_type)
         return self._looking[event_type]
 
-    def _failed(self, when: When, event: Event) -> Because | None:
-        for _, failed in frame(when, event):
+    def _failed(self, when: When, event: Event, taken_by: str | None) -> Because | None:
+        for _, failed in frame(when, event, taken_by):
             if failed is not None:
                 return failed
         for part, holds in self._whens[id(when)]:
@@ -91,8 +97,8 @@ class WhyNot:
     """Judges events by one rule as it is now, as `explain` does, and counts. A rule that is off is judged as if it
     were not: what it would do is what one wants to know of it."""
 
-    def __init__(self, rule: Rule) -> None:
-        self._reasons = Reasons(replace(rule, mode=RuleMode.LIVE))
+    def __init__(self, rule: Rule, taken_by: TakenBy = lambda event: None) -> None:
+        self._reasons = Reasons(replace(rule, mode=RuleMode.LIVE), taken_by)
         self.types: dict[str, Tally] = {}
 
     def add(self, event: Event) -> None:

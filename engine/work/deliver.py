@@ -1,6 +1,6 @@
 """One wake-up of one delivery: read it, render it once, attempt it, record how it went."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -10,9 +10,11 @@ import structlog
 from engine.decide.release import released
 from engine.decide.retry import Decision, after_attempt
 from engine.errors import DestinationError, StoreError, TemplateError
+from engine.match import unmet
+from engine.match.subjects import AfterSteps
 from engine.model.delivery import Attempt, Delivery, DeliveryStatus
 from engine.model.event import Event, Json
-from engine.model.outcome import Delivered, Held, Notifier, Outcome, Refused, Retry
+from engine.model.outcome import Delivered, Held, Notifier, Outcome, Refused, Retry, Skipped
 from engine.model.rule import RetryPolicy, Rule, Step, Verb
 from engine.render import scene
 
@@ -104,7 +106,10 @@ class Deliverer:
         notifier = self._notifiers[delivery.verb]
         try:
             if delivery.request is None:
-                delivery = await self._render(notifier, delivery, rule, step)
+                prepared = await self._render(notifier, delivery, rule, step)
+                if isinstance(prepared, Skipped):
+                    return prepared
+                delivery = prepared
             return await notifier.deliver(delivery)
         except (TemplateError, DestinationError) as error:
             return Refused(reason=str(error))
@@ -114,13 +119,22 @@ class Deliverer:
             log.exception("delivery_fault", delivery=delivery.id, rule=delivery.rule, verb=delivery.verb)
             return Retry(reason=f"internal error: {type(error).__name__}", maybe_delivered=True)
 
-    async def _render(self, notifier: Notifier, delivery: Delivery, rule: Rule | None, step: Step | None) -> Delivery:
+    async def _render(
+        self, notifier: Notifier, delivery: Delivery, rule: Rule | None, step: Step | None
+    ) -> Delivery | Skipped:
         if rule is None or step is None:
             raise DestinationError(f"revision {delivery.revision[:12]} has no rule {delivery.rule} with this step")
         event = await self._event(delivery.event) if delivery.event else None
-        siblings = await self._deliveries.siblings(delivery.firing) if step.needs and delivery.firing else ()
+        after_failure = step in rule.on_failure
+        waited = bool(step.needs) or after_failure
+        siblings = await self._deliveries.siblings(delivery.firing) if waited and delivery.firing else []
+        results = results_of(rule, siblings)
+        skipped = why_skipped(rule, step, event, results)
+        if skipped is not None:
+            return Skipped(reason=skipped)
+        failed = failed_of(rule, siblings) if after_failure else None
+        request = rendered(notifier, delivery, rule, step, event, results, self._clock(), failed=failed)
         # What is kept is what is sent: another worker may have rendered first.
-        request = rendered(notifier, delivery, rule, step, event, results_of(delivery, siblings), self._clock())
         return replace(delivery, request=await self._deliveries.set_request(delivery.id, request))
 
     async def _record(
@@ -139,8 +153,8 @@ class Deliverer:
             duration=ended - started,
             outcome=type(outcome).__name__.lower(),
             reason=_reason(outcome),
-            status=None if isinstance(outcome, Held) else outcome.status,
-            excerpt=None if isinstance(outcome, Held) else outcome.excerpt,
+            status=None if isinstance(outcome, Held | Skipped) else outcome.status,
+            excerpt=None if isinstance(outcome, Held | Skipped) else outcome.excerpt,
         )
         await self._deliveries.record(
             delivery.id,
@@ -149,9 +163,7 @@ class Deliverer:
             reason=decision.reason,
             next_attempt=decision.next_attempt,
             result=outcome.result if isinstance(outcome, Delivered) else None,
-            release=(lambda siblings: released(rule, siblings))
-            if rule and any(step.needs for step in rule.steps)
-            else None,
+            release=(lambda siblings: released(rule, siblings)) if rule and rule.waits else None,
         )
 
 
@@ -163,22 +175,18 @@ def rendered(
     event: Event | None,
     results: Mapping[str, Mapping[str, Json]],
     now: datetime,
+    *,
+    failed: Mapping[str, Json] | None = None,
 ) -> Json:
     """What every attempt of a delivery sends. Raises TemplateError or DestinationError."""
-    return notifier.render(step, delivery, scene(event, rule, steps=results, now=now))
+    return notifier.render(step, delivery, scene(event, rule, steps=results, failed=failed, now=now))
 
 
-def results_of(delivery: Delivery, siblings: Iterable[Delivery]) -> dict[str, dict[str, Json]]:
-    """`steps.<id>` for the texts of a delivery, out of those of its firing: `ok`, `result`, and why it went wrong."""
-    return {
-        sibling.step: {
-            "ok": sibling.status is DeliveryStatus.DELIVERED,
-            "result": sibling.result,
-            "reason": sibling.reason,
-        }
-        for sibling in siblings
-        if sibling.step in delivery.needs
-    }
+def why_skipped(rule: Rule, step: Step, event: Event | None, results: Mapping[str, Json]) -> str | None:
+    """Why the `if` of a step that had to wait does not hold; None if it does. That of others was judged at once."""
+    if event is None or not (step.asks_steps or step in rule.on_failure):
+        return None
+    return unmet(step.condition, AfterSteps(event, results))
 
 
 def _reason(outcome: Outcome) -> str | None:
@@ -187,3 +195,34 @@ def _reason(outcome: Outcome) -> str | None:
     if isinstance(outcome, Retry) and outcome.maybe_delivered:
         return f"{outcome.reason} (it may have arrived)"
     return outcome.reason
+
+
+def results_of(rule: Rule, siblings: Sequence[Delivery]) -> dict[str, dict[str, Json]]:
+    """`steps.<id>` for texts and conditions: `ok`, `result`, and the reason where it went wrong.
+
+    A step with several destinations is ok when it arrived at all of them.
+    """
+    found: dict[str, dict[str, Json]] = {}
+    for step in rule.steps:
+        own = [sibling for sibling in siblings if sibling.step == step.id]
+        wrong = next((each for each in own if each.status is not DeliveryStatus.DELIVERED), None)
+        if own:
+            reason = wrong.reason if wrong is not None else None
+            found[step.id] = {"ok": wrong is None, "result": own[-1].result, "reason": reason}
+    return found
+
+
+def failed_of(rule: Rule, siblings: Sequence[Delivery]) -> dict[str, Json] | None:
+    """`failed` for texts of `on_failure`: the first delivery of the rule's steps that was given up."""
+    places = {step.id: place for place, step in enumerate(rule.steps)}
+    dead = [each for each in siblings if each.status is DeliveryStatus.DEAD and each.step in places]
+    if not dead:
+        return None
+    first = min(dead, key=lambda each: (places[each.step], each.destination))
+    return {
+        "step": first.step,
+        "verb": str(first.verb),
+        "destination": first.destination,
+        "reason": first.reason,
+        "attempts": first.attempts,
+    }

@@ -51,3 +51,21 @@ def test_on_error_continue_lets_the_dependants_run() -> None:
 
 def test_a_held_write_keeps_its_dependants_waiting() -> None:
     assert released(rule(), firing(DeliveryStatus.HELD, WAITING, WAITING)) == []
+
+
+def test_a_step_of_on_failure_runs_when_one_of_the_others_is_dead_and_not_before() -> None:
+    """Once a firing, whichever step it is; not for what was skipped, and not for a held write."""
+    failing = replace(rule(), on_failure=(Step(id="alarm", verb=Verb.NOTIFY, targets=("ops",)),))
+    alarm = replace(delivery(key="dlv_alarm"), step="alarm", status=WAITING)
+    delivered = DeliveryStatus.DELIVERED
+
+    def said(*statuses: DeliveryStatus) -> list[tuple[str, DeliveryStatus, str | None]]:
+        return [each for each in released(failing, [*firing(*statuses), alarm]) if each[0] == "dlv_alarm"]
+
+    assert said(PENDING, WAITING, WAITING) == []
+    assert said(DeliveryStatus.HELD, WAITING, WAITING) == []
+    assert said(DeliveryStatus.DEAD, WAITING, WAITING) == [("dlv_alarm", PENDING, None)]
+    assert said(delivered, DeliveryStatus.DEAD, SKIPPED) == [("dlv_alarm", PENDING, None)]
+    assert said(delivered, delivered, PENDING) == []
+    assert said(delivered, SKIPPED, delivered) == [("dlv_alarm", SKIPPED, "no step failed")]
+    assert said(SKIPPED, WAITING, WAITING) == [("dlv_alarm", SKIPPED, "no step failed")]

@@ -49,6 +49,41 @@ EXACT = [
         f"{A}:3:50  warning[changed-needs-updated]  'changed' reads previous_attributes, which only *.updated events "
         "carry",
     ),
+    # what rules are to each other, and steps
+    (rule(more="supersedes: r"), f"{A}:5:17  error[supersedes]  a rule cannot supersede itself"),
+    (
+        rule(more="supersedes: [other]"),
+        f"{A}:5:18  warning[supersedes]  there is no rule 'other' to supersede",
+    ),
+    (
+        rule(when="{unmatched: false}"),
+        f"{A}:3:23  error[type]  expected true, got false; leave 'unmatched' out for a rule that does not ask for it",
+    ),
+    (
+        where("{$steps.a.ok: true}"),
+        f"{A}:3:50  error[path]  $steps is not known when a rule is matched; "
+        "write it under 'if' of a step that comes after",
+    ),
+    (
+        rule(then="{notify: risk, if: {$steps.charge.ok: true}}"),
+        f"{A}:4:31  error[unknown-step]  there is no step 'charge' in this rule; the steps of this rule are notify-1",
+    ),
+    (
+        rule(then="{notify: risk, if: {a: {greater: 1}}}"),
+        f"{A}:4:35  error[unknown-operator]  unknown operator 'greater' under a; did you mean 'gte'?",
+    ),
+    (
+        rule(then="{notify: risk, text: '{{ failed.reason }}'}"),
+        f"{A}:4:32  error[template]  'failed' is known only in the steps of on_failure",
+    ),
+    (
+        rule(more="on_failure: {notify: risk, text: '{{ failed.raeson }}'}"),
+        f"{A}:5:38  error[template]  'failed.raeson' is undefined; did you mean 'failed.reason'?",
+    ),
+    (
+        rule(more="on_failure: {notify: risk, id: notify-1}"),
+        f"{A}:5:36  error[duplicate-id]  step id 'notify-1' is already used on line 4",
+    ),
     # what is not there
     (rule(id_="[]"), f"{A}:2:9  error[type]  expected the id of a rule, got a list"),
     (
@@ -248,12 +283,11 @@ def test_the_mistake_says_where_what_and_what_instead(text: str, expected: str) 
 
 
 LATER = [
-    *(rule(more=f"{key}: x") for key in ("supersedes", "preceded_by", "not_followed_by", "max_age", "incident")),
-    *(rule(more=f"{key}: x") for key in ("escalate", "remind", "throttle", "quiet", "digest", "on_failure")),
+    *(rule(more=f"{key}: x") for key in ("preceded_by", "not_followed_by", "max_age", "incident")),
+    *(rule(more=f"{key}: x") for key in ("escalate", "remind", "throttle", "quiet", "digest", "on_update")),
     *(f"{key}: {{}}\n" for key in ("calendars",)),
     rule(when="{type: payout.paid, fetch: object}"),
-    rule(when="{unmatched: true}"),
-    rule(then="{notify: risk, if: {a: 1}}"),
+    rule(then="{notify: risk, fetch: object}"),
 ]
 
 
@@ -348,3 +382,21 @@ def test_a_notify_step_has_no_timeout_of_its_own() -> None:
         "rules/a.yaml:4:30  error[unknown-key]  a notify step has its channel's timeout, and none of its own; "
         "set channels.<name>.timeout in the configuration"
     )
+
+
+def test_rules_that_supersede_each_other_would_silence_each_other() -> None:
+    """The last of them is refused; so in a circle of three."""
+    circle = {
+        "a.yaml": rule("a", more="supersedes: b"),
+        "b.yaml": rule("b", more="supersedes: c"),
+        "c.yaml": rule("c", more="supersedes: a"),
+    }
+    loaded = load(circle, KNOWN)
+    assert [str(mistake) for mistake in loaded.mistakes] == [
+        "c.yaml:5:17  error[supersedes]  these rules supersede each other, and none would notify: a -> b -> c -> a"
+    ]
+    assert [rule.id for rule in loaded.rulebook.rules] == ["a", "b"]
+    del circle["c.yaml"]
+    assert [str(mistake) for mistake in load(circle, KNOWN).mistakes] == [
+        "b.yaml:5:17  warning[supersedes]  there is no rule 'c' to supersede"
+    ]

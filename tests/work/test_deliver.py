@@ -1,7 +1,7 @@
 """A wake-up attempts what is due, records how it went, and does nothing twice."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ import pytest
 
 from engine.decide.retry import Decision
 from engine.errors import StoreUnavailable, TemplateError
+from engine.model.condition import Operation, PathTest
 from engine.model.delivery import Delivery, DeliveryStatus
 from engine.model.event import Json
 from engine.model.outcome import Delivered, Held, Outcome, Refused, Retry, Scene
@@ -99,8 +100,13 @@ class Bench:
 
 @pytest.fixture
 def bench(store: Store) -> Callable[..., Any]:
-    async def make(*outcomes: Outcome | Exception, steps: tuple[Step, ...] = (NOTIFY,), **script: Any) -> Bench:
-        rule = Rule(id="payout-failed", when=(When(types=("payout.failed",)),), steps=steps)
+    async def make(
+        *outcomes: Outcome | Exception,
+        steps: tuple[Step, ...] = (NOTIFY,),
+        on_failure: tuple[Step, ...] = (),
+        **script: Any,
+    ) -> Bench:
+        rule = Rule(id="payout-failed", when=(When(types=("payout.failed",)),), steps=steps, on_failure=on_failure)
         incoming = event(id="evt_1")
         plan = make_plan(incoming, [rule], "rev", lambda step, s, live: [To(name) for name in step.targets])
         await store.committer.commit(incoming, plan, "rev")
@@ -247,8 +253,6 @@ async def test_a_step_that_needs_a_dead_one_is_skipped_and_says_so(bench: Callab
 
 
 async def test_on_error_continue_lets_the_reader_run_with_the_reason(bench: Callable[..., Any]) -> None:
-    from dataclasses import replace
-
     tolerant = (replace(CHAIN[0], on_error=OnError.CONTINUE), CHAIN[1])
     b = await bench(Refused(reason="404 no such payout"), steps=tolerant)
     await b.deliverer(b.ids["payout"])
@@ -257,3 +261,48 @@ async def test_on_error_continue_lets_the_reader_run_with_the_reason(bench: Call
     await b.deliverer(b.ids["tell"])
     (scene,) = b.notifiers[Verb.NOTIFY].scenes
     assert scene["steps"]["payout"] == {"ok": False, "result": None, "reason": "404 no such payout"}
+
+
+@pytest.mark.parametrize(("status", "ends"), [("failed", DeliveryStatus.DELIVERED), ("paid", DeliveryStatus.SKIPPED)])
+async def test_an_if_is_judged_on_the_result_that_it_waited_for(
+    bench: Callable[..., Any], status: str, ends: DeliveryStatus
+) -> None:
+    """Skipped with what stood there, and never sent."""
+    failed = PathTest(path="$steps.payout.result.status", operations=(Operation(operator="eq", operand="failed"),))
+    tell = replace(CHAIN[1], condition=failed, asks_steps=True)
+    b = await bench(Delivered(result={"status": status}), steps=(CHAIN[0], tell))
+    await b.deliverer(b.ids["payout"])
+    b.clock.now = datetime.now(UTC)
+    b.notifiers[Verb.NOTIFY].outcomes = [Delivered()]
+    await b.deliverer(b.ids["tell"])
+    state = await b.state("tell")
+    assert state.status is ends
+    if ends is DeliveryStatus.SKIPPED:
+        assert state.reason == "if: $steps.payout.result.status is paid, needs failed"
+        assert not b.notifiers[Verb.NOTIFY].sent
+
+
+async def test_on_failure_runs_once_and_knows_what_failed(bench: Callable[..., Any]) -> None:
+    """Whichever of the steps is given up first."""
+    alarm = Step(id="alarm", verb=Verb.CALLBACK, targets=("case-system",))
+    b = await bench(Refused(reason="404 no such payout"), steps=CHAIN, on_failure=(alarm,))
+    assert (await b.state("alarm")).status is DeliveryStatus.WAITING
+    await b.deliverer(b.ids["payout"])
+    b.clock.now = datetime.now(UTC)
+    assert (await b.state("alarm")).status is DeliveryStatus.PENDING
+    b.notifiers[Verb.CALLBACK].outcomes = [Delivered()]
+    await b.deliverer(b.ids["alarm"])
+    assert (await b.state("alarm")).status is DeliveryStatus.DELIVERED
+    (scene,) = b.notifiers[Verb.CALLBACK].scenes
+    assert scene["failed"]["step"] == "payout"
+    assert scene["failed"]["reason"] == "404 no such payout"
+    assert scene["steps"]["payout"]["ok"] is False
+
+
+async def test_on_failure_ends_quietly_where_nothing_failed(bench: Callable[..., Any]) -> None:
+    """On record, with the reason."""
+    alarm = Step(id="alarm", verb=Verb.CALLBACK, targets=("case-system",))
+    b = await bench(Delivered(), on_failure=(alarm,))
+    await b.deliverer(b.ids["notify-1"])
+    state = await b.state("alarm")
+    assert (state.status, state.reason) == (DeliveryStatus.SKIPPED, "no step failed")
