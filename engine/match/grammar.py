@@ -24,13 +24,13 @@ _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]*)(?![0-9])")
 _OFTEN = "this path would look at the same values again and again"
 
 
-def read_json_path(text: str) -> tuple[Step, ...]:
-    """The steps of a JSONPath from `$`. Raises PathError."""
+def read_json_path(text: str) -> tuple[tuple[Step, ...], tuple[int, ...]]:
+    """The steps of a JSONPath from `$`, and where in the text each ends. Raises PathError."""
     reader = Reader(text, read_steps, at=1)
     steps = read_steps(reader)
     if reader.at < len(text):
         raise _no_segment(reader)
-    return steps
+    return steps, tuple(reader.ends)
 
 
 def read_bracket(text: str, at: int) -> tuple[Step, int]:
@@ -45,6 +45,8 @@ def read_steps(reader: Reader) -> tuple[Step, ...]:
     steps: list[Step] = []
     plain = "$"
     while (part := _segment(reader)) is not None:
+        if reader.depth == 0:
+            reader.ends.append(reader.at)
         if isinstance(part, str):
             plain += part
         else:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.match.steps import PathError, Step
 
@@ -23,7 +23,8 @@ _CONTROL = re.compile("[\x00-\x1f\ud800-\udfff]")
 class Reader:
     """A place in a path, and what has been used up of what may stand in one.
 
-    `read_steps` reads the segments that stand at a place, also those of the paths in filters.
+    `read_steps` reads the segments that stand at a place, also those of the paths in filters. `ends` is where those of
+    the path itself end.
     """
 
     text: str
@@ -32,6 +33,7 @@ class Reader:
     depth: int = 0
     descents: int = 0
     again: int = 1
+    ends: list[int] = field(default_factory=list)
 
     def fail(self, message: str, hint: str | None = None, at: int | None = None, length: int = 1) -> PathError:
         """The error of what stands at that place, or at this one."""

@@ -38,7 +38,7 @@ class Base(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """A path read: where it starts and the steps from there.
+    """A path read: where it starts and the steps from there, and where in the text each step ends.
 
     `column` is where a path that starts from a table ends; its steps are then the names of the table and the column.
     """
@@ -46,6 +46,7 @@ class Path:
     text: str
     base: Base
     steps: tuple[Step, ...]
+    ends: tuple[int, ...]
     column: Column | None = None
 
     @property
@@ -81,12 +82,14 @@ def parse_path(text: str) -> Path:
     if not text or len(text) > LONGEST:
         raise PathError("a path is a few names with dots between, like evidence_details.due_by")
     if text == ".":
-        return Path(text=text, base=Base.ITEM, steps=())
+        return Path(text=text, base=Base.ITEM, steps=(), ends=())
     if _ROOTED.match(text):
-        return Path(text=text, base=Base.EVENT, steps=read_json_path(text))
+        steps, ends = read_json_path(text)
+        return Path(text=text, base=Base.EVENT, steps=steps, ends=ends)
     if text.startswith("$"):
         return _named(text)
-    return Path(text=text, base=Base.OBJECT, steps=_plain(text, 0))
+    steps, ends = _plain(text, 0)
+    return Path(text=text, base=Base.OBJECT, steps=steps, ends=ends)
 
 
 def path_of(part: PathTest | Reference) -> Path:
@@ -111,7 +114,7 @@ def _named(text: str) -> Path:
     if name == "$vars":
         raise PathError("a variable is a value, and stands where a value may", "write path: $vars.name")
     begin = len(name) + text.startswith(".", len(name))
-    steps = _plain(text, begin) if len(text) > len(name) else ()
+    steps, ends = _plain(text, begin) if len(text) > len(name) else ((), ())
     if name == "$tables" and (len(steps) != 2 or not all(isinstance(step, str) for step in steps)):
         raise PathError(f"'{text}' names no column", "write $tables.<table>.<column>")
     if name == "$steps" and not (steps and isinstance(steps[0], str)):
@@ -121,13 +124,14 @@ def _named(text: str) -> Path:
             if len(steps) == 1:
                 raise PathError("of the account only $account.id is there yet", code="not-yet")
             raise PathError("the account is named by its id", "write $account.id")
-        return Path(text=text, base=Base.ACCOUNT, steps=steps)
-    return Path(text=text, base=_BASES[name], steps=steps)
+        return Path(text=text, base=Base.ACCOUNT, steps=steps, ends=ends)
+    return Path(text=text, base=_BASES[name], steps=steps, ends=ends)
 
 
-def _plain(text: str, begin: int) -> tuple[Step, ...]:
-    """The steps of the dotted path that begins at a place of the text."""
+def _plain(text: str, begin: int) -> tuple[tuple[Step, ...], tuple[int, ...]]:
+    """The steps of the dotted path that begins at a place of the text, and where each ends."""
     steps: list[Step] = []
+    ends: list[int] = []
     at = begin
     while at < len(text) or not steps:
         dotted = bool(steps) and text[at] == "."
@@ -140,7 +144,8 @@ def _plain(text: str, begin: int) -> tuple[Step, ...]:
         else:
             step, at = _step(found), found.end()
         steps.append(step)
-    return tuple(steps)
+        ends.append(at)
+    return tuple(steps), tuple(ends)
 
 
 def _step(found: re.Match[str]) -> Step:

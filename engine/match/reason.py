@@ -13,6 +13,7 @@ from engine.match.networks import parse_address
 from engine.match.paths import Path, path_of
 from engine.match.subjects import Element, Subject
 from engine.match.values import MISSING, epoch_seconds, number, seconds
+from engine.match.way import where_it_ends
 from engine.match.wording import describe_operation, describe_operations, show, show_amount
 from engine.model.condition import ALWAYS, All, Any, Bounds, Column, Condition, Money, Operation, PathTest, Reference
 from engine.model.event import Json
@@ -197,6 +198,8 @@ def _is_money(operation: Operation) -> bool:
 def _note_on(path: Path, decisive: Operation, found: Found, subject: Subject) -> str | None:
     if not found and path.column is not None:
         return _note_on_column(path.column, subject)
+    if not found and decisive.operator != "changed":
+        return _note_on_reference(decisive, subject) or where_it_ends(path, subject)
     return _note(decisive, found, subject) or _note_on_reference(decisive, subject)
 
 

@@ -53,9 +53,10 @@ objects = st.dictionaries(st.sampled_from(NAMES), json_values, max_size=6)
 PATHS = (
     *("a", "b", "amount", "currency", "tags", "a.b", "a[0]", "a[-1]", "a[*]", "a[*].amount", "tags[*]", "a.b.amount"),
     *("$.data.object.a", "$.data.object.amount", "$.type", "$event.livemode", "$previous.a", "$account.id"),
-    "$previous.a[*].amount",
+    *("$previous.a[*].amount", "a[:2].amount", "$.data.object..amount", "$.data.object['a','b']", "tags[0,-1]"),
+    *("a[?@.amount > 0].amount", "$.data.object[?@.currency].amount", "$..[?@ == $.data.object.a]", "$previous[?@ != 1]"),
 )
-REFERENCES = ("$account.id", "$previous.a", "$event.type", "$.data.object.b", "$.data.object.a[*]")
+REFERENCES = ("$account.id", "$previous.a", "$event.type", "$.data.object.b", "$.data.object.a[*]", "$..a")
 CHANGEABLE = ("a", "amount", "tags", "a.b", "a[0]", "$.data.object.a", "a.b.amount")
 
 numbers = st.one_of(st.integers(-3, 3), st.sampled_from([Decimal("0.1"), Decimal("1.0"), 10**30]))
