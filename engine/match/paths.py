@@ -62,6 +62,11 @@ class Path:
         inside = self.base is Base.EVENT and len(self.steps) > 2 and self.steps[:2] == ("data", "object")
         return self.steps[2:] if inside else None
 
+    def split(self, place: int) -> tuple[str, str]:
+        """The text up to the step of that place, and from it on."""
+        begin = self.ends[place - 1] if place else 0
+        return self.text[:begin], self.text[begin:]
+
 
 _BASES = {f"${base}": base for base in (Base.EVENT, Base.ACCOUNT, Base.PREVIOUS, Base.TABLES, Base.STEPS)}
 NAMES = (*_BASES, "$vars")

@@ -54,7 +54,12 @@ PATHS = (
     *("a", "b", "amount", "currency", "tags", "a.b", "a[0]", "a[-1]", "a[*]", "a[*].amount", "tags[*]", "a.b.amount"),
     *("$.data.object.a", "$.data.object.amount", "$.type", "$event.livemode", "$previous.a", "$account.id"),
     *("$previous.a[*].amount", "a[:2].amount", "$.data.object..amount", "$.data.object['a','b']", "tags[0,-1]"),
-    *("a[?@.amount > 0].amount", "$.data.object[?@.currency].amount", "$..[?@ == $.data.object.a]", "$previous[?@ != 1]"),
+    *(
+        "a[?@.amount > 0].amount",
+        "$.data.object[?@.currency].amount",
+        "$..[?@ == $.data.object.a]",
+        "$previous[?@ != 1]",
+    ),
 )
 REFERENCES = ("$account.id", "$previous.a", "$event.type", "$.data.object.b", "$.data.object.a[*]", "$..a")
 CHANGEABLE = ("a", "amount", "tags", "a.b", "a[0]", "$.data.object.a", "a.b.amount")

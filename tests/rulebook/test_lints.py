@@ -69,6 +69,21 @@ def test_a_field_of_an_element_is_looked_up_in_the_list() -> None:
     ]
 
 
+def test_brackets_with_filters_slices_and_names_are_looked_through() -> None:
+    assert lint("{'lines.data[?@.amount > 5].amonut': 0}", "invoice.paid") == [
+        "[unknown-field]  lines.data[..] of an invoice has no field 'amonut'; "
+        "did you mean 'lines.data[?@.amount > 5].amount'?   (invoice.paid carries an invoice)"
+    ]
+    assert lint("{'$.data.object.lines[?@.amount > 5].quantity': 0}", "invoice.paid") == [
+        "[unknown-field]  $.data.object.lines is a map, and no list; "
+        "write $.data.object.lines.data[?@.amount > 5].quantity"
+    ]
+    assert lint("{\"lines.data['a','b']\": 0}", "invoice.paid") == [
+        "[unknown-field]  lines.data is a list, and has none of these fields"
+    ]
+    assert lint("{'lines.data[:2].quantity': 0, '$.data.object..anything': 1}", "invoice.paid") == []
+
+
 def test_of_several_types_one_that_has_the_field_is_enough() -> None:
     assert lint("{evidence_details.due_by: {exists: true}}", "[charge.failed, charge.dispute.created]") == []
     assert lint("{evidence_details.due_by: {exists: true}}", "charge.*") == []

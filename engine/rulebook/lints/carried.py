@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from engine.match import Base, Path, compile_type_pattern
-from engine.match.steps import EACH
+from engine.match.steps import EACH, Segment
 from engine.model.catalog import TypeInfo, catalog
 from engine.model.schema import Field, Kind, schema
 
@@ -114,6 +114,9 @@ def _next(spot: Spot, step: object) -> Iterator[Spot]:
             yield Spot(UNKNOWN, priced=True)
         elif step is EACH and not any("data" in fields for fields in field.within):  # one of Stripe's lists is meant
             yield from (Spot(each, "currency" in fields) for fields in field.within for each in fields.values())
+    elif isinstance(step, Segment) and not step.descendants:
+        for selector in step.selectors:
+            yield from _next(spot, selector if isinstance(selector, (str, int)) else EACH)
     else:
         yield Spot(UNKNOWN, priced=True)
 

@@ -39,7 +39,7 @@ def spots_of(found: Findings, path: Path, context: Context, place: Position | No
 
 
 def _warn(found: Findings, path: Path, lost: Lost, context: Context, place: Position) -> None:
-    before = dotted(path.steps[: lost.place])
+    before, rest = path.split(lost.place)
     here = before or "this"
     field = lost.before[0].field
     if isinstance(lost.step, str):
@@ -50,7 +50,7 @@ def _warn(found: Findings, path: Path, lost: Lost, context: Context, place: Posi
             message = f"{here} is {kind_in_words(field)}, and has no fields"
             found.warn("only-an-id", place, message, f"the event does not carry {what}, only which one it is")
         elif field.kind is Kind.LIST:
-            better = f"{before}[*].{dotted(path.steps[lost.place :])}"
+            better = f"{before}[*]{rest}"
             message = f"{here} is a list, and has no field '{lost.step}'"
             found.warn("unknown-field", place, message, f"write {better} for any of its elements")
         else:
@@ -59,8 +59,9 @@ def _warn(found: Findings, path: Path, lost: Lost, context: Context, place: Posi
             found.warn("unknown-field", place, f"{here} is {kind_in_words(field)}, and has no fields", hint)
         return
     pages = any("data" in fields for spot in lost.before for fields in spot.field.within)
-    hint = f"write {before}.data{dotted(path.steps[lost.place :])}" if pages else None
-    found.warn("unknown-field", place, f"{here} is {kind_in_words(field)}, and no list", hint)
+    hint = f"write {before}.data{rest}" if pages else None
+    what = "has none of these fields" if field.kind is Kind.LIST else "no list"
+    found.warn("unknown-field", place, f"{here} is {kind_in_words(field)}, and {what}", hint)
 
 
 def _warn_of_field(found: Findings, path: Path, lost: Lost, context: Context, place: Position) -> None:
@@ -69,8 +70,8 @@ def _warn_of_field(found: Findings, path: Path, lost: Lost, context: Context, pl
     in_object = path.base is Base.OBJECT and context.item is None
     better = _better(name, objects, deeper=in_object)
     if better is not None:
-        start = path.steps[: lost.place] if in_object else ()
-        hint = f"did you mean '{dotted((*start, better))}'?"
+        start = path.split(lost.place)[0] if in_object else ""
+        hint = f"did you mean '{start}.{better}'?" if start else f"did you mean '{better}'?"
     else:
         hint = as_of()
     have = "has" if path.steps[: lost.place] or len(context.about.objects) < 2 or context.item else "have"

@@ -1,6 +1,6 @@
 """Fields and objects in words."""
 
-from engine.match.steps import EACH
+from engine.match.steps import EACH, Segment
 from engine.model.schema import Field, Kind, versions
 from engine.rulebook.lints.carried import Carried
 
@@ -53,6 +53,8 @@ def dotted(steps: tuple[object, ...]) -> str:
             shown += "[*]"
         elif isinstance(step, int):
             shown += f"[{step}]"
+        elif isinstance(step, Segment):
+            shown += "[..]"
         else:
             shown += f".{step}" if shown else str(step)
     return shown
