@@ -45,6 +45,7 @@ format: $(VENV)/.made-test
 bench: $(VENV)/.made-test
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/matching.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -5,15 +5,12 @@ from typing import Any
 
 from engine.match.comparison import amount_of
 from engine.match.keys import NUMBER, ORDERED, TIME, Slot
-from engine.match.ranges import Bands, Bucket, Thresholds
+from engine.match.ranges import Bucket, Find, bands, thresholds
 from engine.match.values import folded, identity, number, seconds
 from engine.model.event import Json
 
 Look = Callable[[Json, str | None, list[Any]], None]
 """Look at a value that is not null, in the currency around it, and add what waits for it to the list."""
-
-Find = Callable[[Any, list[Any]], None]
-"""The same for an exact number."""
 
 Table = Mapping[Json, Bucket]
 """What a key leads to, for a facet that is found by hash."""
@@ -39,6 +36,8 @@ def looks_of(found: Iterable[tuple[Slot, Found]]) -> list[Look]:
         looks.append(_present(tables["present"][None]))
     if "element" in tables:
         looks.append(_contained(tables["element"]))
+    if tables.keys() | ordered.keys() == {"text"}:
+        return [_text(tables["text"])]
     single = [
         *_strings(tables),
         *([_truth(tables["truth"])] if "truth" in tables else []),
@@ -92,6 +91,27 @@ def look_at_all(look: Look, values: Collection[Json], currency: str | None, hits
     hits += once
 
 
+def _text(texts: Table) -> Look:
+    """A text or a list of them by the whole text: what is asked most, in as few calls as can be."""
+    get = texts.get
+
+    def text(value: Json, currency: str | None, hits: list[Any]) -> None:
+        if isinstance(value, str):
+            bucket = get(value)
+            if bucket is not None:
+                hits += bucket
+
+    def text_or_texts(value: Json, currency: str | None, hits: list[Any]) -> None:
+        if isinstance(value, str):
+            bucket = get(value)
+            if bucket is not None:
+                hits += bucket
+        elif isinstance(value, list):
+            look_at_all(text, value, currency, hits)
+
+    return text_or_texts
+
+
 def _present(bucket: Bucket) -> Look:
     def present(value: Json, currency: str | None, hits: list[Any]) -> None:
         hits += bucket
@@ -139,12 +159,6 @@ def _string(texts: Table, prefixes: Table, suffixes: Table) -> Look:
     """By the whole text, and by its beginnings and endings of every length that a rule asks for."""
     beginnings, endings = (tuple(sorted({len(part) for part in parts})) for parts in (prefixes, suffixes))
 
-    def whole(value: Json, currency: str | None, hits: list[Any]) -> None:
-        if isinstance(value, str):
-            bucket = texts.get(value)
-            if bucket is not None:
-                hits += bucket
-
     def parts(value: Json, currency: str | None, hits: list[Any]) -> None:
         if isinstance(value, str):
             hits += texts.get(value, ())
@@ -162,7 +176,7 @@ def _string(texts: Table, prefixes: Table, suffixes: Table) -> Look:
                 if bucket is not None:
                     hits += bucket
 
-    return parts if beginnings or endings else whole
+    return parts
 
 
 def _truth(table: Table) -> Look:
@@ -189,9 +203,9 @@ def _member(table: Table) -> Look:
 
 def _ranges(facets: Mapping[str, Any]) -> Find:
     """Everything of one unit that is found by order."""
-    finds: list[Find] = [Thresholds(facets[name], above=name == "above").find for name in facets if name != "band"]
+    finds = [thresholds(facets[name], above=name == "above") for name in facets if name != "band"]
     if "band" in facets:
-        finds.append(Bands(facets["band"]).find)
+        finds.append(bands(facets["band"]))
     if len(finds) == 1:
         return finds[0]
 

@@ -1,7 +1,7 @@
 """Bounds and bands, found by order: what a number reaches, keeps under or lies in, among many."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from heapq import merge
 from itertools import islice
@@ -10,75 +10,84 @@ from typing import Any
 Number = int | Decimal
 Bucket = tuple[Any, ...]
 
+Band = tuple[Number, Number, bool]
+"""Low, high, and whether it ends before high (else with it)."""
+
+Find = Callable[[Any, list[Any]], None]
+"""Add to the list what an exact number finds."""
+
+_OVERLAP = 4
+"""Pieces a band, on average, up to which each piece has a list of its own."""
+
 _RUN = 4_096
 """Bounds sorted in one go: sorting holds the interpreter, and events are to be matched meanwhile."""
 
 
-class Thresholds:
-    """Things by a lower bound (`above`) or an upper one. A number that equals the bound counts as reaching it."""
+def thresholds(items: Iterable[tuple[Number, Any]], *, above: bool) -> Find:
+    """Finds the things whose lower bound (`above`) or upper bound a number reaches; one that equals it does."""
+    bounds: list[Number] = []
+    things: list[Any] = []
+    for bound, thing in _sorted(items):
+        bounds.append(bound)
+        things.append(thing)
 
-    __slots__ = ("_above", "_bounds", "_things")
+    def find_above(number: Number, hits: list[Any]) -> None:
+        hits += things[: bisect_right(bounds, number)]
 
-    def __init__(self, items: Iterable[tuple[Number, Any]], *, above: bool) -> None:
-        ordered = list(_sorted(items))
-        self._above = above
-        self._bounds: list[Number] = [bound for bound, _ in ordered]
-        self._things = [thing for _, thing in ordered]
+    def find_below(number: Number, hits: list[Any]) -> None:
+        hits += things[bisect_left(bounds, number) :]
 
-    def find(self, number: Number, hits: list[Any]) -> None:
-        """Add the things whose bound the number reaches."""
-        if self._above:
-            hits += self._things[: bisect_right(self._bounds, number)]
-        else:
-            hits += self._things[bisect_left(self._bounds, number) :]
+    return find_above if above else find_below
 
 
-class Bands:
-    """Things by a band from `low` to `high`; `open_ended` ones end before `high`.
+def bands(items: Sequence[tuple[Band, Any]]) -> Find:
+    """Finds the things whose band, from low to high, a number is in; a closed one is held to reach to the next bound.
 
-    A segment tree: the bounds cut the line into pieces, each band is kept at the few nodes that make it up, and the
-    bands around a number are those at the nodes above its piece. A closed band is held to reach up to the next bound.
+    The bounds cut the line into pieces. Where few bands overlap, each piece has a list of those around it. Else they
+    are in a segment tree: each at the few nodes that make it up, and those around a number at the nodes above its
+    piece.
     """
+    bounds: list[Number] = []
+    for bound, _ in _sorted((bound, None) for band, _ in items for bound in band[:2]):
+        if not bounds or bound != bounds[-1]:
+            bounds.append(bound)
+    covered = []
+    for (low, high, open_ended), thing in items:
+        covered.append((bisect_left(bounds, low), bisect_left(bounds, high) + (not open_ended), thing))
+    few = sum(end - start for start, end, _ in covered if end > start) <= _OVERLAP * len(covered)
+    kept: dict[int, list[Any]] = {}
+    for start, end, thing in covered:
+        for place in range(start, end) if few else _nodes(start + len(bounds), end + len(bounds)):
+            kept.setdefault(place, []).append(thing)
 
-    __slots__ = ("_bounds", "_nodes", "_size")
+    def find_in_pieces(number: Number, hits: list[Any]) -> None:
+        found = kept.get(bisect_right(bounds, number) - 1)
+        if found is not None:
+            hits += found
 
-    def __init__(self, items: Sequence[tuple[tuple[Number, Number, bool], Any]]) -> None:
-        ends = ((bound, None) for band, _ in items for bound in band[:2])
-        self._bounds: list[Number] = []
-        for bound, _ in _sorted(ends):
-            if not self._bounds or bound != self._bounds[-1]:
-                self._bounds.append(bound)
-        self._size = len(self._bounds)
-        nodes: dict[int, list[Any]] = {}
-        for (low, high, open_ended), thing in items:
-            for node in self._covering(low, high, open_ended):
-                nodes.setdefault(node, []).append(thing)
-        self._nodes: dict[int, Bucket] = {node: tuple(things) for node, things in nodes.items()}
-
-    def _covering(self, low: Number, high: Number, open_ended: bool) -> Iterator[int]:
-        left = self._size + bisect_left(self._bounds, low)
-        right = self._size + bisect_left(self._bounds, high) + (not open_ended)
-        while left < right:
-            if left & 1:
-                yield left
-                left += 1
-            if right & 1:
-                right -= 1
-                yield right
-            left >>= 1
-            right >>= 1
-
-    def find(self, number: Number, hits: list[Any]) -> None:
-        """Add the things around whose number it is."""
-        piece = bisect_right(self._bounds, number)
-        if not piece:
-            return
-        nodes, node = self._nodes, piece - 1 + self._size
+    def find_in_tree(number: Number, hits: list[Any]) -> None:
+        piece = bisect_right(bounds, number)
+        node = piece + len(bounds) - 1 if piece else 0
         while node:
-            found = nodes.get(node)
+            found = kept.get(node)
             if found is not None:
                 hits += found
             node >>= 1
+
+    return find_in_pieces if few else find_in_tree
+
+
+def _nodes(left: int, right: int) -> Iterator[int]:
+    """The nodes that make up the leaves from left to before right."""
+    while left < right:
+        if left & 1:
+            yield left
+            left += 1
+        if right & 1:
+            right -= 1
+            yield right
+        left >>= 1
+        right >>= 1
 
 
 def _sorted(items: Iterable[tuple[Number, Any]]) -> Iterator[tuple[Number, Any]]:

@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 from engine.match.compile import compile_condition
 from engine.match.patterns import compile_pattern, is_literal
+from engine.model.condition import ALWAYS
 from engine.model.event import Event
 from engine.model.rule import When
 
@@ -32,24 +33,19 @@ class Entry(Generic[T]):
 
 def compile_when(when: When) -> Holds:
     """Everything of a `when` but its types, as one function of an event."""
-    checks: list[Holds] = []
     scopes, livemode = when.scopes, when.livemode
-    if scopes is not None:
-        checks.append(lambda event: event.scope in scopes)
-    if livemode is not None:
-        checks.append(lambda event: event.livemode is livemode)
-    if when.accounts is not None:
-        checks.append(_accounts(when.accounts))
-    where = compile_condition(when.where)
-    if not checks:
-        return where
-    if len(checks) == 1:
-        first = checks[0]
-        return lambda event: first(event) and where(event)
-    if len(checks) == 2:
-        first, second = checks
-        return lambda event: first(event) and second(event) and where(event)
-    return lambda event: all(check(event) for check in checks) and where(event)
+    account = None if when.accounts is None else _accounts(when.accounts)
+    where = None if when.where == ALWAYS else compile_condition(when.where)
+
+    def holds(event: Event) -> bool:
+        return (
+            (livemode is None or event.livemode is livemode)
+            and (account is None or account(event))
+            and (scopes is None or event.scope in scopes)
+            and (where is None or where(event))
+        )
+
+    return holds
 
 
 def _accounts(patterns: tuple[str, ...]) -> Holds:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import is_
 
 from engine.match import Index, TypeIndex
 from engine.model.event import Event
@@ -53,8 +54,11 @@ class Rulebook:
             found += self._leftover.find(event)
         if len(found) < 2:
             return tuple(found)
-        places = {self._places[match.rule.id]: match for match in found}
-        return tuple(places[place] for place in sorted(places))
+        places = self._places
+        found.sort(key=lambda match: places[match.rule.id])
+        if any(map(is_, found, found[1:])):  # a rule with several that hold
+            found = [match for match, before in zip(found, [None, *found], strict=False) if match is not before]
+        return tuple(found)
 
     def taken_by(self, event: Event) -> str | None:
         """The id of a live rule that keeps the event from being `unmatched`, None if it is."""

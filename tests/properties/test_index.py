@@ -11,7 +11,7 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.match import Index, compile_pattern, compile_type_pattern, holds, nodes, selector_of
+from engine.match import Index, compile_pattern, compile_type_pattern, holds, nodes, probes, selector_of
 from engine.match.values import folded, identity
 from engine.model.condition import All, Any, Bounds, Changed, Members, Money, Nothing, Operation, PathTest, Time
 from engine.model.event import Event, Scope
@@ -41,37 +41,30 @@ events = st.builds(
 )
 
 # Rules that differ in little and meet often: what makes an index choose, nest and look up.
-LEVELS = (-1, 0, 1, 2, True, False, Decimal("1.0"), Decimal("0.5"), 10**30)
-TEXTS = ("", "a", "ab", "abc", "AB", "ß", "SS", "1", "true", "2026-01-01T00:00:00Z")
+LEVELS = (0, 1, 2, True, False, Decimal("1.0"), Decimal("0.5"))
+TEXTS = ("", "a", "ab", "AB", "ß", "SS", "1", "2026-01-01T00:00:00Z")
 CURRENCIES = ("usd", "eur")
 narrow_values = st.one_of(
-    st.sampled_from([None, True, False, 0, 1, 2, 1.0, 0.5, float("nan"), float("inf"), 10**30, 1767225600, *TEXTS]),
+    st.sampled_from([True, False, 0, 1, 2, 0.5, *TEXTS]),
+    st.sampled_from([None, True, False, 1.0, float("nan"), float("inf"), 10**30, 1767225600]),
     st.fixed_dictionaries({"value": st.integers(0, 2), "currency": st.sampled_from(("usd", "EUR", 1, None))}),
 )
-narrow_objects = st.dictionaries(
-    st.sampled_from((*"abcdefghijk", "currency", "amount")),
-    st.recursive(
-        narrow_values,
-        lambda inner: st.one_of(
-            st.lists(inner, max_size=3),
-            st.dictionaries(st.sampled_from(("b", "amount", "currency", "0")), inner, max_size=3),
+narrow_objects = st.fixed_dictionaries(
+    {
+        "currency": st.sampled_from(("usd", "EUR", None)),
+        "a": st.recursive(
+            narrow_values,
+            lambda inner: st.one_of(
+                st.lists(inner, max_size=3),
+                st.dictionaries(st.sampled_from(("b", "amount", "currency", "0")), inner, max_size=3),
+            ),
+            max_leaves=5,
         ),
-        max_leaves=5,
-    ),
-    max_size=13,
+        "b": narrow_values,
+    },
+    optional={"amount": narrow_values, "c": st.lists(narrow_values, max_size=40)},
 )
-PATHS = (
-    *"abcdefghijk",
-    "amount",
-    "a.b",
-    "a[*].b",
-    "a[*]",
-    "a[0]",
-    "a[-1].amount",
-    "a.amount",
-    "a[*].amount",
-    "a.b[*].b",
-)
+PATHS = (*"abc", "amount", "a.b", "a[*].b", "a[*]", "a[0]", "a[-1].amount", "a.amount", "a[*].amount", "a.b[*].b")
 ROOTS = ("", "$.data.object.", "$previous.")
 MONEY = [Money(amount=Decimal(n), currency=c, minor=n) for n in (0, 1, 2) for c in CURRENCIES]
 MOMENT = Time(at=datetime(2026, 1, 1, tzinfo=UTC), text="2026-01-01")
@@ -171,7 +164,7 @@ def _by_the_letter(when: When, event: Event) -> bool:
 @contextmanager
 def _eager(leaf: int, crowd: int) -> Iterator[None]:
     """An index that looks up and nests where a few rules would not be worth it."""
-    with patch.object(nodes, "_LEAF", leaf), patch.object(nodes, "_CROWD", crowd):
+    with patch.object(nodes, "_LEAF", leaf), patch.object(nodes, "_CROWD", crowd), patch.object(probes, "_FEW", leaf):
         yield
 
 
@@ -183,7 +176,7 @@ def _agrees(rules: list[When], asked: list[Event]) -> None:
 
 
 @given(st.lists(whens, max_size=12), st.lists(events, min_size=1, max_size=3), st.sampled_from([(0, 1), (4, 16)]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_rules(rules: list[When], asked: list[Event], size: tuple[int, int]) -> None:
     """Whatever the rules say and whatever the event has."""
     with _eager(*size):
@@ -191,7 +184,7 @@ def test_any_rules(rules: list[When], asked: list[Event], size: tuple[int, int])
 
 
 @given(st.lists(narrow_whens, min_size=1, max_size=40), st.lists(narrow_events, min_size=1, max_size=4))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_rules_that_differ_in_little(rules: list[When], asked: list[Event]) -> None:
     """Many rules on few paths, so that keys are shared, buckets nest, and values of every kind meet."""
     with _eager(0, 2):
@@ -199,7 +192,7 @@ def test_rules_that_differ_in_little(rules: list[When], asked: list[Event]) -> N
 
 
 @given(narrow_whens)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_how_a_rule_is_found_can_always_be_said(when: When) -> None:
     """Of any rule, and its paths can be shown on one line."""
     assert all("\n" not in path for path in selector_of(when).paths)
