@@ -18,7 +18,7 @@ from engine.editor.forms import (
     words,
 )
 from engine.model.event import Scope
-from engine.testing.expecting import FIRES, KEYS, NO
+from engine.testing.expecting import FIRES, KEYS, NO, STEP_WORDS
 from engine.testing.giving import KEYS as GIVEN_KEYS
 from engine.testing.reading import FILE_KEYS, FILE_TEST_KEYS, TEST_KEYS
 
@@ -28,15 +28,16 @@ GIVEN: Mapping[str, Schema] = {
     "previous": named({}, "previous_attributes, as Stripe nests them"),
     "account": text("the account of the event: acct_1"),
     "scope": words(Scope, "where the event comes in"),
-    "livemode": flag("whether it is a live event; true where it is left out"),
+    "livemode": flag("whether it is a live event; left out: as the rule wants it"),
     "file": text("a file with an event of Stripe's, beside this one"),
+    "results": named({}, "by the id of a step, what it comes back with; null: it fails"),
 }
 ANSWER: Mapping[str, Schema] = {
     "fires": flag("whether the rule fires"),
     "because": text("the path of the test that fails, or a key of when"),
     "title": ref("test", "a test of the title that is sent"),
     "text": ref("test", "a test of the text that is sent"),
-    "steps": named(ref("where"), "by the id of a step, tests of what it sends"),
+    "steps": named(either(words(STEP_WORDS), ref("where")), "by the id of a step, tests of what it sends"),
 }
 _DOCS = {
     "name": "what the test is about, as it is reported",

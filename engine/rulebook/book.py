@@ -8,7 +8,7 @@ from engine.match import Index, TypeIndex
 from engine.model.event import Event
 from engine.model.rule import Rule, RuleMode
 from engine.model.verdict import Verdict
-from engine.rulebook.verdicts import verdict_of
+from engine.rulebook.verdicts import looking, verdict_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +71,14 @@ class Rulebook:
 
     def explain(self, event: Event, *, rule: str | None = None, all_rules: bool = False) -> tuple[Verdict, ...]:
         """Why each rule held or not: of those that look at the type, or of one, or of all."""
-        looking = self._looking[event.type]
-        rules: Sequence[Rule] = self.rules if all_rules else looking
-        if rule is not None:
-            rules = [each for each in self.rules if each.id == rule]
-        names = {each.id for each in looking}
         taken_by = self.taken_by(event)
+        if rule is not None:
+            one = self.rule(rule)
+            looks = one is not None and bool(looking(one, event.type))
+            return () if one is None else (verdict_of(one, event, looks=looks, taken_by=taken_by),)
+        looking_at = self._looking[event.type]
+        rules: Sequence[Rule] = self.rules if all_rules else looking_at
+        names = {each.id for each in looking_at}
         return tuple(verdict_of(each, event, looks=each.id in names, taken_by=taken_by) for each in rules)
 
 

@@ -17,6 +17,7 @@ FIRES = "fires"
 NO = "no"
 KEYS = ("fires", "because", "title", "text", "steps")
 MESSAGE_KEYS = ("title", "text")
+STEP_WORDS = ("sent", "skipped")
 _HINT = "write fires, no, or a map like {fires: false, because: amount}"
 
 KnownRule = Callable[[Findings, Node, str], None]
@@ -119,21 +120,33 @@ def _trimmed(entry: Entry) -> Entry:
     return Entry(entry.key, Scalar(value, value, node.quoted, node.file, node.line, node.column, node.length))
 
 
-def _steps(found: Findings, node: Node, rule: Rule | None) -> dict[str, Condition] | None:
-    given = mapping(found, node, "a map of steps, by their ids, and tests of what they send")
+def _steps(found: Findings, node: Node, rule: Rule | None) -> dict[str, Condition | bool] | None:
+    given = mapping(found, node, "a map of steps, by their ids, and what they send")
     if given is None:
         return None
-    read_: dict[str, Condition] = {}
+    read_: dict[str, Condition | bool] = {}
     for entry in given.entries:
-        if rule is not None and rule.step(entry.name) is None:
-            ids = [step.id for step in rule.steps]
-            hint = None if did_you_mean(entry.name, ids) else f"its steps are {', '.join(ids)}"
-            message = f"this rule has no step '{entry.name}'{did_you_mean(entry.name, ids)}"
-            found.error("unknown-step", entry.key, message, hint)
+        check_step_id(found, entry.key, rule)
+        if isinstance(entry.value, Scalar):
+            if entry.value.text not in STEP_WORDS:
+                hint = "write sent, skipped, or a map of paths and tests of what it sends"
+                found.error("expect", entry.value, f"expected what the step does, got {kind_of(entry.value)}", hint)
+            read_[entry.name] = entry.value.text == "sent"
+            continue
         condition = read_where(found, entry.value)
         if condition is not None:
             read_[entry.name] = condition
     return read_
+
+
+def check_step_id(found: Findings, key: Scalar, rule: Rule | None) -> None:
+    """Note that the rule has no such step, if it is known."""
+    if rule is None or rule.step(key.text) is not None:
+        return
+    ids = [step.id for step in (*rule.steps, *rule.on_failure)]
+    near = did_you_mean(key.text, ids)
+    hint = None if near else f"its steps are {', '.join(ids)}"
+    found.error("unknown-step", key, f"this rule has no step '{key.text}'{near}", hint)
 
 
 def _map(given: Mapping, entries: tuple[Entry, ...]) -> Mapping:

@@ -1,22 +1,29 @@
 """`given` of a test: the event, as its author writes it."""
 
+import contextlib
 from pathlib import Path
 
+from engine.match import PathError, parse_path
 from engine.model.catalog import catalog
-from engine.model.event import Json, Scope
+from engine.model.event import Json, Payload, Scope
+from engine.model.rule import Rule
 from engine.rulebook.fields import check_keys, flag, mapping, read, text, word
 from engine.rulebook.findings import Findings
-from engine.samples.paths import parse_path
-from engine.source import Node, Scalar, did_you_mean, plain
+from engine.rulebook.lints.carried import carried
+from engine.rulebook.lints.paths import Context, spots_of
+from engine.samples.paths import parse_path as parse_setting_path
+from engine.source import Entry, Node, Scalar, did_you_mean, plain
+from engine.testing.expecting import check_step_id
 from engine.testing.trial import Given
 
-KEYS = ("event", "set", "previous", "account", "scope", "livemode", "file")
+KEYS = ("event", "set", "previous", "account", "scope", "livemode", "file", "results")
 LATER_KEYS = ("at",)
-_OF_CAPTURED = frozenset({"file", "set", "scope"})
+_OF_CAPTURED = frozenset({"file", "set", "scope", "results"})
 
 
-def read_given(found: Findings, node: Node, folder: Path) -> Given | None:
-    """The event that a test gives; None with a mistake where it cannot be used. A `file` is looked for in `folder`."""
+def read_given(found: Findings, node: Node, folder: Path, rule: Rule | None) -> Given | None:
+    """The event that a test gives; None with a mistake where it cannot be used. A `file` is looked for in `folder`;
+    `rule` is the one that is tested, None where it is not known."""
     if isinstance(node, Scalar) and isinstance(node.value, str) and node.text in catalog():
         return found.error("type", node, "'given' is a map", f"write {{event: {node.text}}}")
     given = mapping(found, node, "a map with the event's type, like {event: payout.failed}")
@@ -38,11 +45,12 @@ def read_given(found: Findings, node: Node, folder: Path) -> Given | None:
     made = Given(
         event=type_,
         file=file,
-        set=read(given, "set", lambda value: _set(found, value)) or {},
+        set=read(given, "set", lambda value: _set(found, value, type_)) or {},
         previous=read(given, "previous", lambda value: _previous(found, value)),
         account=read(given, "account", lambda value: _account(found, value)),
         scope=read(given, "scope", lambda value: word(found, value, Scope, "a scope")),
         livemode=read(given, "livemode", lambda value: flag(found, value)),
+        results=read(given, "results", lambda value: _results(found, value, rule)) or {},
     )
     return made if found.errors == errors else None
 
@@ -69,16 +77,27 @@ def _file(found: Findings, node: Node, folder: Path) -> Path | None:
     return file
 
 
-def _set(found: Findings, node: Node) -> dict[str, Json] | None:
+def _set(found: Findings, node: Node, type_: str | None) -> dict[str, Json] | None:
     given = mapping(found, node, "a map of paths and values")
     if given is None:
         return None
     for entry in given.entries:
         try:
-            parse_path(entry.name.removeprefix("$."))
+            parse_setting_path(entry.name.removeprefix("$."))
         except ValueError as error:
             found.error("path", entry.key, str(error))
+            continue
+        if type_ is not None and not entry.name.startswith("$"):
+            _check_field(found, entry, type_)
     return {entry.name: plain(entry.value, exact=False) for entry in given.entries}
+
+
+def _check_field(found: Findings, entry: Entry, type_: str) -> None:
+    """Warn of a field that the object does not have. Of a thin event the root is meant, which is not described."""
+    known = catalog().get(type_)
+    if known is not None and known.payload is Payload.SNAPSHOT:
+        with contextlib.suppress(PathError):
+            spots_of(found, parse_path(entry.name), Context(about=carried((type_,))), entry.key.position)
 
 
 def _previous(found: Findings, node: Node) -> dict[str, Json] | None:
@@ -92,6 +111,15 @@ def _previous(found: Findings, node: Node) -> dict[str, Json] | None:
         return found.error("given", dotted.key, message, f"write {outer}: {{{inner}: ..}}")
     made: dict[str, Json] = plain(given, exact=False)
     return made
+
+
+def _results(found: Findings, node: Node, rule: Rule | None) -> dict[str, Json] | None:
+    given = mapping(found, node, "a map of steps, by their ids, and what they come back with")
+    if given is None:
+        return None
+    for entry in given.entries:
+        check_step_id(found, entry.key, rule)
+    return {entry.name: plain(entry.value, exact=False) for entry in given.entries}
 
 
 def _account(found: Findings, node: Node) -> str | None:

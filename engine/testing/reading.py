@@ -114,9 +114,9 @@ class _Reader:
             if test.get(key) is None:
                 found.error("missing-key", test, f"this test has no '{key}'")
         name = read(test, "name", lambda value: text(found, value))
-        given = read(test, "given", lambda value: read_given(found, value, (self._base / file).parent))
         rule_id = owner if owner is not None else self._named_rule(found, test)
         rule = self._rules.get(rule_id) if rule_id is not None else None
+        given = read(test, "given", lambda value: read_given(found, value, (self._base / file).parent, rule))
         expect_node = test.get("expect")
         expect: Answer | Fired | None = None
         if expect_node is not None:

@@ -1,33 +1,19 @@
 """Running tests: each event is matched and explained by the rules, and what they would send is rendered. Nothing is
 sent, stored or read from Stripe."""
 
-import contextlib
-import json
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from difflib import unified_diff
 
-from engine.errors import DestinationError, TemplateError
 from engine.match import because, examine, holds
 from engine.model.condition import Condition, PathTest
 from engine.model.event import Event, Json
-from engine.model.outcome import Notifier
-from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
-from engine.model.verdict import Verdict, VerdictKind
-from engine.pipeline import make_plan
-from engine.render import scene
+from engine.model.rule import Rule, RuleMode, Verb
+from engine.model.verdict import Verdict
 from engine.rulebook import Rulebook
-from engine.settings import StripeSettings
 from engine.testing.given import CannotBeGiven, event_of
+from engine.testing.sending import Sent, Writer
 from engine.testing.trial import Answer, Fired, Given, RuleTest
-from notifiers.callback import CallbackNotifier
-from notifiers.expand import Destination
-from notifiers.notify import NotifyNotifier
-from notifiers.stripe import StripeNotifier
-
-_HELD = (VerdictKind.FIRED, VerdictKind.WOULD)
 
 Request = dict[str, Json]
 
@@ -61,11 +47,7 @@ class Runner:
     def __init__(self, rulebook: Rulebook) -> None:
         self._rulebook = rulebook
         self._alone: dict[str, Rulebook] = {}
-        self._notifiers: Mapping[Verb, Notifier] = {
-            Verb.NOTIFY: NotifyNotifier({}, sys.stdout),
-            Verb.CALLBACK: CallbackNotifier({}, frozenset()),
-            Verb.STRIPE: StripeNotifier(StripeSettings(keys={}, api_base="", allow=()), (), _claim),
-        }
+        self._writer = Writer()
 
     def run(self, test: RuleTest) -> Result:
         """What became of one test. Its rule, and those it expects to fire, must be in the rulebook."""
@@ -77,7 +59,7 @@ class Runner:
             problems = self._check_fired(event, test.expect)
         else:
             assert test.rule is not None
-            problems = self._check_answer(event, self._live(test.rule), test.rule, test.expect)
+            problems = self._check_answer(event, self._live(test.rule), test.rule, test)
         return Result(test=test, event=event, problems=tuple(problems))
 
     def _in_mode(self, test: RuleTest) -> Given:
@@ -104,15 +86,17 @@ class Runner:
         missing = [rule_id for rule_id in expect.rules if rule_id not in fired]
         extra = [rule_id for rule_id in fired if rule_id not in expect.rules]
         for rule_id in missing:
-            (verdict,) = self._rulebook.explain(event, rule=rule_id, all_rules=True)
+            (verdict,) = self._rulebook.explain(event, rule=rule_id)
             yield Problem(said=f"expected {rule_id} to fire, and it did not", shown=_why(verdict))
         for rule_id in extra:
-            (verdict,) = self._rulebook.explain(event, rule=rule_id, all_rules=True)
+            (verdict,) = self._rulebook.explain(event, rule=rule_id)
             yield Problem(said=f"{rule_id} fired, too", shown=_why(verdict))
 
-    def _check_answer(self, event: Event, rulebook: Rulebook, rule_id: str, expect: Answer) -> Iterable[Problem]:
-        (verdict,) = rulebook.explain(event, rule=rule_id, all_rules=True)
-        fired = verdict.kind in _HELD
+    def _check_answer(self, event: Event, rulebook: Rulebook, rule_id: str, test: RuleTest) -> Iterable[Problem]:
+        expect = test.expect
+        assert isinstance(expect, Answer)
+        (verdict,) = rulebook.explain(event, rule=rule_id)
+        fired = any(match.rule.id == rule_id for match in rulebook.match(event))
         if fired and not expect.fires:
             yield Problem(said="expected not to fire, and it fired", shown=_why(verdict))
         elif not fired and expect.fires:
@@ -123,41 +107,50 @@ class Runner:
         elif fired:
             rule = rulebook.rule(rule_id)
             assert rule is not None
-            yield from self._check_requests(event, replace(rule, mode=RuleMode.LIVE), expect)
-
-    def _check_requests(self, event: Event, rule: Rule, expect: Answer) -> Iterable[Problem]:
-        """Everything that the rule would send can be written, and is as expected."""
-        requests: dict[str, Request] = {}
-        plan = make_plan(event, (rule,), "", _everywhere)
-        for delivery in plan.deliveries:
-            step = rule.step(delivery.step)
-            if step is None or delivery.needs or step.id in requests:
-                continue
-            try:
-                names = scene(event, rule, now=event.received)
-                requests[step.id] = _shown(self._notifiers[step.verb].render(step, delivery, names))
-            except (TemplateError, DestinationError) as error:
-                yield Problem(said=f"{step.id} cannot be written: {error}")
-                requests[step.id] = {}
-        if expect.message is not None:
-            yield from _check_message(event, rule, requests, expect.message)
-        for step_id, condition in expect.steps.items():
-            if step_id not in requests:
-                yield Problem(said=f"{step_id} reads the result of another step, which a test does not have")
-            elif requests[step_id] and not holds(condition, replace(event, object=requests[step_id])):
-                yield _not_sent(event, step_id, requests[step_id], condition)
+            yield from _check_sent(event, rule, self._writer.sent(event, rule, test.given.results), expect)
 
 
-def _check_message(
-    event: Event, rule: Rule, requests: Mapping[str, Request], condition: Condition
-) -> Iterable[Problem]:
+def _check_sent(event: Event, rule: Rule, sent: Mapping[str, Sent], expect: Answer) -> Iterable[Problem]:
+    """Everything that the rule would send can be written, and is as expected."""
+    for step_id, one in sent.items():
+        if one.wrong is not None:
+            yield Problem(said=f"{step_id} cannot be written: {one.wrong}")
+    if expect.message is not None:
+        yield from _check_message(event, rule, sent, expect.message)
+    for step_id, wanted in expect.steps.items():
+        yield from _check_step(event, step_id, sent.get(step_id, Sent(skipped="it has no destination")), wanted)
+
+
+def _check_message(event: Event, rule: Rule, sent: Mapping[str, Sent], condition: Condition) -> Iterable[Problem]:
     """One of the rule's messages is as expected."""
-    messages = {step.id: requests[step.id] for step in rule.steps if step.verb is Verb.NOTIFY and requests.get(step.id)}
+    written = {step_id: one.request for step_id, one in sent.items() if one.request is not None}
+    messages = {step.id: written[step.id] for step in rule.steps if step.verb is Verb.NOTIFY and step.id in written}
     if not messages:
-        yield Problem(said="no message of this rule could be written without the result of another step")
+        yield Problem(said="no message of this rule is sent", shown=tuple(_fates(sent)))
     elif not any(holds(condition, replace(event, object=message)) for message in messages.values()):
         step_id, message = next(iter(messages.items()))
         yield _not_sent(event, step_id, message, condition)
+
+
+def _check_step(event: Event, step_id: str, one: Sent, wanted: Condition | bool) -> Iterable[Problem]:
+    """A step is sent, or skipped, or sends what passes the condition."""
+    if one.waits is not None:
+        yield Problem(said=f"{step_id} waits for the result of {one.waits}: write it in given, under results")
+    elif one.skipped is not None:
+        if wanted is not False:
+            yield Problem(said=f"{step_id} is skipped: {one.skipped}")
+    elif wanted is False:
+        yield Problem(said=f"expected {step_id} to be skipped, and it is sent")
+    elif one.request is not None and wanted is not True and not holds(wanted, replace(event, object=one.request)):
+        yield _not_sent(event, step_id, one.request, wanted)
+
+
+def _fates(sent: Mapping[str, Sent]) -> Iterable[str]:
+    for step_id, one in sent.items():
+        if one.skipped is not None:
+            yield f"{step_id} is skipped: {one.skipped}"
+        elif one.waits is not None:
+            yield f"{step_id} waits for the result of {one.waits}: write it in given, under results"
 
 
 def _not_sent(event: Event, step_id: str, request: Request, condition: Condition) -> Problem:
@@ -204,21 +197,3 @@ def _why(verdict: Verdict) -> tuple[str, ...]:
     if verdict.held:
         lines.append(f"ok  {' '.join(verdict.held)}")
     return tuple(lines)
-
-
-def _shown(request: Json) -> Request:
-    """A rendered request as tests look at it: the body of a callback as the JSON that it is."""
-    found = dict(request)
-    if isinstance(found.get("body"), str):
-        with contextlib.suppress(ValueError):
-            found["body"] = json.loads(found["body"])
-    return found
-
-
-def _everywhere(step: Step, severity: Severity, livemode: bool) -> Iterable[Destination]:
-    """Each target once, whatever the configuration says of it: that is not the rule's."""
-    return (Destination(name=target) for target in step.targets)
-
-
-async def _claim(operation: str, delivery_id: str, *, max: int, every: timedelta, now: datetime) -> bool:  # noqa: A002
-    raise AssertionError("a test sends nothing")

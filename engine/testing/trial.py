@@ -15,7 +15,7 @@ class Given:
 
     `set` and the rest are laid over it as `engine.samples.sample` does; over a captured one `set` alone, from its
     object or with `$.` from its root. `scope` None: inferred. `livemode` None: the mode that the rule looks at, live
-    where it takes both.
+    where it takes both. `results` are what steps of the rule came back with, by their ids, null for one that failed.
     """
 
     event: str | None = None
@@ -25,20 +25,21 @@ class Given:
     account: str | None = None
     scope: Scope | None = None
     livemode: bool | None = None
+    results: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What one rule is to say: that it fires, or that it does not, perhaps because of that path.
 
-    `message` is a condition on `title` and `text` that a message of it passes. `steps` are conditions on what a step
-    sends, by the step's id.
+    `message` is a condition on `title` and `text` that a message of it passes. `steps` are by its id conditions on what
+    a step sends, true for one that sends anything, false for one that is skipped.
     """
 
     fires: bool
     because: str | None = None
     message: Condition | None = None
-    steps: Mapping[str, Condition] = field(default_factory=dict)
+    steps: Mapping[str, Condition | bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,6 +115,7 @@ def test_rules_without_a_test_are_listed() -> None:
         ("{given: {set: {amount: 1}}, expect: fires}", "this event has no type; write event: payout.failed"),
         ("{given: {event: payout.failed, at: 1h}, expect: fires}", "'at' is not there yet in given"),
         ("{given: {event: payout.failed, set: {a..b: 1}}, expect: fires}", "error[path]  'a..b' is not a path"),
+        ("{given: {event: payout.failed, set: {amuont: 1}}, expect: no}", "payout has no field 'amuont'; did you mean"),
         ("{given: {event: payout.failed, scope: conected}, expect: fires}", "did you mean 'connected'?"),
         ("{given: {event: payout.failed, livemode: yes}, expect: fires}", "expected true or false"),
         ("{given: {event: payout.failed, account: cus_1}, expect: fires}", "warning[account]  'cus_1' is no account"),
@@ -129,6 +130,14 @@ def test_rules_without_a_test_are_listed() -> None:
         (f"{{{GIVEN}, expect: {{fired: [big]}}}}", "'fired' is about all rules, and this test is about one"),
         (f"{{{GIVEN}, expect: {{titel: a}}}}", "unknown key 'titel' in expect; did you mean 'title'?"),
         (f"{{{GIVEN}, expect: {{title: {{containz: a}}}}}}", "error[unknown-operator]"),
+        (
+            "{given: {event: payout.failed, results: {charg: 1}}, expect: no}",
+            "no step 'charg'; its steps are notify-1, case",
+        ),
+        (
+            f"{{{GIVEN}, expect: {{steps: {{case: send}}}}}}",
+            "expected what the step does, got the text 'send'",
+        ),
         (f"{{{GIVEN}, expect: {{steps: {{cas: {{method: POST}}}}}}}}", "no step 'cas'; did you mean 'case'?"),
     ],
 )

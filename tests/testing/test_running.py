@@ -174,17 +174,91 @@ def test_what_a_step_sends_is_shown_beside_what_it_should() -> None:
     ]
 
 
-def test_a_step_that_waits_for_another_is_not_written() -> None:
-    assert said(f"{{rule: big, given: {BIG}, expect: {{steps: {{follow-up: {{title: x}}}}}}}}") == [
-        "follow-up reads the result of another step, which a test does not have"
+def test_a_step_that_waits_for_another_is_written_with_the_result_that_is_given() -> None:
+    follow_up = "expect: {steps: {follow-up: {text: ch_1}}}"
+    assert said(f"{{rule: big, given: {BIG}, {follow_up}}}") == [
+        "follow-up waits for the result of charge: write it in given, under results"
     ]
+    given = BIG.replace("set:", "results: {charge: {id: ch_1}}, set:")
+    assert said(f"{{rule: big, given: {given}, {follow_up}}}") == []
+    failed = BIG.replace("set:", "results: {charge: null}, set:")
+    assert said(f"{{rule: big, given: {failed}, {follow_up}}}") == ["follow-up is skipped: step charge did not succeed"]
+    assert said(f"{{rule: big, given: {failed}, expect: {{steps: {{follow-up: skipped}}}}}}") == []
+
+
+STEPS = """\
+rules:
+  - id: mine
+    when: charge.dispute.created
+    then:
+      - notify: risk
+        id: big
+        if: {amount: {gte: 500 USD}, currency: usd}
+        text: A big one
+      - stripe: charges.retrieve
+        id: charge
+        with: {charge: "{{ object.charge }}"}
+        as: platform
+        on_error: continue
+      - notify: risk
+        id: refunded
+        if: {$steps.charge.result.refunded: true}
+        text: "{{ steps.charge.result.id | default('none') }}, {{ steps.charge.ok }}"
+    on_failure:
+      - notify: payments
+        id: trouble
+        text: "{{ failed.step }} failed: {{ failed.reason }}"
+    tests:
+      - TEST
+"""
+
+
+def of_steps(test: str) -> list[str]:
+    """What was not as expected of that rule."""
+    text = STEPS.replace("TEST", test)
+    loaded = load({"a.yaml": text}, KNOWN)
+    found = read_tests({"a.yaml": text}, loaded.rulebook.rules, Path())
+    assert [*loaded.mistakes, *found.mistakes] == []
+    return [problem.said for test_ in found.tests for problem in Runner(loaded.rulebook).run(test_).problems]
+
+
+@pytest.mark.parametrize(
+    ("given", "steps", "said"),
+    [
+        ("set: {amount: 90000, currency: usd}", "{big: sent}", []),
+        ("set: {amount: 90000, currency: usd}", "{big: skipped}", ["expected big to be skipped, and it is sent"]),
+        ("set: {amount: 1, currency: usd}", "{big: skipped}", []),
+        (
+            "set: {amount: 1, currency: usd}",
+            "{big: {text: A big one}}",
+            ["big is skipped: if: amount is 0.01 USD, needs >= 500.00 USD"],
+        ),
+        ("results: {charge: {refunded: true, id: ch_1}}", "{refunded: {text: 'ch_1, true'}, trouble: skipped}", []),
+        ("results: {charge: {refunded: false}}", "{refunded: skipped}", []),
+        ("results: {charge: null}", "{refunded: skipped, trouble: {text: 'charge failed: it fails in this test'}}", []),
+        (
+            "account: acct_1",
+            "{refunded: sent}",
+            ["refunded waits for the result of charge: write it in given, under results"],
+        ),
+        ("account: acct_1", "{trouble: sent}", ["trouble is skipped: no step fails in this test"]),
+    ],
+)
+def test_steps_run_as_conditions_and_results_have_it(given: str, steps: str, said: list[str]) -> None:
+    test = f"{{given: {{event: charge.dispute.created, {given}}}, expect: {{steps: {steps}}}}}"
+    assert of_steps(test) == said
+
+
+def test_where_every_message_is_skipped_none_is_as_expected() -> None:
+    test = "{given: {event: charge.dispute.created, set: {amount: 1}}, expect: {text: x}}"
+    assert of_steps(test) == ["no message of this rule is sent"]
 
 
 def test_an_event_that_cannot_be_made_fails_the_test() -> None:
-    result = run("{rule: big, given: {event: payout.failed, set: {amount.of: 1}}, expect: no}")
+    result = run("{rule: big, given: {event: payout.failed, set: {$.data.object.amount.of: 1}}, expect: no}")
     assert result.event is None
     assert [problem.said for problem in result.problems] == [
-        "the event cannot be made: 'amount.of': 'of' is read from something that has no names"
+        "the event cannot be made: 'data.object.amount.of': 'of' is read from something that has no names"
     ]
 
 

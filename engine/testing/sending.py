@@ -1,0 +1,105 @@
+"""What a rule would send for an event, by the pipeline's own plan and the notifiers' own rendering. Nothing is sent."""
+
+import contextlib
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from engine.decide.release import released
+from engine.errors import DestinationError, TemplateError
+from engine.model.delivery import Delivery, DeliveryStatus
+from engine.model.event import Event, Json
+from engine.model.outcome import Notifier
+from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
+from engine.pipeline import make_plan
+from engine.settings import StripeSettings
+from engine.work.deliver import failed_of, rendered, results_of, why_skipped
+from notifiers.callback import CallbackNotifier
+from notifiers.expand import Destination
+from notifiers.notify import NotifyNotifier
+from notifiers.stripe import StripeNotifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What becomes of a step: the request it sends, or why it sends none. `waits` names the steps whose results it
+    reads and the test does not give; `wrong` says why it cannot be written."""
+
+    request: dict[str, Json] | None = None
+    skipped: str | None = None
+    waits: str | None = None
+    wrong: str | None = None
+
+
+class Writer:
+    """Writes what rules would send, whatever the configuration says of its channels: that is not the rule's."""
+
+    def __init__(self) -> None:
+        self._notifiers: Mapping[Verb, Notifier] = {
+            Verb.NOTIFY: NotifyNotifier({}, io.StringIO()),
+            Verb.CALLBACK: CallbackNotifier({}, frozenset()),
+            Verb.STRIPE: StripeNotifier(StripeSettings(keys={}, api_base="", allow=()), (), _claim),
+        }
+
+    def sent(self, event: Event, rule: Rule, results: Mapping[str, Json]) -> dict[str, Sent]:
+        """By step. `results` are what steps came back with, null for one that failed; `on_failure` runs after one."""
+        plan = make_plan(event, (replace(rule, mode=RuleMode.LIVE),), "", _everywhere)
+        ended = [_ended(delivery, results) for delivery in plan.deliveries]
+        decided = {key: (status, reason) for key, status, reason in released(rule, ended)}
+        found: dict[str, Sent] = {}
+        for delivery in plan.deliveries:
+            step = rule.step(delivery.step)
+            if step is None or (step.id in found and found[step.id].skipped is None):
+                continue  # all destinations of a step get the same; one that is passed over says nothing of the others
+            status, reason = decided.get(delivery.id, (delivery.status, delivery.reason))
+            if status is DeliveryStatus.SKIPPED:
+                found[step.id] = Sent(skipped=reason)
+            elif status is DeliveryStatus.WAITING and step in rule.on_failure:
+                found[step.id] = Sent(skipped="no step fails in this test")
+            elif status is DeliveryStatus.WAITING:
+                found[step.id] = Sent(waits=" and ".join(need for need in delivery.needs if need not in results))
+            else:
+                found[step.id] = self._written(event, rule, step, delivery, ended)
+        return found
+
+    def _written(self, event: Event, rule: Rule, step: Step, delivery: Delivery, ended: Sequence[Delivery]) -> Sent:
+        results = results_of(rule, ended)
+        skipped = why_skipped(rule, step, event, results)
+        if skipped is not None:
+            return Sent(skipped=skipped)
+        failed = failed_of(rule, ended) if step in rule.on_failure else None
+        notifier = self._notifiers[step.verb]
+        try:
+            request = rendered(notifier, delivery, rule, step, event, results, event.received, failed=failed)
+        except (TemplateError, DestinationError) as error:
+            return Sent(wrong=str(error))
+        return Sent(request=_shown(request))
+
+
+def _ended(delivery: Delivery, results: Mapping[str, Json]) -> Delivery:
+    """The delivery as it stands once its step has come back with what the test gives."""
+    if delivery.step not in results or delivery.status is DeliveryStatus.SKIPPED:
+        return delivery
+    if results[delivery.step] is None:
+        return replace(delivery, status=DeliveryStatus.DEAD, reason="it fails in this test")
+    return replace(delivery, status=DeliveryStatus.DELIVERED, result=results[delivery.step])
+
+
+def _shown(request: Json) -> dict[str, Json]:
+    """A rendered request as tests look at it: the body of a callback as the JSON that it is."""
+    found: dict[str, Json] = dict(request)
+    if isinstance(found.get("body"), str):
+        with contextlib.suppress(ValueError):
+            found["body"] = json.loads(found["body"])
+    return found
+
+
+def _everywhere(step: Step, severity: Severity, livemode: bool) -> Iterable[Destination]:
+    """Each target once."""
+    return (Destination(name=target) for target in step.targets)
+
+
+async def _claim(operation: str, delivery_id: str, *, max: int, every: timedelta, now: datetime) -> bool:  # noqa: A002
+    raise AssertionError("a test sends nothing")
