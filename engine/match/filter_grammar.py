@@ -4,6 +4,7 @@ import re
 from decimal import Decimal
 
 from engine.match.filters import (
+    COMPARISONS,
     And,
     Comparison,
     Count,
@@ -89,7 +90,7 @@ def _basic(reader: Reader) -> Expression:
     reader.blank()
     if _OPERATOR.match(reader.text, reader.at):
         raise reader.fail("a comparison has two sides", "join two comparisons with &&")
-    return Comparison(left, operator.group(), right)
+    return Comparison(left, COMPARISONS[operator.group()], right)
 
 
 def _test(reader: Reader, part: Part, start: int, end: int) -> Expression:

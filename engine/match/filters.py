@@ -3,7 +3,8 @@
 Comparisons go by type. A query that finds nothing is MISSING ("Nothing" there), equal only to another such.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from engine.match.regex import compile_regex
@@ -61,15 +62,17 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`@.a[*]` or, from the root, `$.a[*]`: as an expression it holds if it finds anything, be it null."""
+    """`@.a[*]` or, from the root, `$.a[*]`: as an expression it holds if it finds anything, be it null.
+
+    `singular`: it can find no more than one value, having only names and indexes.
+    """
 
     absolute: bool
     steps: tuple[Step, ...]
+    singular: bool = field(init=False)
 
-    @property
-    def singular(self) -> bool:
-        """Whether it can find no more than one value: it has only names and indexes."""
-        return all(isinstance(step, (str, int)) for step in self.steps)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "singular", all(isinstance(step, (str, int)) for step in self.steps))
 
     def values(self, current: Json, scope: Scope) -> list[Json]:
         """All it finds. What a query from the root finds is looked for once."""
@@ -104,27 +107,15 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`a == b` and its kind."""
+    """`a == b` and its kind; `compares` is one of COMPARISONS."""
 
     left: Operand
-    operator: str
+    compares: Callable[[Json | Missing, Json | Missing, Scope], bool]
     right: Operand
 
     def holds(self, current: Json, scope: Scope) -> bool:
         """Whether the two values compare so."""
-        one, other = self.left.value(current, scope), self.right.value(current, scope)
-        match self.operator:
-            case "==":
-                return _same(one, other, scope)
-            case "!=":
-                return not _same(one, other, scope)
-            case "<":
-                return _less(one, other)
-            case ">":
-                return _less(other, one)
-            case "<=":
-                return _less(one, other) or _same(one, other, scope)
-        return _less(other, one) or _same(one, other, scope)
+        return self.compares(self.left.value(current, scope), self.right.value(current, scope), scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +167,8 @@ class Matches:
 
 
 def _same(one: Json | Missing, other: Json | Missing, scope: Scope) -> bool:
+    if type(one) is type(other) and isinstance(one, (str, int)):
+        return bool(one == other)
     if one is MISSING or other is MISSING:
         return one is other
     if isinstance(one, (list, dict)):
@@ -188,3 +181,13 @@ def _less(one: Json | Missing, other: Json | Missing) -> bool:
         return isinstance(other, str) and one < other  # by code points, which are Unicode scalar values
     first, second = number(one), number(other)
     return first is not None and second is not None and first < second
+
+
+COMPARISONS: dict[str, Callable[[Json | Missing, Json | Missing, Scope], bool]] = {
+    "==": _same,
+    "!=": lambda one, other, scope: not _same(one, other, scope),
+    "<": lambda one, other, scope: _less(one, other),
+    ">": lambda one, other, scope: _less(other, one),
+    "<=": lambda one, other, scope: _less(one, other) or _same(one, other, scope),
+    ">=": lambda one, other, scope: _less(other, one) or _same(one, other, scope),
+}

@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.match.paths import Base, Path
 from engine.match.scope import Scope
-from engine.match.search import Found, children, currency_of, descend, follow
+from engine.match.search import Found, children, currency_of, descend, follow, follow_segment
 from engine.match.steps import EACH, Segment, Step
 from engine.match.subjects import Element, Item
 from engine.match.values import MISSING, Missing
@@ -67,9 +67,13 @@ def find(path: Path, subject: Any) -> list[Found]:
     """
     root, steps = _root_of(path)
     found: list[Found] = [(root(subject), _currency_outside(path, subject))]
-    scope = Scope(subject.data)
+    scope: Scope | None = None
     for step in steps:
-        found = follow(found, step, scope)
+        if isinstance(step, Segment):
+            scope = scope or Scope(subject.data)
+            found = follow_segment(found, step, scope)
+        else:
+            found = follow(found, step)
     if path.base is Base.ACCOUNT:
         found = [pair for pair in found if pair[0] is not None]  # the platform's own id is not known
     return [pair for pair in found if pair[0] is not MISSING]

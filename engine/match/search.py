@@ -11,25 +11,23 @@ Found = tuple[Json, str | None]
 """A value, and the `currency` of the nearest enclosing object that has one, if any."""
 
 
-def follow(found: list[Found], step: Step, scope: Scope) -> list[Found]:
-    """What one step leads to from each of the values found so far."""
-    if not isinstance(step, Segment):
-        return [(child, currency_of(value) or currency) for value, currency in found for child in children(value, step)]
-    if step.descendants:
-        found = [each for start in found for each in _inside(start)]
-    return [
-        (child, currency_of(value) or currency)
-        for value, currency in found
-        for selector in step.selectors
-        for child in _select(value, selector, scope)
-    ]
+def follow(found: list[Found], step: str | int | Each) -> list[Found]:
+    """What a name, an index or `[*]` leads to from each of the values found so far."""
+    return [(child, currency_of(value) or currency) for value, currency in found for child in children(value, step)]
+
+
+def follow_segment(found: list[Found], segment: Segment, scope: Scope) -> list[Found]:
+    """What the selectors of a segment lead to from each of the values found so far."""
+    places = _around(found) if not segment.descendants else (each for start in found for each in _inside(start))
+    selectors = segment.selectors
+    return [(child, own) for value, own in places for each in selectors for child in _select(value, each, scope)]
 
 
 def find_values(start: Json, steps: tuple[Step, ...], scope: Scope) -> list[Json]:
     """Every value at the end of the steps."""
     found: list[Found] = [(start, None)]
     for step in steps:
-        found = follow(found, step, scope)
+        found = follow_segment(found, step, scope) if isinstance(step, Segment) else follow(found, step)
     return [value for value, _ in found]
 
 
@@ -79,13 +77,23 @@ def _select(value: Json, selector: Selector, scope: Scope) -> Sequence[Json]:
     return [each for each in children(value, EACH) if selector.holds(each, scope)]
 
 
+def _around(found: list[Found]) -> Iterator[Found]:
+    """Each value with the currency that is around what is in it."""
+    for value, currency in found:
+        yield value, currency_of(value) or currency
+
+
 def _inside(start: Found) -> Iterator[Found]:
-    """A list or map and all within it, each before what is in it."""
+    """A list or map and all within it, each before what is in it, and with the currency around that."""
     pending = [start]
     while pending:
         value, currency = pending.pop()
-        if isinstance(value, (dict, list)):
-            yield value, currency
-            own = currency_of(value) or currency
-            inner = value.values() if isinstance(value, dict) else value
-            pending += [(each, own) for each in reversed(inner) if isinstance(each, (dict, list))]
+        if isinstance(value, dict):
+            currency = currency_of(value) or currency
+            inner: Iterator[Json] = reversed(value.values())
+        elif isinstance(value, list):
+            inner = reversed(value)
+        else:
+            continue
+        yield value, currency
+        pending += [(each, currency) for each in inner if isinstance(each, (dict, list))]
