@@ -1,6 +1,7 @@
 """`tocsin explain`: why each rule did, or did not, fire for an event."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ from engine.cli.deliveries import summary
 from engine.cli.explained import Explained, print_explained
 from engine.cli.given import event_in, is_file, source_of
 from engine.cli.help import ending
-from engine.cli.options import JsonOut, chosen
+from engine.cli.options import JsonOut, Usage, chosen
 from engine.cli.report import print_json
 from engine.cli.rules import rules_now
 from engine.cli.stored import event_of, with_store
@@ -43,7 +44,8 @@ def explain(
     what it needed.
 
     A stored event is judged again by the very rules that judged it when it came, and what was sent is shown beside.
-    An event from a file is judged by the rules as they stand now.
+    An event from a file is judged by the rules as they stand now. With --rule every condition is shown, also those
+    behind the first that failed, with its value and what it needs.
     """
     explained = _from_file(event, rule, all_rules) if is_file(event) else _stored(event, rule, all_rules)
     if as_json:
@@ -60,6 +62,7 @@ def as_content(explained: Explained) -> dict[str, Json]:
     if explained.source is None:
         for entry in content["rules"]:
             entry["deliveries"] = [summary(each) for each in explained.deliveries.get(entry["rule"], ())]
+            entry["on_record"] = entry["rule"] in explained.fired
     return {**content, "revision": explained.rulebook.revision}
 
 
@@ -72,34 +75,36 @@ def _stored(event_id: str, rule: str | None, all_rules: bool) -> Explained:
         if revision is None:
             raise TocsinError(f"it is not on record which rules judged '{event_id}'")
         rulebook = await wiring.rulebook_of(store)(revision)
-        deliveries = await store.deliveries.ls(event=event.dedupe_key, limit=10_000)
-        return _explained(event, rulebook, rule, all_rules, deliveries=deliveries)
+        if rule is not None and rulebook.rule(rule) is None and rules_now().rulebook.rule(rule) is not None:
+            raise Usage(
+                f"there was no rule '{rule}' when {event.id} came; to judge it by the rules of now:\n"
+                f"  tocsin events show {event.id} --body | tocsin explain - --rule {rule}"
+            )
+        return replace(
+            _explained(event, rulebook, rule, all_rules),
+            outdated=await store.revisions.newest() != revision,
+            fired={firing.rule for firing in await store.events.firings(event.dedupe_key)},
+            deliveries=_by_rule(await store.deliveries.ls(event=event.dedupe_key, limit=10_000)),
+        )
 
     return with_store(read)
 
 
+def _by_rule(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
+    found: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        found.setdefault(delivery.rule, []).append(delivery)
+    return found
+
+
 def _from_file(file: str, rule: str | None, all_rules: bool) -> Explained:
-    return _explained(event_in(file), rules_now().rulebook, rule, all_rules, source=source_of(file))
+    return replace(_explained(event_in(file), rules_now().rulebook, rule, all_rules), source=source_of(file))
 
 
-def _explained(
-    event: Event,
-    rulebook: "Rulebook",
-    rule: str | None,
-    all_rules: bool,
-    *,
-    deliveries: Sequence[Delivery] = (),
-    source: str | None = None,
-) -> Explained:
+def _explained(event: Event, rulebook: "Rulebook", rule: str | None, all_rules: bool) -> Explained:
     if rule is not None:
         chosen(rule, "rule", [each.id for each in rulebook.rules])
-    by_rule: dict[str, list[Delivery]] = {}
-    for delivery in deliveries:
-        by_rule.setdefault(delivery.rule, []).append(delivery)
-    return Explained(
-        event=event,
-        rulebook=rulebook,
-        verdicts=rulebook.explain(event, rule=rule, all_rules=all_rules),
-        deliveries=by_rule,
-        source=source,
-    )
+    verdicts = rulebook.explain(event, rule=rule, all_rules=all_rules)
+    if rule is not None:
+        verdicts = tuple(replace(verdict, tree=rulebook.tree(rule, event)) for verdict in verdicts)
+    return Explained(event=event, rulebook=rulebook, verdicts=verdicts)

@@ -1,6 +1,6 @@
 """How an explanation looks (rule-language, section 7)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -29,14 +29,24 @@ _VERDICT = 9
 class Explained:
     """An event, the rules that judged it, and their answers.
 
-    For a stored event `deliveries` holds by rule what was sent; `source` names where another one was read from.
+    For a stored event `deliveries` holds by rule what was sent, `fired` the rules that are on record as having fired
+    or, in shadow, would have, and `outdated` says whether other rules are in force by now; `source` names where
+    another event was read from.
     """
 
     event: Event
     rulebook: "Rulebook"
     verdicts: Sequence[Verdict]
     deliveries: Mapping[str, Sequence[Delivery]] = field(default_factory=dict)
+    fired: Collection[str] = ()
+    outdated: bool = False
     source: str | None = None
+
+    def differs(self, verdict: Verdict) -> bool:
+        """Whether the record says otherwise: never, unless the event was not judged whole when it came (a thin event
+        whose snapshot twin followed, say)."""
+        held = verdict.kind in (VerdictKind.FIRED, VerdictKind.WOULD)
+        return self.source is None and held is not (verdict.rule in self.fired)
 
 
 def print_explained(explained: Explained, now: datetime, *, tree: bool = False) -> None:
@@ -54,6 +64,8 @@ def print_explained(explained: Explained, now: datetime, *, tree: bool = False) 
             _print_reason(head, verdict.because, path_width)
         else:
             _print_done(head, _done(verdict, explained, now))
+        if explained.differs(verdict):
+            say(f"{_INDENT}on record it {'fired' if verdict.rule in explained.fired else 'did not fire'}", "yellow")
         if tree and verdict.tree is not None:
             _print_tree(verdict.tree)
         elif verdict.held and verdict.kind is VerdictKind.NO:
@@ -75,6 +87,8 @@ def _print_event(explained: Explained) -> None:
     count = f"{looking} of {plural(len(explained.rulebook.rules), 'rule')} look{'s' * (looking == 1)} at this type"
     if explained.source is not None:
         count += f"; from {explained.source}, judged by the rules as they are now"
+    elif explained.outdated:
+        count += f"; judged by the rules of its time, revision {explained.rulebook.revision[:12]}"
     line = "  ".join(parts)
     together = len(line) + len(count) + 3 <= console().width
     print_line(styled(line, "bold").append_text(styled(f"   {count}" if together else f"\n{count}", "dim")))

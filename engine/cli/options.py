@@ -34,6 +34,10 @@ Since = Annotated[
 ]
 
 
+LISTED = 20
+"""Names that are listed where none of them is near to what was written."""
+
+
 def _span(text: str) -> timedelta:
     from engine.source import parse_duration
 
@@ -54,5 +58,6 @@ def chosen(word: str, what: str, known: "list[str]") -> str:
 
     if word in known:
         return word
-    hint = did_you_mean(word, known)
-    raise Usage(f"no {what} '{word}'; " + (hint or f"there are: {', '.join(known) or 'none'}"))
+    more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
+    hint = did_you_mean(word, known) or f"there are: {', '.join(known[:LISTED]) or 'none'}{more}"
+    raise Usage(f"no {what} '{word}'; {hint}")

@@ -2,33 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
-from decimal import Decimal
 
 from engine.match.change import new_value, speaks_of
-from engine.match.comparison import amount_of, bound_for
+from engine.match.comparison import bound_for
 from engine.match.evaluate import holds, path_holds
 from engine.match.lookup import find
-from engine.match.networks import parse_address
+from engine.match.notes import SHOWN, Found, is_money, is_time, note_on
 from engine.match.paths import Path, path_of
 from engine.match.subjects import Element, Subject
-from engine.match.values import MISSING, epoch_seconds, number, seconds
-from engine.match.way import where_it_ends
-from engine.match.wording import describe_operation, describe_operations, show, show_amount
-from engine.model.condition import ALWAYS, All, Any, Bounds, Column, Condition, Money, Operation, PathTest, Reference
+from engine.match.values import MISSING
+from engine.match.wording import describe_operation, describe_operations, show, show_amount, show_time
+from engine.model.condition import ALWAYS, All, Any, Bounds, Condition, Operation, PathTest
 from engine.model.event import Json
 from engine.model.verdict import Because, Branch
-from engine.source.durations import format_duration
 
-_SHOWN = 3
 _ITEMS = 10
 _QUANTIFIERS = frozenset({"any_item", "all_items", "no_item"})
-_MOST_SECONDS = 10**11
-"""A moment further away than that, some 3,000 years, is no time that anybody meant."""
-
-_ORDERED = frozenset({"gt", "gte", "lt", "lte", "between"})
-
-Found = list[tuple[Json, str | None]]
 
 
 def examine(condition: Condition, subject: Subject) -> Branch:
@@ -121,7 +110,7 @@ def _examine_test(test: PathTest, subject: Subject) -> Branch:
         actual=_actual(test, path, found, subject),
         needs=describe_operation(_in_currency(decisive, found)) if decisive else describe_operations(test.operations),
         value=_value(found),
-        note=_note_on(path, decisive, found, subject) if decisive else None,
+        note=note_on(path, decisive, found, subject) if decisive else None,
         children=tuple(_items(test, found, subject)),
     )
 
@@ -163,10 +152,18 @@ def _actual(test: PathTest, path: Path, found: Found, subject: Subject) -> str:
         return "missing"
     if any(operation.operator in _QUANTIFIERS for operation in test.operations):
         return _actual_items(found)
-    money = any(_is_money(operation) for operation in test.operations)
-    texts = [show_amount(value, currency) if money else show(value) for value, currency in found[:_SHOWN]]
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    texts = [_shown(test, value, currency) for value, currency in found[:SHOWN]]
+    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     return ", ".join(texts) + more
+
+
+def _shown(test: PathTest, value: Json, currency: str | None) -> str:
+    """A value in the unit of what it is compared with."""
+    if any(is_money(operation) for operation in test.operations):
+        return show_amount(value, currency)
+    if any(is_time(operation) for operation in test.operations):
+        return show_time(value)
+    return show(value)
 
 
 def _actual_items(found: Found) -> str:
@@ -188,95 +185,3 @@ def _value(found: Found) -> Json:
     if len(found) > 1:
         return [value for value, _ in found[:100]]
     return found[0][0] if found and found[0][0] is not MISSING else None
-
-
-def _is_money(operation: Operation) -> bool:
-    operands = operation.operand if isinstance(operation.operand, tuple) else (operation.operand,)
-    return operation.operator in _ORDERED and any(isinstance(operand, (Money, Bounds)) for operand in operands)
-
-
-def _note_on(path: Path, decisive: Operation, found: Found, subject: Subject) -> str | None:
-    if not found and path.column is not None:
-        return _note_on_column(path.column, subject)
-    if not found and decisive.operator != "changed":
-        return _note_on_reference(decisive, subject) or where_it_ends(path, subject)
-    return _note(decisive, found, subject) or _note_on_reference(decisive, subject)
-
-
-def _note_on_column(column: Column, subject: Subject) -> str:
-    return f"{column.table} has no {column.name} for {subject.account or 'the platform'}"
-
-
-def _note(operation: Operation, found: Found, subject: Subject) -> str | None:
-    """What a reader might miss: a currency without a bound, a text that looks like the number."""
-    if len(found) != 1:
-        return None
-    value, currency = found[0]
-    if value is None:
-        return "null counts as missing"
-    if _is_money(operation):
-        return _note_on_money(operation.operand, value, currency)
-    if operation.operator == "eq" or operation.operator in _ORDERED:
-        return _note_on_type(operation.operand, value)
-    if operation.operator == "cidr" and not isinstance(operation.operand, Reference):
-        return None if isinstance(value, str) and parse_address(value) else "not an IP address"
-    if operation.operator in ("older_than", "newer_than"):
-        return _note_on_age(value, subject)
-    return None
-
-
-def _note_on_reference(operation: Operation, subject: Subject) -> str | None:
-    """What the `$name` beside an operator stood for."""
-    reference = operation.operand
-    if not isinstance(reference, Reference):
-        return None
-    path = path_of(reference)
-    found = find(path, subject)
-    if not found:
-        why = f": {_note_on_column(reference.column, subject)}" if reference.column is not None else ""
-        return f"{reference.path} is missing{why}"
-    said = ", ".join(show(value) for value, _ in found[:_SHOWN])
-    return f"{reference.path} is {said}{' and more' if len(found) > _SHOWN else ''}"
-
-
-def _note_on_money(operand: Json, value: Json, currency: str | None) -> str | None:
-    amount, own = amount_of(value, currency)
-    if amount is None:
-        return "not an amount"
-    if own is None:
-        return "no currency beside it"
-    if isinstance(operand, Bounds):
-        return None if bound_for(value, operand, currency) else f"no bound for {own.upper()[:8]}"
-    first = operand[0] if isinstance(operand, tuple) else operand
-    return f"no bound for {own.upper()[:8]}" if isinstance(first, Money) and first.currency != own else None
-
-
-def _note_on_age(value: Json, subject: Subject) -> str | None:
-    moment = seconds(value)
-    if moment is None:
-        return "not a time"
-    if abs(Decimal(moment)) > _MOST_SECONDS:
-        return None
-    ago = int(epoch_seconds(subject.created)) - int(moment)
-    span = format_duration(timedelta(seconds=_rounded(abs(ago))))
-    return f"{span} before the event" if ago >= 0 else f"{span} after the event"
-
-
-def _rounded(span: int) -> int:
-    """Seconds to the largest unit that leaves at least two of it: 5 days and an hour are 5 days."""
-    unit = next((unit for unit in (86_400, 3_600, 60) if span >= 2 * unit), 1)
-    return span // unit * unit
-
-
-def _note_on_type(operand: Json, value: Json) -> str | None:
-    operands = operand if isinstance(operand, tuple) else (operand,)
-    if any(isinstance(each, Reference) for each in operands):
-        return None
-    numeric = any(number(each) is not None for each in operands)
-    if isinstance(value, str) and numeric:
-        return "the event has text, the rule a number"
-    if number(value) is not None and all(isinstance(each, str) for each in operands):
-        return "the event has a number, the rule text"
-    if isinstance(value, bool) and all(isinstance(each, str) for each in operands):
-        return "the event has true or false, the rule text"
-    return None

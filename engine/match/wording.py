@@ -1,12 +1,14 @@
 """Conditions and values in words: what `explain` prints. Bounded, on one line, and close to how rules are written."""
 
 import json
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from engine.match.comparison import amount_of
-from engine.match.values import MISSING
+from engine.match.values import MISSING, seconds
 from engine.model.condition import (
+    ALWAYS,
     All,
     Any,
     Bounds,
@@ -27,6 +29,10 @@ WIDEST = 80
 """Characters of a value that are shown."""
 
 _HUGE = 1_000
+_LAST_SECOND = 253_402_300_800  # of the year 9999
+_MISTAKABLE = re.compile(r"true|false|null|missing|-?[0-9][0-9.eE+-]*")
+"""Text that would be taken for another value, and therefore has its quotes."""
+
 _SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 _ITEMS = {"any_item": "an item with", "all_items": "every item with", "no_item": "no item with"}
 _WORDS = {
@@ -90,9 +96,14 @@ def _needs(operation: Operation) -> str:
 
 
 def _change(change: Changed) -> str:
-    tests = (("from", change.old), ("to", change.new), ("added", change.added), ("removed", change.removed))
-    said = [f"{word} {describe(test)}" for word, test in tests if test is not None]
-    return " ".join(["changed", *said])
+    """`changed from true to false`, `changed by gaining external_account`."""
+    values = (("from", change.old), ("to", change.new))
+    elements = (("gaining", change.added), ("losing", change.removed))
+    said = [f"{word} {describe(test)}" for word, test in values if test is not None]
+    moved = [
+        f"{word} {'an element' if test == ALWAYS else describe(test)}" for word, test in elements if test is not None
+    ]
+    return " ".join(["changed", *said, *(["by", " and ".join(moved)] if moved else [])])
 
 
 def _operand(operand: Json) -> str:
@@ -121,7 +132,7 @@ def show(value: Json) -> str:
         return "missing"
     if isinstance(value, str):
         text = value[: WIDEST + 1]
-        text = text if text and text.isprintable() else _json(text)
+        text = text if text and text.isprintable() and not _MISTAKABLE.fullmatch(text) else _json(text)
     elif isinstance(value, (list, dict)) and not value:
         text = "[]" if isinstance(value, list) else "{}"
     elif isinstance(value, list):
@@ -143,6 +154,14 @@ def show_amount(value: Json, currency: str | None) -> str:
         return show(value)
     text = format_money(amount, own)
     return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+
+
+def show_time(value: Json) -> str:
+    """A time as people write it, `2026-12-02 22:49:19Z`; like `show` where it is none."""
+    moment = seconds(value)
+    if moment is None or isinstance(value, str) or not 0 <= moment < _LAST_SECOND:
+        return show(value)
+    return f"{datetime.fromtimestamp(int(moment), UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def _json(value: Json) -> str:

@@ -7,8 +7,8 @@ from operator import is_
 from engine.match import Index, TypeIndex
 from engine.model.event import Event
 from engine.model.rule import Rule, RuleMode
-from engine.model.verdict import Verdict
-from engine.rulebook.verdicts import looking, verdict_of
+from engine.model.verdict import Branch, Verdict
+from engine.rulebook.verdicts import looking, tree_of, verdict_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,11 @@ class Rulebook:
         rules: Sequence[Rule] = self.rules if all_rules else looking_at
         names = {each.id for each in looking_at}
         return tuple(verdict_of(each, event, looks=each.id in names, taken_by=taken_by) for each in rules)
+
+    def tree(self, rule_id: str, event: Event) -> Branch | None:
+        """Everything that the rule of that id asks, with what the event has of it; None if there is no such rule."""
+        found = self.rule(rule_id)
+        return None if found is None else tree_of(found, event, self.taken_by(event))
 
 
 def _patterns(rule: Rule) -> list[str]:

@@ -8,7 +8,7 @@ from engine.model.condition import Condition, PathTest
 from engine.model.event import Event
 from engine.model.position import Position
 from engine.model.rule import Rule, RuleMode, When
-from engine.rulebook.verdicts import frame
+from engine.rulebook.verdicts import outside
 
 LEAST = 20
 """Events that a condition has to be judged on before it is said never to vary."""
@@ -76,7 +76,7 @@ class Coverage:
         """Judges one event."""
         self.events += 1
         for watched in self._watched[event.type]:
-            if watched.open and all(failed is None for _, failed in frame(watched.when, event, None)):
+            if watched.open and outside(watched.when, event, None) is None:
                 for each in watched.open:
                     if each.holds(event):
                         each.held += 1

@@ -3,11 +3,10 @@
 The order is type, mode, scope, livemode, account, unmatched, where: the cheap and coarse before the particular.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.match import because, compile_pattern, compile_type_pattern, examine, held
-from engine.model.condition import ALWAYS
 from engine.model.event import Event, Json, ScopeSource
 from engine.model.rule import Rule, RuleMode, When
 from engine.model.verdict import Because, Branch, Verdict, VerdictKind
@@ -22,25 +21,53 @@ class _Judged:
 
     held: tuple[str, ...]
     because: Because | None
-    tree: Branch | None
+
+
+_OFF = Because(path="mode", actual="off", needs="live or shadow", value="off")
 
 
 def verdict_of(rule: Rule, event: Event, *, looks: bool, taken_by: str | None) -> Verdict:
-    """The verdict on one rule. `looks`: whether one of its patterns takes the event's type; `taken_by`: a live rule
-    that holds, so that the event is not `unmatched`."""
+    """The verdict on one rule, without its tree. `looks`: whether one of its patterns takes the event's type;
+    `taken_by`: a live rule that holds, so that the event is not `unmatched`."""
     if not looks:
         patterns = ", ".join(dict.fromkeys(pattern for when in rule.when for pattern in when.types))
         missed = Because(path="type", actual=event.type, needs=patterns, value=event.type)
         return Verdict(rule=rule.id, kind=VerdictKind.NO, because=missed)
     if rule.mode is RuleMode.OFF:
-        off = Because(path="mode", actual="off", needs="live or shadow", value="off")
-        return Verdict(rule=rule.id, kind=VerdictKind.NO, because=off, held=("type",))
+        return Verdict(rule=rule.id, kind=VerdictKind.NO, because=_OFF, held=("type",))
     judged = [_judge(when, event, taken_by) for when in looking(rule, event.type)]
     best = next((each for each in judged if each.because is None), None) or max(judged, key=lambda j: len(j.held))
     kind = VerdictKind.WOULD if rule.mode is RuleMode.SHADOW else VerdictKind.FIRED
     if best.because is not None:
         kind = VerdictKind.NO
-    return Verdict(rule=rule.id, kind=kind, because=best.because, held=best.held, tree=best.tree)
+    return Verdict(rule=rule.id, kind=kind, because=best.because, held=best.held)
+
+
+def tree_of(rule: Rule, event: Event, taken_by: str | None) -> Branch:
+    """Everything that a rule asks of an event, each with what was found, whatever the rest of it said: its mode, and
+    of each `when` type, scope, livemode, account and `where`; of several one has to hold."""
+    off = [_test(_OFF, held=False)] if rule.mode is RuleMode.OFF else []
+    whens = [_branch_of(when, event, taken_by, takes=when in looking(rule, event.type)) for when in rule.when]
+    if len(whens) == 1:
+        children = (*off, *whens[0].children)
+    else:
+        children = (*off, Branch(label="any", kind="any", held=any(w.held for w in whens), children=tuple(whens)))
+    return Branch(label="all", kind="all", held=all(child.held for child in children), children=children)
+
+
+def _branch_of(when: When, event: Event, taken_by: str | None, *, takes: bool) -> Branch:
+    asked = Because(path="type", actual=event.type, needs=", ".join(when.types), value=event.type)
+    where = examine(when.where, event)
+    conditions = where.children if where.kind == "all" else (where,)
+    framed = (_test(about, held=held) for about, held in _frame(when, event, taken_by))
+    children = (_test(asked, held=takes), *framed, *conditions)
+    return Branch(label="all", kind="all", held=all(child.held for child in children), children=children)
+
+
+def _test(about: Because, *, held: bool) -> Branch:
+    return Branch(
+        label=about.path, held=held, actual=about.actual, needs=about.needs, value=about.value, note=about.note
+    )
 
 
 def looking(rule: Rule, event_type: str) -> tuple[When, ...]:
@@ -50,32 +77,35 @@ def looking(rule: Rule, event_type: str) -> tuple[When, ...]:
 
 def _judge(when: When, event: Event, taken_by: str | None) -> _Judged:
     passed = ["type"]
-    for name, failed in frame(when, event, taken_by):
-        if failed is not None:
-            return _Judged(tuple(passed), failed, None)
-        passed.append(name)
-    if when.where == ALWAYS:
-        return _Judged(tuple(passed), None, None)
+    for about, fits in _frame(when, event, taken_by):
+        if not fits:
+            return _Judged(tuple(passed), about)
+        passed.append(about.path)
     tree = examine(when.where, event)
-    return _Judged((*passed, *held(tree)), because(tree), tree)
+    return _Judged((*passed, *held(tree)), because(tree))
 
 
-def frame(when: When, event: Event, taken_by: str | None) -> Iterable[tuple[str, Because | None]]:
-    """Scope, livemode, account and unmatched, each with why it failed; what the rule does not ask for is left out."""
+def outside(when: When, event: Event, taken_by: str | None) -> Because | None:
+    """The first of scope, livemode, account and unmatched that is not as the rule asks; None where all are."""
+    return next((about for about, fits in _frame(when, event, taken_by) if not fits), None)
+
+
+def _frame(when: When, event: Event, taken_by: str | None) -> Iterator[tuple[Because, bool]]:
+    """Scope, livemode, account and unmatched: what is there and what is asked, and whether it fits. What the rule does
+    not ask for is left out."""
     if when.scopes is not None:
-        yield "scope", None if event.scope in when.scopes else _scope(when, event)
+        yield _scope(when, event), event.scope in when.scopes
     if when.livemode is not None:
-        yield "livemode", None if event.livemode is when.livemode else _livemode(when, event)
+        yield _livemode(when, event), event.livemode is when.livemode
     if when.accounts is not None:
         about = event.account
-        fits = about is not None and any(compile_pattern(pattern)(about) for pattern in when.accounts)
         needs = ", ".join(when.accounts)
-        yield "account", None if fits else Because(path="account", actual=about or PLATFORM, needs=needs, value=about)
+        fits = about is not None and any(compile_pattern(pattern)(about) for pattern in when.accounts)
+        yield Because(path="account", actual=about or PLATFORM, needs=needs, value=about), fits
     if when.unmatched:
-        missed = Because(
-            path="unmatched", actual=f"{taken_by} holds", needs="no other live rule to hold", value=taken_by
-        )
-        yield "unmatched", None if taken_by is None else missed
+        taken = f"{taken_by} holds" if taken_by else "no other live rule holds"
+        needs = "no other live rule to hold"
+        yield Because(path="unmatched", actual=taken, needs=needs, value=taken_by), taken_by is None
 
 
 def _scope(when: When, event: Event) -> Because:
@@ -117,6 +147,7 @@ def verdict_json(event: Event, verdicts: Iterable[Verdict]) -> dict[str, Json]:
                 "verdict": str(verdict.kind),
                 "because": _because_json(verdict.because) if verdict.because else None,
                 "held": list(verdict.held),
+                **({"tree": _branch_json(verdict.tree)} if verdict.tree is not None else {}),
             }
             for verdict in verdicts
         ],
@@ -128,3 +159,14 @@ def _because_json(reason: Because) -> dict[str, Json]:
     if reason.note:
         found["note"] = reason.note
     return {**found, "value": reason.value}
+
+
+def _branch_json(branch: Branch) -> dict[str, Json]:
+    found: dict[str, Json] = {"kind": branch.kind, "held": branch.held}
+    if branch.kind in ("test", "item"):
+        found["path"] = branch.label
+    if branch.kind == "test":
+        found |= {"actual": branch.actual, "needs": branch.needs, "value": branch.value}
+    if branch.note:
+        found["note"] = branch.note
+    return {**found, "children": [_branch_json(child) for child in branch.children]} if branch.children else found

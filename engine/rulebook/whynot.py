@@ -9,7 +9,7 @@ from engine.model.condition import All, Condition
 from engine.model.event import Event
 from engine.model.rule import Rule, RuleMode, When
 from engine.model.verdict import Because
-from engine.rulebook.verdicts import frame, looking, verdict_of
+from engine.rulebook.verdicts import looking, outside, verdict_of
 
 DISTINCT = 1_000
 """Different values of one path that are told apart; of further ones only the number is kept."""
@@ -78,9 +78,9 @@ class Reasons:
         return self._looking[event_type]
 
     def _failed(self, when: When, event: Event, taken_by: str | None) -> Because | None:
-        for _, failed in frame(when, event, taken_by):
-            if failed is not None:
-                return failed
+        failed = outside(when, event, taken_by)
+        if failed is not None:
+            return failed
         for part, holds in self._whens[id(when)]:
             if not holds(event):
                 return because(examine(part, event))

@@ -55,9 +55,14 @@ class Revisions:
         row = await self._pool.first(SELECT_REVISION, revision)
         return None if row is None else (await self._files(revision), row["default_livemode"])
 
+    async def newest(self) -> str | None:
+        """The revision that was last put in force, None before the first."""
+        found: str | None = await self._pool.value(SELECT_NEWEST)
+        return found
+
     async def last_good(self) -> dict[str, str]:
         """The files of the revision that was last put in force, by name; empty before the first."""
-        revision = await self._pool.value(SELECT_NEWEST)
+        revision = await self.newest()
         return {} if revision is None else await self._files(revision)
 
     async def _files(self, revision: str) -> dict[str, str]:

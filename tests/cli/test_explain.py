@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from engine.cli.app import app
-from engine.model.delivery import Delivery, DeliveryStatus
+from engine.model.delivery import NOTHING, Delivery, DeliveryStatus
 from engine.model.event import Event
 from engine.pipeline import make_plan
 from engine.rulebook import Known, load
@@ -93,6 +93,85 @@ def test_one_rule_is_shown_with_every_condition(stored: Path) -> None:
     assert any(line.split()[:2] == ["ok", "currency"] for line in lines)
 
 
+SEVERAL = """\
+rules:
+  - id: several
+    when:
+      - {type: payout.failed, scope: platform, livemode: true, where: {amount: {gte: 500 USD}}}
+      - {type: payout.paid, account: [acct_7, acct_8]}
+    then: {notify: payments}
+"""
+
+
+def test_the_tree_has_every_alternative_and_what_stands_behind_the_first_failure(workplace: Path) -> None:
+    """With the value and the need of each: nothing is left to guess once the first reason is mended."""
+    (workplace / "rules" / "several.yaml").write_text(SEVERAL)
+    (workplace / "event.json").write_bytes(snapshot_body("payout.failed", object={"amount": 42000, "currency": "usd"}))
+    lines = [line.strip() for line in explain("event.json", "--rule", "several").stdout.splitlines()[2:]]
+    assert lines == [
+        "NO  any of",
+        "NO  all of",
+        "ok  type  payout.failed   needs payout.failed",
+        "NO  scope  connected   needs platform   (inferred from the event)",
+        "ok  livemode  true   needs true",
+        "NO  amount  420.00 USD   needs >= 500.00 USD",
+        "NO  all of",
+        "NO  type  payout.failed   needs payout.paid",
+        "NO  account  acct_1   needs acct_7, acct_8",
+    ]
+    (entry,) = json.loads(explain("event.json", "--rule", "several", "--json").stdout)["rules"]
+    first, second = entry["tree"]["children"][0]["children"]
+    assert [each["path"] for each in first["children"]] == ["type", "scope", "livemode", "amount"]
+    assert first["children"][3]["needs"] == ">= 500.00 USD"
+    assert not second["held"]
+
+
+def test_a_rule_that_is_off_shows_what_it_would_ask(workplace: Path) -> None:
+    when = "{type: payout.failed, where: {currency: usd}}"
+    rules = f"rules:\n  - {{id: unused, mode: 'off', when: {when}, then: {{notify: risk}}}}\n"
+    (workplace / "rules" / "off.yaml").write_text(rules)
+    (workplace / "event.json").write_bytes(snapshot_body("payout.failed", object={"currency": "usd"}))
+    lines = [line.strip() for line in explain("event.json", "--rule", "unused").stdout.splitlines()]
+    assert lines[2:] == [
+        "NO  mode  off   needs live or shadow",
+        "ok  type  payout.failed   needs payout.failed",
+        "ok  currency  usd   needs usd",
+    ]
+
+
+def test_an_event_judged_by_rules_that_have_changed_says_so(stored: Path, database: str) -> None:
+    assert "judged by the rules of its time" not in explain("evt_1").stdout
+
+    async def reload(store: Store) -> None:
+        await store.revisions.remember("new", {}, None)
+
+    stock(database, reload)
+    assert "judged by the rules of its time, revision " in explain("evt_1").stdout
+
+
+def test_a_rule_that_is_newer_than_the_event_says_how_to_try_it(stored: Path) -> None:
+    (stored / "rules" / "more.yaml").write_text("rules: [{id: newer, when: payout.failed, then: {notify: risk}}]\n")
+    result = explain("evt_1", "--rule", "newer")
+    assert result.exit_code == 2
+    assert "tocsin events show evt_1 --body | tocsin explain - --rule newer" in result.stderr
+
+
+def test_a_record_that_says_otherwise_is_shown(workplace: Path, database: str) -> None:
+    """A snapshot that came after its thin twin fired nothing: the event has been judged already."""
+    book = load({"rules/payouts.yaml": RULES}, Known()).rulebook
+    one = event("payout.failed", id="evt_1", received=NOW)
+
+    async def fill(store: Store) -> None:
+        await store.revisions.remember(book.revision, {"rules/payouts.yaml": RULES}, None)
+        await store.committer.commit(one, NOTHING, book.revision)
+
+    stock(database, fill)
+    lines = [line.strip() for line in explain("evt_1").stdout.splitlines()]
+    assert lines.count("on record it did not fire") == 2
+    by_rule = {each["rule"]: each["on_record"] for each in json.loads(explain("evt_1", "--json").stdout)["rules"]}
+    assert by_rule == {"payout-failed": False, "big-payout": False, "watched": False}
+
+
 def test_an_unknown_rule_names_the_nearest(stored: Path) -> None:
     result = explain("evt_1", "--rule", "big-payot")
     assert result.exit_code == 2
@@ -107,6 +186,8 @@ def test_json_is_as_the_language_defines_it(stored: Path) -> None:
     assert by_rule["big-payout"]["because"]["path"] == "amount"
     assert by_rule["big-payout"]["because"]["value"] == 42000
     assert by_rule["payout-failed"]["verdict"] == "fired"
+    assert by_rule["payout-failed"]["on_record"] is True
+    assert "on record" not in explain("evt_1").stdout
     assert {each["status"] for each in by_rule["payout-failed"]["deliveries"]} == {"delivered", "pending"}
     assert by_rule["watched"]["verdict"] == "would"
 
@@ -128,7 +209,8 @@ def test_the_items_of_a_list_are_shown_each_with_what_was_asked_of_it(workplace:
     (workplace / "event.json").write_bytes(snapshot_body("payout.failed", object=found))
     result = explain("event.json", "--rule", "lines")
     assert result.exit_code == 0, result.output
-    _, _, test, first, block, amount, kind, second, *_ = map(str.split, result.stdout.splitlines())
+    _, _, type_, test, first, block, amount, kind, second, *_ = map(str.split, result.stdout.splitlines())
+    assert type_[:3] == ["ok", "type", "payout.failed"]
     assert test[:4] == ["ok", "lines", "2", "items"]
     assert first == ["-", "lines[0]"]
     assert block == ["NO", "all", "of"]

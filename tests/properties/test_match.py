@@ -27,7 +27,7 @@ from engine.model.condition import (
 )
 from engine.model.event import Event, Payload, Scope, ScopeSource
 from engine.model.rule import Rule, When
-from engine.rulebook.verdicts import verdict_of
+from engine.rulebook.verdicts import tree_of, verdict_of
 from engine.rulebook.whynot import Reasons
 
 NAMES = ("a", "b", "amount", "currency", "value", "tags")
@@ -207,7 +207,9 @@ def test_the_quick_way_to_a_reason_gives_the_same(several: list[Condition], live
     """What counts verdicts over many events says of each what `explain` says."""
     whens = tuple(When(types=("t.*",), livemode=live, where=condition) for condition in several)
     rule = Rule(id="r", when=whens, steps=())
-    assert Reasons(rule).because(event) == verdict_of(rule, event, looks=True, taken_by=None).because
+    because = verdict_of(rule, event, looks=True, taken_by=None).because
+    assert Reasons(rule).because(event) == because
+    assert tree_of(rule, event, None).held is (because is None)
 
 
 @given(conditions, events)
