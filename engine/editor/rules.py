@@ -52,6 +52,7 @@ WHEN: Mapping[str, Schema] = {
         description="the accounts that the events are about: ids, patterns with *, or a table",
     ),
     "where": ref("where"),
+    "unmatched": flag("true: and no other rule fires for the event"),
 }
 RULE: Mapping[str, Schema] = {
     "id": {
@@ -68,6 +69,8 @@ RULE: Mapping[str, Schema] = {
     "mode": words(RuleMode, "live acts, shadow records what it would have done, off is not evaluated"),
     "when": one_or_more(either(ref("eventTypes"), ref("when")), "the events that the rule is about"),
     "then": one_or_more(ref("step"), "the steps to take"),
+    "on_failure": one_or_more(ref("step"), "the steps to take once one of then is given up"),
+    "supersedes": one_or_more(text("the id of a rule"), "the rules that do not notify where this one fires"),
     "tests": {"type": "array", "items": ref("ruleTest"), "description": "what the rule is to do with which event"},
     "lint": ref("lint"),
 }
@@ -82,6 +85,7 @@ RETRY: Mapping[str, Schema] = {
 }
 COMMONS: Mapping[str, Schema] = {
     "id": text("names the step: another can use its result as steps.<id>"),
+    "if": ref("where", "what has to hold for the step to run"),
     "retry": record({key: RETRY.get(key, {}) for key in RETRY_KEYS}, description="how often to try, and when"),
     "timeout": duration("how long one attempt may take"),
     "on_error": words(OnError, "what steps that wait for this one do when it is dead"),

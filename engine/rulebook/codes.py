@@ -36,6 +36,12 @@ CODES: dict[str, str] = {
     "only-an-id": "a field of an object of which the event carries only the id (a warning)",
     "enum-value": "a value that Stripe is not known to use there (a warning)",
     "field-type": "a test that cannot hold of a field of that type (a warning)",
+    "never-holds": "conditions that nothing can meet (a warning)",
+    "redundant": "something that could be left out and would change nothing (a warning)",
+    "duplicate-rule": "a rule that is the same as another (a warning)",
+    "shadowed-rule": "a rule that does what another does for all its events anyway (a warning)",
+    "scope": "a scope in which such events do not come (a warning)",
+    "other-accounts": "events of accounts that are hardly meant (a warning)",
     "unknown-verb": "a step that is none of notify, callback and stripe",
     "unknown-channel": "a channel that is not configured",
     "unknown-callback": "a callback that is not configured",
@@ -61,10 +67,12 @@ CODES: dict[str, str] = {
 WARNINGS = frozenset(
     {
         *("unknown-type", "account", "money", "changed-needs-updated"),
+        *("duplicate-rule", "shadowed-rule"),
+        *("never-holds", "redundant", "scope", "other-accounts"),
         *("unknown-field", "only-an-id", "enum-value", "field-type"),
     }
 )
 """The codes that a rule may ignore: warnings, some of which are errors in other places, where they are not ignored."""
 
-OF_SEVERAL_RULES: frozenset[str] = frozenset()
+OF_SEVERAL_RULES = frozenset({"duplicate-rule", "shadowed-rule"})
 """Those of them that are found where all rules are held together."""

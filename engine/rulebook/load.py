@@ -3,12 +3,13 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.model.mistake import Mistake, MistakeLevel
 from engine.model.rule import Rule
 from engine.rulebook.book import Rulebook
 from engine.rulebook.known import Known
+from engine.rulebook.lints.several import compare
 from engine.rulebook.reading import Reader, Reading
 from engine.rulebook.rules import RuleFile, in_order
 from engine.source import nearest
@@ -31,8 +32,9 @@ class Loaded:
 
 
 def load(sources: Mapping[str, str], known: Known) -> Loaded:
-    """The rulebook of these files (name -> text), with every mistake in any of them. Never raises."""
-    return assemble(Reader(known).read(sources), known.default_livemode)
+    """The rulebook of these files (name -> text), with every mistake in any of them or between them. Never raises."""
+    loaded = assemble(Reader(known).read(sources), known.default_livemode)
+    return replace(loaded, mistakes=in_order((*loaded.mistakes, *compare(loaded.rulebook.rules))))
 
 
 def assemble(reading: Reading, default_livemode: bool | None) -> Loaded:
@@ -68,7 +70,7 @@ def assemble(reading: Reading, default_livemode: bool | None) -> Loaded:
 
 def rebuild(files: Mapping[str, str], default_livemode: bool | None) -> Rulebook:
     """The rulebook of a stored revision, whatever the configuration says today: its names are taken on trust."""
-    return load(files, Known(default_livemode=default_livemode)).rulebook
+    return assemble(Reader(Known(default_livemode=default_livemode)).read(files), default_livemode).rulebook
 
 
 def revision_of(files: Mapping[str, str], default_livemode: bool | None) -> str:

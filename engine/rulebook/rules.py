@@ -11,7 +11,7 @@ from engine.rulebook.defaults import read_defaults, with_defaults
 from engine.rulebook.fields import check_keys, expected, identifier, listed, mapping, read, text, texts, with_vars, word
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known
-from engine.rulebook.lints import advise
+from engine.rulebook.lints import advise, advise_step
 from engine.rulebook.lints.ignored import apply as apply_ignored
 from engine.rulebook.lints.ignored import read_lint
 from engine.rulebook.names import Names
@@ -130,8 +130,9 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     failure_node = rule.get("on_failure")
     failure = read_steps(found, failure_node, known, whens, main=steps) if failure_node is not None and steps else ()
     supersedes = _read_supersedes(found, rule.get("supersedes"), id_)
-    for when in whens or ():
-        advise(found, when)
+    advise(found, whens or ())
+    for step in (*(steps or ()), *(failure or ())):
+        advise_step(found, whens or (), step)
     ignored = read_lint(found, rule.get("lint"), given.get("lint"))
     fields = {
         "description": read(rule, "description", lambda value: text(found, value)),

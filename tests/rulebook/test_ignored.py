@@ -67,7 +67,7 @@ def test_in_defaults_it_is_for_the_rules_that_need_it() -> None:
       lint: {{ignore: unknown-field, because: older API}}
     rules:
       - {{id: a, when: {{type: payout.failed, where: {{foo: 1}}}}, then: {{notify: risk}}}}
-      - {{id: b, when: payout.failed, then: {{notify: risk}}}}
+      - {{id: b, when: payout.paid, then: {{notify: risk}}}}
       - {{id: c, when: {WHEN}, then: {{notify: risk}}, lint: {{ignore: enum-value}}}}
     """
     (only,) = mistakes(text)

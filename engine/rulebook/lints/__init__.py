@@ -5,21 +5,35 @@ it makes a rule silent. Stripe adds fields and values at any time, hence these a
 """
 
 from engine.match import parse_path
-from engine.model.condition import Changed, Condition, Nothing, PathTest, Reference
-from engine.model.rule import When
+from engine.model.condition import ALWAYS, Changed, Condition, Nothing, PathTest, Reference
+from engine.model.rule import Step, When
 from engine.rulebook.findings import Findings
 from engine.rulebook.lints.carried import Spot, carried, elements
 from engine.rulebook.lints.change import check_change
+from engine.rulebook.lints.contradictions import check_contradictions
 from engine.rulebook.lints.money import ORDERED, check_money, fixes_currency
 from engine.rulebook.lints.paths import Context, spots_of
+from engine.rulebook.lints.repeats import check_repeats
+from engine.rulebook.lints.scopes import check_scopes
 from engine.rulebook.lints.values import check_values
 
 _ON_ITEMS = frozenset({"any_item", "all_items", "no_item"})
 
 
-def advise(found: Findings, when: When) -> None:
-    """Warn of conditions that can be read but hardly be meant."""
-    _Adviser(found, when).walk(when.where, Context(about=carried(when.types)), excluded=False)
+def advise(found: Findings, whens: tuple[When, ...]) -> None:
+    """Warn of what can be read in the `when` of a rule but hardly be meant."""
+    for when in whens:
+        _Adviser(found, when).walk(when.where, Context(about=carried(when.types)), excluded=False)
+        check_contradictions(found, when)
+        check_scopes(found, when)
+    check_repeats(found, whens)
+
+
+def advise_step(found: Findings, whens: tuple[When, ...], step: Step) -> None:
+    """The same for what a step asks of the event before it runs."""
+    about = When(types=tuple(dict.fromkeys(pattern for when in whens for pattern in when.types)), where=step.condition)
+    if about.types and step.condition != ALWAYS:
+        _Adviser(found, about).walk(step.condition, Context(about=carried(about.types)), excluded=False)
 
 
 class _Adviser:

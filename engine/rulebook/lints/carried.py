@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from engine.match import Base, Path, compile_type_pattern
+from engine.match import Base, Path, compile_type_pattern, parse_path
 from engine.match.steps import EACH, Segment
 from engine.model.catalog import TypeInfo, catalog
 from engine.model.schema import Field, Kind, schema
@@ -35,6 +35,7 @@ class Carried:
     """What the events of some patterns carry. `objects` are the names of the objects, in the order of likelihood;
     `whole` is whether that is all of them: else nothing can be said to be missing."""
 
+    patterns: tuple[str, ...]
     types: tuple[str, ...]
     objects: tuple[str, ...]
     whole: bool
@@ -53,7 +54,7 @@ def carried(patterns: tuple[str, ...]) -> Carried:
     objects = tuple(dict.fromkeys(name for each in names for name in each))
     known = bool(objects) and all(names) and all(schema(name) is not None for name in objects)
     every = known and all(any(True for _ in _types(pattern)) for pattern in patterns)
-    return Carried(types=tuple(info.type for info in found), objects=objects, whole=every)
+    return Carried(patterns=patterns, types=tuple(info.type for info in found), objects=objects, whole=every)
 
 
 def _types(pattern: str) -> Iterator[TypeInfo]:
@@ -75,9 +76,16 @@ def lead(path: Path, about: Carried, item: tuple[Spot, ...] | None) -> tuple[Spo
 
     A spot of kind ANY stands for what is not known.
     """
-    steps, skipped = path.steps, 0
     if path.base is Base.ITEM or (path.base is Base.OBJECT and item is not None):
-        return follow(item or (Spot(UNKNOWN),), steps)
+        return follow(item or (Spot(UNKNOWN),), path.steps)
+    return _lead(path.text, about.patterns)
+
+
+@lru_cache(maxsize=16_384)
+def _lead(text: str, patterns: tuple[str, ...]) -> tuple[Spot, ...] | Lost:
+    """The same for a path from the event, remembered: rules look at the same few."""
+    path, about = parse_path(text), carried(patterns)
+    steps, skipped = path.steps, 0
     if path.base is Base.EVENT:
         if steps[:2] not in (("data", "object"), ("data", "previous_attributes")):
             return follow(tuple(Spot(found) for name in _ENVELOPES if (found := schema(name))), steps)

@@ -44,10 +44,22 @@ def check_values(found: Findings, name: str, operation: Operation, spots: tuple[
     if judge is None:
         return
     for operand in _operands(operation):
-        doubts = [judge(name, operation, operand, spot) for spot in spots]
-        first = next(iter(doubts), None)
-        if first is not None and all(doubts):
-            found.warn(first.code, operation.position, first.message, first.hint)
+        doubt = _doubt_of_all(judge, name, operation, operand, spots)
+        if doubt is not None:
+            found.warn(doubt.code, operation.position, doubt.message, doubt.hint)
+
+
+def _doubt_of_all(
+    judge: "_Judge", name: str, operation: Operation, operand: Json, spots: tuple[Spot, ...]
+) -> Doubt | None:
+    """The doubt about the first spot, if there is one about each: what may hold at one of them may hold."""
+    first: Doubt | None = None
+    for spot in spots:
+        doubt = judge(name, operation, operand, spot)
+        if doubt is None:
+            return None
+        first = first or doubt
+    return first
 
 
 def _seen(spot: Spot) -> tuple[Spot, ...]:
@@ -76,18 +88,16 @@ def _equal(name: str, operation: Operation, operand: Json, spot: Spot) -> Doubt 
         return None
     if kind in _MAPS:
         return _type(f"{name} is a map, never {_shown(operand)}", _deeper(name, spot.field))
+    if isinstance(operand, str) and kind in TEXTS:
+        return _unknown_value(name, operation, operand, spot.field)
+    if isinstance(operand, bool) is (kind is Kind.BOOLEAN) and not isinstance(operand, str) and kind not in TEXTS:
+        return None
     message = f"{name} is {kind_in_words(spot.field)}, never {_shown(operand)}"
     if kind is Kind.BOOLEAN:
-        if isinstance(operand, bool):
-            return None
         word = operand.lower() if isinstance(operand, str) else ""
         return _type(message, f"write {word} without quotes" if word in ("true", "false") else "write true or false")
     if kind in TEXTS:
-        if isinstance(operand, str):
-            return _unknown_value(name, operation, operand, spot.field)
         return _type(message, f'write "{str(operand).lower()}"')
-    if isinstance(operand, (int, Decimal)) and not isinstance(operand, bool):
-        return None
     if isinstance(operand, str) and looks_like_money(operand):
         return None  # said where it was read
     numeric = isinstance(operand, str) and re.fullmatch(r"-?\d+(\.\d+)?", operand)
