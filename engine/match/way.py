@@ -28,7 +28,8 @@ def where_it_ends(path: Path, subject: Any) -> str | None:
     step, so_far = path.steps[count], path.text[:begin] or "it"
     inner = sum(len(children(value, EACH)) for value, _ in found)
     if inner and isinstance(step, Segment) and not step.descendants and _chooses(step):
-        return f"nothing of the {inner} in {so_far} passes {path.text[begin:end]}"
+        what = f"nothing of the {inner}" if inner > 1 else "the one value"
+        return f"{what} in {so_far} {'passes' if inner > 1 else 'does not pass'} {path.text[begin:end]}"
     if inner and len(found) == 1 and isinstance(found[0][0], list) and isinstance(step, str):
         return f"{so_far} is a list: [*] looks at its elements"
     if count and inner == 0:

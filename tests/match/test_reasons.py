@@ -31,6 +31,7 @@ REASONS: list[tuple[str, Json, Json, tuple[str, str, str, str | None]]] = [
         None,
         ("a[*].b.c", "missing", "x", "none of the 2 at a[*].b leads further"),
     ),
+    ('{"a[?@.n]": x}', {"a": [{}]}, None, ("a[?@.n]", "missing", "x", "the one value in a does not pass [?@.n]")),
     (
         '{"a[?@.n > 5].id": x}',
         {"a": [{"n": 1}, {"n": 2}]},
