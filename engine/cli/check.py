@@ -102,6 +102,7 @@ def examine(paths: Sequence[Path]) -> Examination:
     from engine.rulebook.files import TABLES
     from engine.rulebook.rules import in_order
     from engine.settings import load_settings
+    from engine.source import ParseOnce, collector_paused
     from engine.testing import read_tests
 
     mistakes: list[Mistake] = []
@@ -119,10 +120,12 @@ def examine(paths: Sequence[Path]) -> Examination:
         files, tests = read_rule_files(around, Path.cwd()), read_test_files(around, Path.cwd())
     except ConfigError as error:
         mistakes += error.mistakes
-    loaded = load(files, wiring.known(settings) if settings else Known())
     # Of a file of tests by itself it is not known which rules there are.
     all_known = not any(path.is_file() for path in paths)
-    tested = read_tests(files | tests, loaded.rulebook.rules, Path.cwd(), all_rules_known=all_known)
+    parse = ParseOnce()
+    with collector_paused():
+        loaded = load(files, wiring.known(settings) if settings else Known(), parse=parse)
+        tested = read_tests(files | tests, loaded.rulebook.rules, Path.cwd(), all_rules_known=all_known, parse=parse)
     return Examination(
         mistakes=(*mistakes, *in_order((*loaded.mistakes, *tested.mistakes))),
         sources={**sources, **files, **tests},

@@ -92,6 +92,7 @@ def gather(paths: Sequence[Path]) -> Suite:
     from engine.rulebook import Known, load, read_rule_files, read_test_files
     from engine.rulebook.rules import in_order
     from engine.settings import load_settings
+    from engine.source import ParseOnce, collector_paused
     from engine.testing import read_tests
 
     for path in paths:
@@ -109,8 +110,10 @@ def gather(paths: Sequence[Path]) -> Suite:
     rules = read_rule_files(around, base)
     chosen = {*read_rule_files(paths or around, base), *read_test_files(paths or around, base)}
     sources = rules | read_test_files(around, base)
-    loaded = load(rules, wiring.known(settings) if settings else Known())
-    found = read_tests(sources, loaded.rulebook.rules, base)
+    parse = ParseOnce()
+    with collector_paused():
+        loaded = load(rules, wiring.known(settings) if settings else Known(), parse=parse)
+        found = read_tests(sources, loaded.rulebook.rules, base, parse=parse)
     by_id = {rule.id: rule for rule in loaded.rulebook.rules}
     mistakes = in_order((*loaded.mistakes, *found.mistakes))
     return Suite(

@@ -12,7 +12,7 @@ from engine.rulebook.known import Known
 from engine.rulebook.lints.several import compare
 from engine.rulebook.reading import Reader, Reading
 from engine.rulebook.rules import RuleFile, in_order
-from engine.source import nearest
+from engine.source import Parse, nearest, parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +31,12 @@ class Loaded:
         return not any(mistake.level is MistakeLevel.ERROR for mistake in self.mistakes)
 
 
-def load(sources: Mapping[str, str], known: Known) -> Loaded:
-    """The rulebook of these files (name -> text), with every mistake in any of them or between them. Never raises."""
-    loaded = assemble(Reader(known).read(sources), known.default_livemode)
+def load(sources: Mapping[str, str], known: Known, *, parse: Parse = parse) -> Loaded:
+    """The rulebook of these files (name -> text), with every mistake in any of them or between them. Never raises.
+
+    `parse` is for who reads the same files again: see `engine.source.ParseOnce`.
+    """
+    loaded = assemble(Reader(known, parse).read(sources), known.default_livemode)
     return replace(loaded, mistakes=in_order((*loaded.mistakes, *compare(loaded.rulebook.rules))))
 
 

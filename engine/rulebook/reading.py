@@ -9,7 +9,7 @@ from engine.rulebook.known import Known
 from engine.rulebook.names import Names
 from engine.rulebook.rules import RuleFile, read_rule_file
 from engine.rulebook.tables import ENDING
-from engine.source import Document, parse
+from engine.source import Document, Parse, parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +24,9 @@ class Reading:
 class Reader:
     """Reads files, and remembers: what did not change, nor any name in it, is not read again."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Known, parse: Parse = parse) -> None:
         self._known = known
+        self._parse = parse
         self._trusting = Known(default_livemode=known.default_livemode)
         self._definitions: dict[tuple[str, str], Definitions] = {}
         self._rules: dict[tuple[str, str, bool], RuleFile] = {}
@@ -76,7 +77,7 @@ class Reader:
         known = self._definitions.get((file, text))
         if known is not None and known.usable and all(csv.get(name) == was for name, was in known.csv.items()):
             return known
-        documents[file] = parse(text, file)
+        documents[file] = self._parse(text, file)
         found = read_definitions(documents[file], file, csv, lost)
         self._definitions[file, text] = found
         return found
@@ -85,7 +86,7 @@ class Reader:
         known = self._rules.get((file, text, trusted))
         if known is not None and all(names.digest(name) == was for name, was in known.uses.items()):
             return known
-        document = documents.get(file) or parse(text, file)
+        document = documents.get(file) or self._parse(text, file)
         found = read_rule_file(file, text, self._trusting if trusted else self._known, document=document, names=names)
         self._rules[file, text, trusted] = found
         return found

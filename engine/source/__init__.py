@@ -4,16 +4,19 @@ from engine.source.durations import Rate, format_duration, parse_duration, parse
 from engine.source.nearest import did_you_mean, nearest
 from engine.source.nodes import Document, Entry, Mapping, Node, Scalar, Sequence, plain
 from engine.source.printing import counted, print_mistakes, redact, to_github, to_json
-from engine.source.reader import parse, split_lines
+from engine.source.reader import Parse, ParseOnce, collector_paused, parse, split_lines
 
 __all__ = [
     "Document",
     "Entry",
     "Mapping",
     "Node",
+    "Parse",
+    "ParseOnce",
     "Rate",
     "Scalar",
     "Sequence",
+    "collector_paused",
     "counted",
     "did_you_mean",
     "format_duration",

@@ -6,7 +6,7 @@ nothing to YAML, and the file is read again: positions stay right, and one run f
 
 import gc
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from engine.model.mistake import Mistake, MistakeLevel
@@ -32,8 +32,25 @@ def parse(text: str, file: str) -> Document:
     if early:
         return Document(file=file, text=text, root=None, mistakes=(early,))
     lines = split_lines(body)
-    with _collector_paused(len(body)):
+    with collector_paused(len(body)):
         return _read(text, body, file, lines)
+
+
+Parse = Callable[[str, str], Document]
+"""`parse`, or what stands in for it."""
+
+
+class ParseOnce:
+    """`parse`, for those who read the same files twice in a row: the second time gives the same document."""
+
+    def __init__(self) -> None:
+        self._documents: dict[tuple[str, str], Document] = {}
+
+    def __call__(self, text: str, file: str) -> Document:
+        """The document of a text and a name."""
+        if (file, text) not in self._documents:
+            self._documents[file, text] = parse(text, file)
+        return self._documents[file, text]
 
 
 def _read(text: str, body: str, file: str, lines: list[str]) -> Document:
@@ -56,7 +73,7 @@ def _read(text: str, body: str, file: str, lines: list[str]) -> Document:
 
 
 @contextmanager
-def _collector_paused(size: int) -> Iterator[None]:
+def collector_paused(size: int = _LARGE) -> Iterator[None]:
     """Half a million new nodes make the garbage collector look through all of them again and again: twice the time."""
     if size < _LARGE or not gc.isenabled():
         yield

@@ -13,7 +13,7 @@ from engine.rulebook.fields import check_keys, did_you_mean, expected, mapping, 
 from engine.rulebook.files import TABLES, is_test_file
 from engine.rulebook.findings import Findings
 from engine.rulebook.rules import in_order
-from engine.source import Document, Node, Scalar, Sequence, parse
+from engine.source import Document, Node, Parse, Scalar, Sequence, parse
 from engine.source import Mapping as Map
 from engine.testing.expecting import read_answer, read_fired
 from engine.testing.giving import read_given
@@ -35,7 +35,12 @@ class ReadTests:
 
 
 def read_tests(
-    sources: Mapping[str, str], rules: Collection[Rule], base: Path, *, all_rules_known: bool = True
+    sources: Mapping[str, str],
+    rules: Collection[Rule],
+    base: Path,
+    *,
+    all_rules_known: bool = True,
+    parse: Parse = parse,
 ) -> ReadTests:
     """The tests in these files (name -> text), of rules and of tests; CSV files of tables are passed over.
 

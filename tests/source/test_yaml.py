@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.model.event import Json
-from engine.source import Document, Mapping, Node, Scalar, Sequence, parse, plain
+from engine.source import Document, Mapping, Node, ParseOnce, Scalar, Sequence, parse, plain
 
 
 def read(text: str) -> Document:
@@ -263,3 +263,11 @@ def test_json_is_yaml(data: Json) -> None:
     document = parse(json.dumps(data), "x")
     assert document.mistakes == ()
     assert data is None if document.root is None else plain(document.root) == data
+
+
+def test_what_is_read_twice_is_parsed_once() -> None:
+    parse_once = ParseOnce()
+    first = parse_once("a: 1", "a.yaml")
+    assert parse_once("a: 1", "a.yaml") is first
+    assert parse_once("a: 2", "a.yaml") is not first
+    assert parse_once("a: 1", "b.yaml").file == "b.yaml"

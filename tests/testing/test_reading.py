@@ -17,12 +17,12 @@ RULES = rule(
 )
 
 
-def read(tests: str, base: Path = Path(), **options: bool) -> ReadTests:
+def read(tests: str, base: Path = Path(), *, all_rules_known: bool = True) -> ReadTests:
     """A file of tests beside the rule `big`."""
     sources = {"rules/a.yaml": RULES, "rules/a_test.yaml": dedent(tests)}
     loaded = load({"rules/a.yaml": RULES}, KNOWN)
     assert loaded.mistakes == ()
-    return read_tests(sources, loaded.rulebook.rules, base, **options)
+    return read_tests(sources, loaded.rulebook.rules, base, all_rules_known=all_rules_known)
 
 
 def inline(test: str) -> list[str]:
