@@ -46,6 +46,7 @@ bench: $(VENV)/.made-test
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/matching.py
+	$(BIN)/python benchmarks/reload.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info

@@ -19,8 +19,8 @@ from engine.receive.normalize import normalize
 from engine.settings import Endpoint
 
 AMOUNT = 1_000_000
-TYPES = tuple(f"charge.kind_{number}" for number in range(20))
-ONE_TYPE = TYPES[0]
+ONE_TYPE = "charge.failed"
+TYPES = (ONE_TYPE, *(f"charge.kind_{number}" for number in range(1, 20)))
 
 Test = tuple[str, str, Any]
 """Field of the object, operator of the rule language, operand."""
@@ -70,6 +70,11 @@ def _either(number: int) -> Spec:
 
 
 _KINDS = (_account, _threshold, _band, _prefix, _either)
+
+
+def mixed_of_one_type(number: int) -> Spec:
+    """Of each kind in turn."""
+    return _KINDS[number % len(_KINDS)](number)
 
 
 def _mixed(number: int) -> Spec:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
-from engine.match.nodes import Node, Pause, build
+from engine.match.nodes import Node, build
 from engine.match.patterns import compile_type_pattern, is_literal
 from engine.match.selectors import Covers
 from engine.match.whens import Entry
@@ -68,13 +68,11 @@ class TypeIndex(Generic[T]):
 class Index(Generic[T]):
     """Things by the `when` that each waits for; of each type of event only those are judged that have a chance.
 
-    `pause` is called often while the index is made. What `previous` holds is used again as far as it is the same: the
-    compiled form of every `when` that is still there, and the index of every type whose rules are.
+    What `previous` holds is used again as far as it is the same: the compiled form of every `when` that is still there,
+    and the index of every type whose rules are.
     """
 
-    def __init__(
-        self, waiting: Iterable[tuple[When, T]], previous: "Index[T] | None" = None, pause: Pause = lambda: None
-    ) -> None:
+    def __init__(self, waiting: Iterable[tuple[When, T]], previous: "Index[T] | None" = None) -> None:
         known = {} if previous is None else previous._entries
         self._entries: dict[int, Entry[T]] = {}
         groups: dict[str, list[Entry[T]]] = {}
@@ -85,7 +83,6 @@ class Index(Generic[T]):
             self._entries[id(when)] = entry
             for pattern in dict.fromkeys(when.types):
                 groups.setdefault(pattern, []).append(entry)
-            pause()
         covers = Covers()
         before = {} if previous is None else previous._nodes
         self._nodes: dict[str, tuple[tuple[Entry[T], ...], Node]] = {}
@@ -93,7 +90,7 @@ class Index(Generic[T]):
             entries = tuple(group)
             old = before.get(pattern)
             same = old is not None and old[0] == entries
-            self._nodes[pattern] = old if old is not None and same else (entries, build(entries, covers, pause))
+            self._nodes[pattern] = old if old is not None and same else (entries, build(entries, covers))
         self._probes = _ByType({pattern: node.probe for pattern, (_, node) in self._nodes.items()})
 
     def find(self, event: Event) -> list[T]:

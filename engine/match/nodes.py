@@ -1,6 +1,6 @@
 """Building an index of rules: each under the key that leaves the fewest others beside it, by the rules' own counts."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from engine.match.facets import Found
@@ -18,9 +18,6 @@ _CROWD = 16
 
 _SHARE: dict[Facet, float] = {"above": 0.5, "below": 0.5, "band": 0.1}
 """Of all entries of a slot that is found by order, how many an event is likely to meet."""
-
-Pause = Callable[[], None]
-"""Called often while building: lets others run."""
 
 
 class Node:
@@ -40,26 +37,22 @@ def _in_turn(probes: tuple[Probe, ...]) -> Probe:
     return probe
 
 
-def build(entries: Sequence[Entry[Any]], covers: Covers, pause: Pause) -> Node:
+def build(entries: Sequence[Entry[Any]], covers: Covers) -> Node:
     """The index of entries that look at the same types."""
     if len(entries) <= _LEAF:
         return Node([_all_of(entries)])
     known: dict[Entry[Any], list[Cover]] = {}
     for entry in entries:
         known[entry] = covers.of(entry.when)
-        pause()
-    node = _node(entries, known, frozenset(), pause)
+    node = _node(entries, known, frozenset())
     while known:  # what a build leaves behind is let go of bit by bit as well
         known.popitem()
-        pause()
     return node
 
 
-def _node(
-    entries: Sequence[Entry[Any]], known: dict[Entry[Any], list[Cover]], used: frozenset[Slot], pause: Pause
-) -> Node:
+def _node(entries: Sequence[Entry[Any]], known: dict[Entry[Any], list[Cover]], used: frozenset[Slot]) -> Node:
     """`used` are the slots that all of the entries have been found by already."""
-    counts = _count(entries, known, pause)
+    counts = _count(entries, known)
     tables: dict[Slot, Any] = {}
     rest: list[Entry[Any]] = []
     for entry in entries:
@@ -72,30 +65,25 @@ def _node(
                     tables.setdefault(slot, []).append((key, entry))
                 else:
                     tables.setdefault(slot, {}).setdefault(key, []).append(entry)
-        pause()
     found: dict[Slot, Found] = {}
     for slot, things in tables.items():
         if isinstance(things, dict):
             for key, bucket in things.items():
-                things[key] = _bucket(bucket, known, used | {slot}, pause)
-                pause()
+                things[key] = _bucket(bucket, known, used | {slot})
         found[slot] = things
     probes = probes_of(found)
     if rest:
         probes.append(_all_of(rest))
     while counts:
         counts.popitem()
-        pause()
     return Node(probes)
 
 
-def _bucket(
-    entries: list[Entry[Any]], known: dict[Entry[Any], list[Cover]], used: frozenset[Slot], pause: Pause
-) -> tuple[Any, ...]:
+def _bucket(entries: list[Entry[Any]], known: dict[Entry[Any], list[Cover]], used: frozenset[Slot]) -> tuple[Any, ...]:
     if len(entries) > _CROWD:
         once = list(dict.fromkeys(entries))
         if any(_open(cover, used) for entry in once for cover in known[entry]):
-            return (_node(once, known, used, pause),)
+            return (_node(once, known, used),)
     return tuple(entries)
 
 
@@ -104,7 +92,7 @@ def _all_of(entries: Iterable[Entry[Any]]) -> Probe:
     return lambda event, hits: hits.extend(every)
 
 
-def _count(entries: Iterable[Entry[Any]], known: dict[Entry[Any], list[Cover]], pause: Pause) -> dict[Key | Slot, int]:
+def _count(entries: Iterable[Entry[Any]], known: dict[Entry[Any], list[Cover]]) -> dict[Key | Slot, int]:
     """How many entries have each key, and each slot that is found by order."""
     counts: dict[Key | Slot, int] = {}
     for entry in entries:
@@ -112,7 +100,6 @@ def _count(entries: Iterable[Entry[Any]], known: dict[Entry[Any], list[Cover]], 
             for key in cover:
                 counted = key[0] if key[0].facet in ORDERED else key
                 counts[counted] = counts.get(counted, 0) + 1
-        pause()
     return counts
 
 

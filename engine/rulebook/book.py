@@ -28,19 +28,22 @@ class Rulebook:
     revision: str
     rules: tuple[Rule, ...]
     _places: dict[str, int] = field(init=False, repr=False)
-    _waiting: Index[Match] = field(init=False, repr=False)
-    _leftover: Index[Match] | None = field(init=False, repr=False)
-    _looking: TypeIndex[Rule] = field(init=False, repr=False)
+    _indexes: "_Indexes | None" = field(init=False, repr=False, default=None)
+    _looking: TypeIndex[Rule] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
-        acting = (Match(rule=rule) for rule in self.rules if rule.mode is not RuleMode.OFF)
-        waiting = [(when, match) for match in acting for when in match.rule.when]
-        leftover = [(when, match) for when, match in waiting if when.unmatched]
-        looking = ((_patterns(rule), rule) for rule in self.rules)
         object.__setattr__(self, "_places", {rule.id: place for place, rule in enumerate(self.rules)})
-        object.__setattr__(self, "_waiting", Index((w, match) for w, match in waiting if not w.unmatched))
-        object.__setattr__(self, "_leftover", Index(leftover) if leftover else None)
-        object.__setattr__(self, "_looking", TypeIndex(looking))
+
+    def prepare(self, before: "Rulebook | None" = None) -> "_Indexes":
+        """Make what `match` looks in, which it else does at the first event.
+
+        What is the same as in the rulebook `before` is taken from there, compiled conditions too.
+        """
+        indexes = self._indexes
+        if indexes is None:
+            indexes = _Indexes(self.rules, None if before is None else before._indexes)
+            object.__setattr__(self, "_indexes", indexes)
+        return indexes
 
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id, None if there is none."""
@@ -49,9 +52,10 @@ class Rulebook:
 
     def match(self, event: Event) -> tuple[Match, ...]:
         """The rules, live and shadow, that hold for the event, in their order. Pure and quick; never raises."""
-        found = self._waiting.find(event)
-        if self._leftover is not None and not any(match.rule.mode is RuleMode.LIVE for match in found):
-            found += self._leftover.find(event)
+        indexes = self._indexes or self.prepare()
+        found = indexes.waiting.find(event)
+        if indexes.leftover is not None and not any(match.rule.mode is RuleMode.LIVE for match in found):
+            found += indexes.leftover.find(event)
         if len(found) < 2:
             return tuple(found)
         places = self._places
@@ -62,12 +66,12 @@ class Rulebook:
 
     def taken_by(self, event: Event) -> str | None:
         """The id of a live rule that keeps the event from being `unmatched`, None if it is."""
-        found = self._waiting.find(event)
+        found = self.prepare().waiting.find(event)
         return next((match.rule.id for match in found if match.rule.mode is RuleMode.LIVE), None)
 
     def looked_at(self, event_type: str) -> int:
         """How many rules look at events of that type, rules that are off included: those that `explain` lists."""
-        return len(self._looking[event_type])
+        return len(self._look_at(event_type))
 
     def explain(self, event: Event, *, rule: str | None = None, all_rules: bool = False) -> tuple[Verdict, ...]:
         """Why each rule held or not: of those that look at the type, or of one, or of all."""
@@ -76,7 +80,7 @@ class Rulebook:
             one = self.rule(rule)
             looks = one is not None and bool(looking(one, event.type))
             return () if one is None else (verdict_of(one, event, looks=looks, taken_by=taken_by),)
-        looking_at = self._looking[event.type]
+        looking_at = self._look_at(event.type)
         rules: Sequence[Rule] = self.rules if all_rules else looking_at
         names = {each.id for each in looking_at}
         return tuple(verdict_of(each, event, looks=each.id in names, taken_by=taken_by) for each in rules)
@@ -85,6 +89,27 @@ class Rulebook:
         """Everything that the rule of that id asks, with what the event has of it; None if there is no such rule."""
         found = self.rule(rule_id)
         return None if found is None else tree_of(found, event, self.taken_by(event))
+
+    def _look_at(self, event_type: str) -> tuple[Rule, ...]:
+        known = self._looking
+        if known is None:
+            known = TypeIndex((_patterns(rule), rule) for rule in self.rules)
+            object.__setattr__(self, "_looking", known)
+        return known[event_type]
+
+
+class _Indexes:
+    """What an event is looked up in: the rules, and those that wait for what no other takes (None: there are none)."""
+
+    __slots__ = ("leftover", "waiting")
+
+    def __init__(self, rules: Sequence[Rule], before: "_Indexes | None") -> None:
+        acting = (Match(rule=rule) for rule in rules if rule.mode is not RuleMode.OFF)
+        every = [(when, match) for match in acting for when in match.rule.when]
+        leftover = [(when, match) for when, match in every if when.unmatched]
+        waiting = ((when, match) for when, match in every if not when.unmatched)
+        self.waiting: Index[Match] = Index(waiting, None if before is None else before.waiting)
+        self.leftover = Index(leftover) if leftover else None
 
 
 def _patterns(rule: Rule) -> list[str]:

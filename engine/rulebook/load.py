@@ -78,8 +78,11 @@ def rebuild(files: Mapping[str, str], default_livemode: bool | None) -> Rulebook
 
 def revision_of(files: Mapping[str, str], default_livemode: bool | None) -> str:
     """The name of exactly these rules: the same files and default give the same, any other another."""
-    content = json.dumps([default_livemode, sorted(files.items())], ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(content.encode()).hexdigest()
+    digest = hashlib.sha256(f"[{json.dumps(default_livemode)},[".encode())
+    for number, (file, text) in enumerate(sorted(files.items())):
+        digest.update(f"{',' if number else ''}[{json.dumps(file)},{json.dumps(text)}]".encode())
+    digest.update(b"]]")
+    return digest.hexdigest()
 
 
 def _duplicates(file: RuleFile, taken: Mapping[str, Rule]) -> list[Mistake]:

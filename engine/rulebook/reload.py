@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,7 @@ LOOK_EVERY = 5.0
 """Seconds between looks at the files, for file systems that do not say when something changes."""
 
 _MOST_SHOWN = 10
+_TURN = 0.000_2
 
 LastGood = Callable[[], Awaitable[Mapping[str, str]]]
 Remember = Callable[[str, dict[str, str], bool | None], Awaitable[None]]
@@ -176,6 +179,13 @@ class Reloader:
                     await asyncio.wait_for(stop.wait(), self._look_every)
 
     def _read(self, running: Mapping[str, str]) -> tuple[Mapping[str, str], Chosen, tuple[Mistake, ...]]:
+        """What there is to run, ready to be matched."""
+        with _short_turns(), _collector_paused():
+            sources, chosen, unreadable = self._choose(running)
+            chosen.loaded.rulebook.prepare(self.current)
+        return sources, chosen, unreadable
+
+    def _choose(self, running: Mapping[str, str]) -> tuple[Mapping[str, str], Chosen, tuple[Mistake, ...]]:
         try:
             sources = read_rule_files(self._paths, self._base)
         except ConfigError as error:
@@ -210,6 +220,31 @@ class Reloader:
                     yield
                     if _folders(self._paths) != watched:  # one was made, or deleted and made again
                         break
+
+
+@contextlib.contextmanager
+def _short_turns() -> Iterator[None]:
+    """Threads take turns every `_TURN`, not every five milliseconds: a request waits for its turn each time that it is
+    woken, and reading many rules is long work for one thread."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
+
+
+@contextlib.contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Rules leave next to no cycles behind, and the collector would look through all of them again and again while
+    they are read, and make everyone wait. Afterwards the server has it look elsewhere (`gc.freeze`)."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _log(report: ReloadReport) -> None:

@@ -1,15 +1,21 @@
 """Reloading: what is broken keeps its last good version, and nothing else is held up by it."""
 
 import asyncio
+import gc
+import sys
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from engine.errors import StoreUnavailable
+from engine.match import nodes, whens
 from engine.model.condition import PathTest, Reference
 from engine.rulebook import FileState, Known, Reloader, ReloadReport
+from tests.builders import event
 from tests.rulebook.books import KNOWN, rule
 
 BROKEN = "rules:\n  - id: [\n"
@@ -298,6 +304,51 @@ def _operand(folder: Folder, rule_id: str) -> object:
     condition = found.when[0].where
     assert isinstance(condition, PathTest)
     return condition.operations[0].operand
+
+
+async def test_only_what_changed_is_compiled_again(folder: Folder) -> None:
+    """The compiled conditions of the other files go on being used, and the index of every type they alone look at."""
+    folder.write(a=rule("a", "payout.failed"), b=rule("b", "payout.paid"), c=rule("c", "payout.failed"))
+    await folder.reload()
+    asked = [event("payout.failed"), event("payout.paid")]
+
+    def matched() -> list[list[str]]:
+        return [[match.rule.id for match in folder.reloader.current.match(each)] for each in asked]
+
+    assert matched() == [["a", "c"], ["b"]]
+    folder.write(a="rules: []", c=rule("d", "payout.failed") + rule("c", "payout.failed").removeprefix("rules:\n"))
+    with (
+        patch.object(whens, "compile_when", wraps=whens.compile_when) as compiled,
+        patch("engine.match.index.build", wraps=nodes.build) as built,
+    ):
+        await folder.reload()
+        assert matched() == [["d", "c"], ["b"]]
+        assert (compiled.call_count, built.call_count) == (2, 1)
+        await folder.reload()
+        assert matched() == [["d", "c"], ["b"]]
+        assert (compiled.call_count, built.call_count) == (2, 1)
+
+
+async def test_a_rulebook_that_is_replaced_is_let_go(folder: Folder) -> None:
+    """Without the collector, which is told not to look at rules, and with the interpreter's settings as they were."""
+    folder.write(a="".join(["rules:\n", *(rule(f"r{n}").removeprefix("rules:\n") for n in range(20))]))
+    turns = sys.getswitchinterval()
+    gc.disable()
+    try:
+        report = await folder.reloader.reload()
+        report.rulebook.match(event())
+        gone = weakref.ref(report.rulebook.prepare().waiting)
+        folder.reports.clear()
+        folder.write(a=rule("other"))
+        del report
+        await folder.reload()
+        assert gone() is None
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    await folder.reload()
+    assert gc.isenabled()
+    assert sys.getswitchinterval() == turns
 
 
 async def test_a_name_that_changes_is_read_anew_wherever_it_is_used(folder: Folder) -> None:
