@@ -68,6 +68,11 @@ FILES: Mapping[str, str] = {
     "redundant": rule(when="[payout.failed, {type: payout.*, scope: connected}, payout.*]"),
     "duplicate-rule": rule() + rule(id="my-other-rule").removeprefix("rules:\n"),
     "shadowed-rule": rule() + rule(id="large", when="{type: payout.failed, scope: connected}").removeprefix("rules:\n"),
+    "linear": "rules:\n"
+    + "".join(
+        rule(id=f"rule-{n}", when=f"{{type: payout.failed, where: {{description: {{glob: '*x{n}y*'}}}}}}")[7:]
+        for n in range(200)
+    ),
     "scope": rule(when="{type: account.updated, scope: platform}"),
     "other-accounts": rule(when="{type: account.updated, scope: connected}"),
     "unknown-verb": step("{notfy: payments}"),

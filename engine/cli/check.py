@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.effects import effects_json, print_effects, print_summary
 from engine.cli.help import FAILED, STRICT, ending, plural
 from engine.cli.options import Usage
 from engine.cli.report import console, print_json
@@ -16,6 +17,7 @@ from engine.errors import ConfigError
 from engine.model.mistake import Mistake, MistakeLevel
 
 if TYPE_CHECKING:
+    from engine.rulebook.effects import Effects
     from engine.settings import Settings
 
 ENDING = ending(
@@ -38,7 +40,8 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """What was looked at and what was found: mistakes in the order to read them, and the texts they stand in."""
+    """What was looked at and what was found: mistakes in the order to read them, and the texts they stand in; what each
+    rule may do, and by what the writes of it are limited."""
 
     mistakes: Sequence[Mistake]
     sources: Mapping[str, str]
@@ -46,6 +49,8 @@ class Examination:
     files: int
     rules: int
     tests: int
+    effects: "Sequence[Effects]" = ()
+    caps: Mapping[str, str] = field(default_factory=dict)
     trusted: bool = field(default=False)
 
     @property
@@ -68,6 +73,7 @@ def check(
         Format, typer.Option("--format", help="How to print mistakes.", show_default=True)
     ] = Format.TEXT,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    effects: Annotated[bool, typer.Option("--effects", help="Print what each rule may do, too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print mistakes only.")] = False,
 ) -> None:
     """Find every mistake in the configuration and the rules, each with its place and what to write instead.
@@ -85,6 +91,8 @@ def check(
             _print_github(found)
         case Format.TEXT:
             _print_text(found, quiet)
+            if effects:
+                print_effects(found.effects)
     if found.errors:
         raise typer.Exit(FAILED)
     if found.warnings and strict:
@@ -99,10 +107,12 @@ def examine(paths: Sequence[Path]) -> Examination:
     """
     from engine import wiring
     from engine.rulebook import Known, load, read_rule_files, read_test_files
+    from engine.rulebook.effects import effects_of
     from engine.rulebook.files import TABLES
     from engine.rulebook.rules import in_order
     from engine.settings import load_settings
     from engine.source import ParseOnce, collector_paused
+    from engine.stripe_api.operations import is_write
     from engine.testing import read_tests
 
     mistakes: list[Mistake] = []
@@ -133,8 +143,17 @@ def examine(paths: Sequence[Path]) -> Examination:
         files=sum(not name.endswith(TABLES) for name in files),
         rules=len(loaded.rulebook.rules),
         tests=len(tested.tests),
+        effects=[effects_of(rule, is_write) for rule in loaded.rulebook.rules],
+        caps=_caps(settings) if settings else {},
         trusted=settings is None,
     )
+
+
+def _caps(settings: "Settings") -> dict[str, str]:
+    """How many writes there may be of each Stripe operation that rules may use."""
+    from engine.source import format_duration
+
+    return {each.operation: f"at most {each.max} in {format_duration(each.every)}" for each in settings.stripe.allow}
 
 
 def _usual_rules() -> list[Path]:
@@ -151,6 +170,7 @@ def _print_text(found: Examination, quiet: bool) -> None:
     if quiet:
         return
     typer.echo(f"{_looked_at(found)}: {counted(found.mistakes)}")
+    print_summary(found.effects, found.caps)
     if found.trusted:
         typer.echo("names of channels and callbacks are not checked until the configuration can be read")
 
@@ -180,6 +200,7 @@ def _print_json(found: Examination) -> None:
             "tests": found.tests,
             "errors": found.errors,
             "warnings": found.warnings,
+            "effects": effects_json(found.effects),
             "mistakes": json.loads(to_json(found.mistakes)),
         }
     )

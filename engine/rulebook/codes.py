@@ -40,6 +40,7 @@ CODES: dict[str, str] = {
     "redundant": "something that could be left out and would change nothing (a warning)",
     "duplicate-rule": "a rule that is the same as another (a warning)",
     "shadowed-rule": "a rule that does what another does for all its events anyway (a warning)",
+    "linear": "many rules for one type that no index helps with (a warning)",
     "scope": "a scope in which such events do not come (a warning)",
     "other-accounts": "events of accounts that are hardly meant (a warning)",
     "unknown-verb": "a step that is none of notify, callback and stripe",

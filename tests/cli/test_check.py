@@ -33,7 +33,9 @@ def check(*arguments: str) -> Any:
 def test_without_a_configuration_the_defaults_are_checked_and_it_counts_what_it_saw(folder: Path) -> None:
     result = check()
     assert result.exit_code == 0, result.output
-    assert result.stdout == "built-in configuration, 1 rule file, 1 rule: no mistakes\n"
+    assert result.stdout == (
+        "built-in configuration, 1 rule file, 1 rule: no mistakes\nmay notify: payments (1 rule)\n"
+    )
 
 
 def test_a_check_writes_nothing(folder: Path) -> None:
@@ -51,8 +53,8 @@ def test_every_mistake_has_its_place_and_what_to_write(folder: Path) -> None:
     )
     assert "rules/bad.yaml:5:20  error[unknown-channel]  no channel 'rsik'" in result.stdout
     assert "rules/odd.yaml:2:21  warning[unknown-type]" in result.stdout
-    assert result.stdout.endswith(
-        "built-in configuration, 3 rule files, 2 rules in files without errors: 2 errors, 1 warning\n"
+    assert "\nbuilt-in configuration, 3 rule files, 2 rules in files without errors: 2 errors, 1 warning\n" in (
+        result.stdout
     )
 
 
@@ -106,6 +108,29 @@ def test_as_json_the_counts_and_the_mistakes(folder: Path) -> None:
         assert found["config"] == str(folder / "config.yaml")
         assert found["mistakes"][0]["file"] == "rules/bad.yaml"
         assert found["mistakes"][0]["line"] == 4
+
+
+def test_it_says_what_the_rules_may_do(folder: Path) -> None:
+    """In a few lines with the limits of the configuration, and rule by rule where that is asked for."""
+    (folder / "config.yaml").write_text("stripe: {allow: [{operation: accounts.update, max: 20, every: 1h}]}\n")
+    steps = "[{notify: risk}, {stripe: accounts.update, with: {metadata: {a: b}}}, {stripe: payouts.retrieve}]"
+    (folder / "rules" / "acts.yaml").write_text(f"rules:\n  - {{id: acts, when: payout.failed, then: {steps}}}\n")
+    (folder / "rules" / "off.yaml").write_text(GOOD.replace("fine", "idle").replace("then", "mode: off, then"))
+    assert check().stdout.splitlines()[1:] == [
+        "may notify: payments (1 rule), risk (1 rule)",
+        "may read from Stripe: payouts.retrieve (1 rule)",
+        "may change on Stripe: accounts.update (1 rule, at most 20 in 1h)",
+        "not acting: 1 rule off",
+    ]
+    rows = [line.split() for line in check("--effects").stdout.splitlines()[5:]]
+    assert rows == [
+        ["RULE", "MODE", "NOTIFIES", "CALLS", "READS", "CHANGES"],
+        ["acts", "live", "risk", "-", "payouts.retrieve", "accounts.update"],
+        ["fine", "live", "payments", "-", "-", "-"],
+        ["idle", "off", "payments", "-", "-", "-"],
+    ]
+    effects = json.loads(check("--json").stdout)["effects"]
+    assert effects[0]["writes"] == ["accounts.update"]
 
 
 def test_for_github_each_mistake_is_an_annotation(folder: Path) -> None:

@@ -7,6 +7,7 @@ from engine.model.mistake import Mistake
 from engine.model.rule import Rule, RuleMode
 from engine.rulebook.codes import OF_SEVERAL_RULES
 from engine.rulebook.findings import Findings
+from engine.rulebook.lints.cost import check_cost
 from engine.rulebook.lints.forms import Form, form_of_step, form_of_when
 from engine.rulebook.lints.ignored import warn_unused
 from engine.rulebook.lints.repeats import covers, parts_of
@@ -28,6 +29,7 @@ def compare(rules: Iterable[Rule]) -> tuple[Mistake, ...]:
         for code in OF_SEVERAL_RULES & rule.ignored.keys():
             if doubt is None or doubt.code != code:
                 warn_unused(found, code, rule.ignored[code])
+    check_cost(found, rules)
     return tuple(found.mistakes)
 
 
