@@ -1,7 +1,7 @@
 """`tocsin render`: what each destination of a rule would get for an event. Nothing is sent."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,11 +44,12 @@ Results = dict[str, Mapping[str, Json]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
     """One delivery as it would be: `sent` is what its notifier would put on the wire, None where it would not;
-    `refused` says why not."""
+    `refused` says why not. `after_failure`: only once another step has been given up."""
 
     delivery: Delivery
     sent: Json = None
     refused: str | None = None
+    after_failure: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,8 @@ def render(
     else:
         one, source = _sampled(found, sample, set or [], account, live), "made up"
     (verdict,) = loaded.rulebook.explain(one, rule=found.id)
-    shown = _rendered(settings, found, one, source, verdict, given)
+    others = [match.rule for match in loaded.rulebook.match(one) if match.rule.id != found.id]
+    shown = _rendered(settings, found, others, one, source, verdict, given)
     if as_json:
         print_json(_as_json(shown))
     else:
@@ -179,15 +181,23 @@ def _results_given(texts: list[str], rule: Rule) -> Results:
 
 
 def _rendered(
-    settings: "Settings", rule: Rule, event: Event, source: str, verdict: "Verdict", known: Results
+    settings: "Settings",
+    rule: Rule,
+    others: Sequence[Rule],
+    event: Event,
+    source: str,
+    verdict: "Verdict",
+    known: Results,
 ) -> Renderings:
-    """By the pipeline's own plan, each delivery by its own notifier."""
+    """By the pipeline's own plan, each delivery by its own notifier. `others` are the rules that hold for the event,
+    too, and may supersede this one."""
     from engine import wiring
     from engine.pipeline import make_plan
 
     acting = replace(rule, mode=RuleMode.LIVE)
-    plan = make_plan(event, [acting], "", wiring.expander(settings))
-    needed = {step for delivery in plan.deliveries for step in delivery.needs}
+    plan = make_plan(event, [acting, *others], "", wiring.expander(settings))
+    deliveries = [delivery for delivery in plan.deliveries if delivery.rule == rule.id]
+    needed = {step for delivery in deliveries for step in delivery.needs}
     if rule.on_failure:
         needed |= {step.id for step in rule.steps}
     made_up = {step.id: _made_up(step, event) for step in rule.steps if step.id in needed - known.keys()}
@@ -199,28 +209,30 @@ def _rendered(
         source=source,
         verdict=verdict,
         made_up=tuple(made_up),
-        all=tuple(_one(notifiers[each.verb], each, acting, event, results) for each in plan.deliveries),
+        all=tuple(_one(notifiers[each.verb], each, acting, event, results) for each in deliveries),
     )
 
 
 def _one(notifier: "Notifier", delivery: Delivery, rule: Rule, event: Event, results: Results) -> Rendered:
     from engine.work.deliver import rendered, why_skipped
 
-    if delivery.status is DeliveryStatus.SKIPPED:
-        return Rendered(delivery=delivery)
     step = rule.step(delivery.step)
     assert step is not None
     after_failure = step in rule.on_failure
+    if delivery.status is DeliveryStatus.SKIPPED:
+        return Rendered(delivery=delivery, after_failure=after_failure)
     needed = {name: each for name, each in results.items() if after_failure or name in delivery.needs}
     skipped = why_skipped(rule, step, event, needed)
     if skipped is not None:
-        return Rendered(delivery=replace(delivery, status=DeliveryStatus.SKIPPED, reason=skipped))
+        passed_over = replace(delivery, status=DeliveryStatus.SKIPPED, reason=skipped)
+        return Rendered(delivery=passed_over, after_failure=after_failure)
     failed = _example_of_failure(rule) if after_failure else None
     try:
         request = rendered(notifier, delivery, rule, step, event, needed, datetime.now(UTC), failed=failed)
-        return Rendered(delivery=delivery, sent=notifier.preview(replace(delivery, request=request)))
+        sent = notifier.preview(replace(delivery, request=request))
+        return Rendered(delivery=delivery, sent=sent, after_failure=after_failure)
     except (TemplateError, DestinationError) as error:
-        return Rendered(delivery=delivery, refused=str(error))
+        return Rendered(delivery=delivery, refused=str(error), after_failure=after_failure)
 
 
 def _example_of_failure(rule: Rule) -> dict[str, Json]:
@@ -262,6 +274,7 @@ def _as_json(shown: Renderings) -> dict[str, Json]:
                 "step": each.delivery.step,
                 "verb": each.delivery.verb,
                 "destination": each.delivery.destination,
+                "after_failure": each.after_failure,
                 "skipped": each.delivery.reason,
                 "refused": each.refused,
                 "sent": without_secrets(each),

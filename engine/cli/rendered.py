@@ -19,6 +19,8 @@ def print_rendered(shown: Renderings) -> None:
         say(f" {remark}", "yellow")
     for each in shown.all:
         say("")
+        if each.after_failure:
+            say("when a step is given up:", "dim")
         _print_one(each)
     if not shown.all:
         say(" nothing to send", "dim")

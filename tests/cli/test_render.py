@@ -145,6 +145,29 @@ def test_a_text_that_fails_says_so_and_fails(place: Path) -> None:
     assert "billing_details" in result.stdout
 
 
+def test_steps_that_are_not_for_this_event_say_why(place: Path) -> None:
+    """Their own condition, another rule that supersedes this one, and that nothing has failed yet."""
+    (place / "rules" / "more.yaml").write_text(
+        """rules:
+  - id: careful
+    when: refund.failed
+    then:
+      - {notify: payments, if: {amount: {gte: 500 USD}}}
+      - {callback: cases}
+    on_failure: {notify: payments, title: "Given up: {{ failed.step }}"}
+  - {id: wins, when: {type: refund.failed, where: {currency: eur}}, supersedes: [careful], then: {notify: payments}}
+"""
+    )
+    asked = ("careful", "--set", "amount=100", "--set", "currency=usd")
+    assert "notify payments   skipped: if: amount is 1.00 USD, needs >= 500.00 USD" in render(*asked).stdout
+    lines = [line.strip() for line in render(*asked).stdout.splitlines()]
+    at = lines.index("when a step is given up:")
+    assert lines[at + 1] == "notify payments   through JSON"
+    assert lines[at + 2] == "title  Given up: notify-1"
+    result = render("careful", "--set", "currency=eur")
+    assert "notify payments   skipped: superseded by wins" in result.stdout
+
+
 def test_secrets_are_masked_in_requests(place: Path) -> None:
     text = render("told", "--json").stdout + render("told").stdout
     for secret in ("Y2FzZXMgYXJlIGEg", "rk_live_1"):
