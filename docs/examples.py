@@ -3,8 +3,9 @@
 import io
 import json
 import re
+from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,12 +13,13 @@ from typer.testing import CliRunner
 
 from engine.cli.app import GROUPS, ORDER, app
 from engine.cli.explained import Explained, print_explained
+from engine.cli.whynot import print_why_not
 from engine.model.event import Event, Scope
 from engine.model.outcome import Scene
 from engine.model.rule import Rule
 from engine.receive.normalize import normalize
 from engine.render import default_message, render_text, scene
-from engine.rulebook import Known, load
+from engine.rulebook import Known, WhyNot, load
 from engine.samples import sample
 from engine.source import print_mistakes
 from engine.stripe_api import operations
@@ -172,13 +174,32 @@ def filtered(template: str) -> str:
     return render_text(template, scene_for(rule_of("large-dispute"), dispute()))
 
 
-def explained(rule_id: str, about: Event) -> str:
+def explained(rule_id: str, about: Event, *, tree: bool = False) -> str:
     """What `tocsin explain` prints for a stored event that this rule of rules.md judged."""
     rulebook = load({"rules.yaml": block_with(rule_id)}, KNOWN).rulebook
-    verdicts = rulebook.explain(about, rule=rule_id)
+    verdicts = [replace(each, tree=rulebook.tree(rule_id, about)) for each in rulebook.explain(about, rule=rule_id)]
     found = Explained(event=about, rulebook=rulebook, verdicts=verdicts)
     with redirect_stdout(io.StringIO()) as printed:
-        print_explained(found, CREATED + timedelta(minutes=1), tree=False)
+        print_explained(found, CREATED + timedelta(minutes=1), tree=tree)
+    return printed.getvalue()
+
+
+def disputes() -> Iterator[Event]:
+    """Disputes as they come in a month: most of them small, some no more than an inquiry."""
+    for number in range(400):
+        amount = 1000 + number * 137 % 9000 if number % 16 else 62000
+        currency = ("eur", "usd", "usd", "gbp")[number % 4]
+        status = "warning_needs_response" if number % 11 == 0 else "needs_response"
+        yield event("charge.dispute.created", amount=amount, currency=currency, status=status)
+
+
+def counted(rule_id: str, events: Iterable[Event]) -> str:
+    """What `tocsin rules show` says of why this rule of rules.md did not fire for those events."""
+    why_not = WhyNot(rule_of(rule_id))
+    for each in events:
+        why_not.add(each)
+    with redirect_stdout(io.StringIO()) as printed:
+        print_why_not(why_not, received=why_not.events, days=30)
     return printed.getvalue()
 
 

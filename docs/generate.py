@@ -90,6 +90,16 @@ def explain() -> str:
     return _fenced(examples.explained("large-dispute", examples.dispute()))
 
 
+def tree() -> str:
+    """How `explain --rule` shows all that a rule asks."""
+    return _fenced(examples.explained("large-dispute", examples.dispute(), tree=True))
+
+
+def why_not() -> str:
+    """How `rules show` counts what kept a rule from firing."""
+    return _fenced(examples.counted("large-dispute", examples.disputes()))
+
+
 def mistakes() -> str:
     """A file with mistakes, and what check says of it."""
     return "\n\n".join([_fenced(examples.MISTAKEN), "`tocsin check` says:", _fenced(examples.shown_mistakes())])
@@ -112,6 +122,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "alert": alert,
     "explain": explain,
+    "tree": tree,
+    "why-not": why_not,
     "mistakes": mistakes,
 }
 

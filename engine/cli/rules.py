@@ -230,7 +230,7 @@ def sends(rule: Rule, settings: "Settings") -> list[dict[str, Json]]:
 
 
 def _print_rule(shown: _Shown) -> None:
-    rule, now = shown.rule, datetime.now(UTC)
+    rule = shown.rule
     say(f"{rule.id}  {rule.mode}  {rule.severity}", "bold")
     print_fields(
         {
@@ -252,7 +252,7 @@ def _print_rule(shown: _Shown) -> None:
     say("\nrule", "bold")
     for text in filter(None, (shown.defaults, shown.text)):
         say("\n".join(f"  {line}".rstrip() for line in text.splitlines()))
-    print_why_not(shown.why_not, received=shown.received, days=shown.days, now=now)
+    print_why_not(shown.why_not, received=shown.received, days=shown.days)
 
 
 def _not_live(mode: RuleMode) -> str:

@@ -1,6 +1,5 @@
 """How it looks what kept a rule from firing."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.cli.help import plural
@@ -12,9 +11,10 @@ if TYPE_CHECKING:
 
 _VALUES = 3
 _PATHS = 12
+_SCATTERED = 10
 
 
-def print_why_not(why_not: "WhyNot", *, received: int, days: int, now: datetime) -> None:
+def print_why_not(why_not: "WhyNot", *, received: int, days: int) -> None:
     """By type, then by the path that decided: how often, what it needed, and what stood there."""
     if not why_not.types:
         say(f"\nno event of these types was received in {plural(days, 'day')}", "dim")
@@ -43,17 +43,20 @@ def _print_tally(name: str, tally: "Tally") -> None:
 
 
 def _values(obstacle: "Obstacle") -> str:
-    """`was issuer_declined (3,200), missing (700), 4 others`: what stood there, the commonest first."""
+    """`was issuer_declined (3,200), missing (700), others (4)`: what stood there, the commonest first; a few examples
+    where hardly any two are the same, as with amounts."""
     found = obstacle.actual.most_common(_VALUES)
+    if found[0][1] * _SCATTERED < obstacle.count:
+        return f"was, for example, {', '.join(value for value, _ in found)}"
     said = [f"{value} ({count:,})" if obstacle.count > 1 else value for value, count in found]
     rest = obstacle.count - sum(count for _, count in found)
     return "was " + ", ".join([*said, *([f"others ({rest:,})"] if rest else [])])
 
 
 def _needs(obstacle: "Obstacle") -> str:
-    """`>= 500.00 USD or >= 450.00 EUR`: of one path it may differ from event to event."""
+    """`>= 500.00 USD / >= 450.00 EUR`: of one path it may differ from event to event."""
     words = [word for word, _ in obstacle.needs.most_common(_VALUES)]
-    return " or ".join(words) + (" or .." if len(obstacle.needs) > _VALUES else "")
+    return " / ".join([*words, ".."] if len(obstacle.needs) > _VALUES else words)
 
 
 def why_not_json(why_not: "WhyNot") -> list[Json]:
