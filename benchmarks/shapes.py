@@ -142,7 +142,7 @@ def _event(number: int, type_: str) -> Event:
         "customer": f"cus_{80 + number}",
         "payment_intent": "pi_none",
         "description": f"order {60 + number}: part 7: two chairs",
-        "metadata": {f"key_{key}": f"value {key if key < 2 else None}" for key in range(20)},
+        "metadata": {f"key_{key}": f"value {key if key < 2 else None}" for key in range(5)},
         **{f"attribute_{each}": {"enabled": True, "reason": None} for each in range(20)},
     }
     root = {

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
+from engine.match.covers import Covers
 from engine.match.nodes import Node, build
 from engine.match.patterns import compile_type_pattern, is_literal
-from engine.match.selectors import Covers
 from engine.match.whens import Entry
 from engine.model.event import Event
 from engine.model.rule import When

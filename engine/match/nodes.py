@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from engine.match.covers import Covers, Way
 from engine.match.facets import Found
 from engine.match.keys import ORDERED, Cover, Facet, Key, Slot
 from engine.match.probes import Probe, probes_of
-from engine.match.selectors import Covers
-from engine.match.whens import Entry
+from engine.match.whens import Entry, Remainder
 from engine.model.event import Event
 
 _LEAF = 4
@@ -41,7 +41,7 @@ def build(entries: Sequence[Entry[Any]], covers: Covers) -> Node:
     """The index of entries that look at the same types."""
     if len(entries) <= _LEAF:
         return Node([_all_of(entries)])
-    known: dict[Entry[Any], list[Cover]] = {}
+    known: dict[Entry[Any], list[Way]] = {}
     for entry in entries:
         known[entry] = covers.of(entry.when)
     node = _node(entries, known, frozenset())
@@ -50,21 +50,23 @@ def build(entries: Sequence[Entry[Any]], covers: Covers) -> Node:
     return node
 
 
-def _node(entries: Sequence[Entry[Any]], known: dict[Entry[Any], list[Cover]], used: frozenset[Slot]) -> Node:
+def _node(entries: Sequence[Entry[Any]], known: dict[Entry[Any], list[Way]], used: frozenset[Slot]) -> Node:
     """`used` are the slots that all of the entries have been found by already."""
     counts = _count(entries, known)
     tables: dict[Slot, Any] = {}
     rest: list[Entry[Any]] = []
     for entry in entries:
-        cover = _best(known[entry], used, counts)
-        if cover is None:
+        way = _best(known[entry], used, counts)
+        if way is None:
             rest.append(entry)
-        else:
-            for slot, key in cover:
-                if slot.facet in ORDERED:
-                    tables.setdefault(slot, []).append((key, entry))
-                else:
-                    tables.setdefault(slot, {}).setdefault(key, []).append(entry)
+            continue
+        cover, decided = way
+        left = entry if decided is None else Remainder(entry, decided)
+        for slot, key in cover:
+            if slot.facet in ORDERED:
+                tables.setdefault(slot, []).append((key, left))
+            else:
+                tables.setdefault(slot, {}).setdefault(key, []).append(left)
     found: dict[Slot, Found] = {}
     for slot, things in tables.items():
         if isinstance(things, dict):
@@ -79,10 +81,10 @@ def _node(entries: Sequence[Entry[Any]], known: dict[Entry[Any], list[Cover]], u
     return Node(probes)
 
 
-def _bucket(entries: list[Entry[Any]], known: dict[Entry[Any], list[Cover]], used: frozenset[Slot]) -> tuple[Any, ...]:
+def _bucket(entries: list[Entry[Any]], known: dict[Entry[Any], list[Way]], used: frozenset[Slot]) -> tuple[Any, ...]:
     if len(entries) > _CROWD:
-        once = list(dict.fromkeys(entries))
-        if any(_open(cover, used) for entry in once for cover in known[entry]):
+        once = list(dict.fromkeys(entry.whole if isinstance(entry, Remainder) else entry for entry in entries))
+        if any(_open(cover, used) for entry in once for cover, _ in known[entry]):
             return (_node(once, known, used),)
     return tuple(entries)
 
@@ -92,11 +94,11 @@ def _all_of(entries: Iterable[Entry[Any]]) -> Probe:
     return lambda event, hits: hits.extend(every)
 
 
-def _count(entries: Iterable[Entry[Any]], known: dict[Entry[Any], list[Cover]]) -> dict[Key | Slot, int]:
+def _count(entries: Iterable[Entry[Any]], known: dict[Entry[Any], list[Way]]) -> dict[Key | Slot, int]:
     """How many entries have each key, and each slot that is found by order."""
     counts: dict[Key | Slot, int] = {}
     for entry in entries:
-        for cover in known[entry]:
+        for cover, _ in known[entry]:
             for key in cover:
                 counted = key[0] if key[0].facet in ORDERED else key
                 counts[counted] = counts.get(counted, 0) + 1
@@ -107,13 +109,13 @@ def _open(cover: Cover, used: frozenset[Slot]) -> bool:
     return all(slot not in used for slot, _ in cover)
 
 
-def _best(covers: Iterable[Cover], used: frozenset[Slot], counts: dict[Key | Slot, int]) -> Cover | None:
-    """The cover that is likely to leave the fewest candidates; of equals the first, which may be the account's."""
-    best: Cover | None = None
+def _best(ways: Iterable[Way], used: frozenset[Slot], counts: dict[Key | Slot, int]) -> Way | None:
+    """The way that is likely to leave the fewest candidates; of equals the first, which may be the account's."""
+    best: Way | None = None
     least = float("inf")
-    for cover in covers:
+    for way in ways:
         cost = 0.0
-        for key in cover:
+        for key in way[0]:
             slot = key[0]
             if slot in used:
                 break
@@ -121,5 +123,5 @@ def _best(covers: Iterable[Cover], used: frozenset[Slot], counts: dict[Key | Slo
             cost += slot.rank / 100
         else:
             if cost < least:
-                best, least = cover, cost
+                best, least = way, cost
     return best

@@ -1,11 +1,13 @@
 """A `when` as the index holds it: compiled only when an event first comes to it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from engine.match.compile import compile_condition
+from engine.match.covers import Part, side_by_side
 from engine.match.patterns import compile_pattern, is_literal
-from engine.model.condition import ALWAYS
+from engine.model.condition import ALWAYS, All
 from engine.model.event import Event
 from engine.model.rule import When
 
@@ -28,6 +30,27 @@ class Entry(Generic[T]):
     def compiled(self) -> Holds:
         """What `holds` is from now on."""
         holds = self.holds = compile_when(self.when)
+        return holds
+
+
+class Remainder(Entry[T]):
+    """An entry that was found by a part of its `when` which is thereby decided: only the rest is left to be judged."""
+
+    __slots__ = ("decided", "whole")
+
+    def __init__(self, whole: Entry[T], decided: Part) -> None:
+        super().__init__(whole.when, whole.thing)
+        self.whole = whole
+        self.decided = decided
+
+    def compiled(self) -> Holds:
+        """What `holds` is from now on."""
+        if self.decided == "account":
+            left = replace(self.when, accounts=None)
+        else:
+            others = (each for each in side_by_side(self.when.where) if each is not self.decided)
+            left = replace(self.when, where=All(children=tuple(others)))
+        holds = self.holds = compile_when(left)
         return holds
 
 
