@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from engine.cli.app import GROUPS, ORDER, app
 from engine.cli.explained import Explained, print_explained
+from engine.cli.test import print_failure
 from engine.cli.whynot import print_why_not
 from engine.model.event import Event, Scope
 from engine.model.outcome import Scene
@@ -23,6 +24,7 @@ from engine.rulebook import Known, WhyNot, load
 from engine.samples import sample
 from engine.source import print_mistakes
 from engine.stripe_api import operations
+from engine.testing import Runner, read_tests
 
 DOCS = Path(__file__).parent
 CREATED = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
@@ -200,6 +202,20 @@ def counted(rule_id: str, events: Iterable[Event]) -> str:
         why_not.add(each)
     with redirect_stdout(io.StringIO()) as printed:
         print_why_not(why_not, received=why_not.events, days=30)
+    return printed.getvalue()
+
+
+def failed_test(rule_id: str, before: str, after: str) -> str:
+    """What `tocsin test` prints of the tests of a rule of rules.md that fail once the rule says something else."""
+    text = block_with(rule_id).replace(before, after)
+    sources = {"rules/disputes.yaml": text}
+    rulebook = load(sources, KNOWN).rulebook
+    runner = Runner(rulebook)
+    with redirect_stdout(io.StringIO()) as printed:
+        for test in read_tests(sources, rulebook.rules, Path()).tests:
+            result = runner.run(test)
+            if not result.passed:
+                print_failure(result)
     return printed.getvalue()
 
 

@@ -100,6 +100,11 @@ def why_not() -> str:
     return _fenced(examples.counted("large-dispute", examples.disputes()))
 
 
+def failed_test() -> str:
+    """How a test fails when the rule of the page asks for more."""
+    return _fenced(examples.failed_test("dispute-over-500", "[500 USD, 450 EUR]", "[500 USD, 460 EUR]"))
+
+
 def mistakes() -> str:
     """A file with mistakes, and what check says of it."""
     return "\n\n".join([_fenced(examples.MISTAKEN), "`tocsin check` says:", _fenced(examples.shown_mistakes())])
@@ -124,6 +129,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "explain": explain,
     "tree": tree,
     "why-not": why_not,
+    "failed-test": failed_test,
     "mistakes": mistakes,
 }
 

@@ -181,7 +181,7 @@ def _print(suite: Suite, results: "Sequence[Result]", untested: bool) -> None:
     typer.echo(print_mistakes(suite.errors, suite.sources, color=color), nl=False)
     failed = [result for result in results if not result.passed]
     for result in failed:
-        _print_failure(result)
+        print_failure(result)
     if untested and suite.untested:
         say("without a test:")
         for rule_id in suite.untested:
@@ -199,7 +199,8 @@ def _rules_of(results: "Iterable[Result]") -> set[str]:
     return {rule_id for result in results for rule_id in result.test.rules}
 
 
-def _print_failure(result: "Result") -> None:
+def print_failure(result: "Result") -> None:
+    """A test that failed: its place, what was not as expected, what shows it, and the event."""
     head = styled(f"{result.test.position}  ").append_text(styled("FAILED", "bold red"))
     print_line(head.append_text(styled(f"  {result.test.title}", "bold")))
     for problem in result.problems:

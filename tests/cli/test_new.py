@@ -49,7 +49,9 @@ def test_a_second_one_has_another_id(folder: Path) -> None:
     assert run("new", "payout.failed").exit_code == 0
     assert run("new", "payout.failed").exit_code == 0
     assert sorted(path.name for path in (folder / "rules").iterdir()) == ["payout-failed-2.yaml", "payout-failed.yaml"]
-    clean(folder)
+    checked = run("check")
+    assert checked.exit_code == 0
+    assert "takes the same events, and does the same" in checked.stdout
 
 
 def test_a_file_that_is_there_is_left_as_it_is(folder: Path) -> None:

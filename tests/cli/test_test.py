@@ -183,9 +183,7 @@ def test_junit_that_cannot_be_written_says_so(folder: Path) -> None:
 
 
 def test_check_finds_the_mistakes_in_tests_and_counts_them(folder: Path) -> None:
-    assert (
-        runner.invoke(app, ["check"]).stdout == "built-in configuration, 1 rule file, 2 rules, 3 tests: no mistakes\n"
-    )
+    assert "1 rule file, 2 rules, 3 tests: no mistakes\n" in runner.invoke(app, ["check"]).stdout
     assert runner.invoke(app, ["check", "rules/payouts_test.yaml"]).exit_code == 0
     failing_key = RULES.replace("because: amount", "because: amuont")
     (folder / "rules" / "payouts.yaml").write_text(failing_key)
