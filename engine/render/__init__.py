@@ -7,6 +7,7 @@ from engine.render.scene import scene
 from engine.render.text import (
     FAILED_NAMES,
     check_template,
+    referenced_fields,
     referenced_shared,
     referenced_steps,
     render_text,
@@ -19,6 +20,7 @@ __all__ = [
     "Message",
     "check_template",
     "default_message",
+    "referenced_fields",
     "referenced_shared",
     "referenced_steps",
     "render_alert",

@@ -1,6 +1,6 @@
 """Rendering texts: templates compiled when first used, checked without running, never trusted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -149,18 +149,21 @@ def referenced_shared(template: str) -> frozenset[tuple[str, ...]]:
     except TemplateError:
         return frozenset()
     longest = {"vars": 2, "tables": 3, "failed": 2}
-    taken: set[int] = set()
-    found: set[tuple[str, ...]] = set()
-    for node in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Name)):  # a whole path before its beginning
-        path = _path(node)
-        if path is None or path[0] not in longest or id(node) in taken:
-            continue
-        inner: nodes.Node = node
-        while isinstance(inner, nodes.Getattr | nodes.Getitem):
-            inner = inner.node
-            taken.add(id(inner))
-        found.add(tuple(map(str, path[: longest[str(path[0])]])))
-    return frozenset(found)
+    return frozenset(tuple(map(str, path[: longest[str(path[0])]])) for path in _whole_paths(tree, longest))
+
+
+def referenced_fields(template: str) -> frozenset[Path]:
+    """What a text reads of the event's object and of what it was before: `("object", "evidence_details", "due_by")`,
+    as far as the parts are written out. Texts that do not parse read nothing."""
+    if "object" not in template and "previous" not in template:
+        return frozenset()
+    try:
+        tree = _parse(template)
+        with _only_template_errors():
+            free = meta.find_undeclared_variables(tree)
+    except TemplateError:
+        return frozenset()
+    return frozenset(path for path in _whole_paths(tree, free & {"object", "previous"}) if len(path) > 1)
 
 
 @lru_cache(maxsize=2048)
@@ -195,6 +198,20 @@ def _sole_expression(tree: nodes.Template) -> nodes.Expr | None:
 def _paths(tree: nodes.Template) -> frozenset[Path]:
     found = (_path(node) for node in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Name)))
     return frozenset(path for path in found if path is not None)
+
+
+def _whole_paths(tree: nodes.Template, roots: Container[str]) -> Iterator[Path]:
+    """The paths that begin with these names, each only as long as it is."""
+    taken: set[int] = set()
+    for node in tree.find_all((nodes.Getattr, nodes.Getitem, nodes.Name)):  # a whole path before its beginning
+        path = _path(node)
+        if path is None or path[0] not in roots or id(node) in taken:
+            continue
+        inner: nodes.Node = node
+        while isinstance(inner, nodes.Getattr | nodes.Getitem):
+            inner = inner.node
+            taken.add(id(inner))
+        yield path
 
 
 def _path(node: nodes.Node) -> Path | None:

@@ -70,12 +70,12 @@ def _read_step(found: Findings, node: Node, unnamed: str, known: Known, whens: t
     targets = rules.target(found, target, known)
     columns = _columns(found, target, known) if verb is Verb.NOTIFY and targets else {}
     options: dict[str, Json] = {}
-    needs = list(check_texts(found, target)) if verb is Verb.STRIPE else []
+    needs = list(check_texts(found, target, whens)) if verb is Verb.STRIPE else []
     for name, reader in rules.options.items():
         value = node.get(name)
         if value is not None:
             options[name] = reader(found, value)
-            needs += check_texts(found, value)
+            needs += check_texts(found, value, whens)
     if verb is Verb.STRIPE:
         _check_disconnected(found, target, options, whens)
     condition, asked = _read_if(found, node.get("if"))

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from engine.model.rule import When
 from engine.render import FAILED_NAMES, check_template, referenced_shared, referenced_steps
 from engine.rulebook.findings import Findings
+from engine.rulebook.lints.texts import advise_text
 from engine.rulebook.names import UnknownName
 from engine.source import Mapping, Node, Scalar, Sequence, nearest
 
@@ -18,14 +20,16 @@ class Need:
     place: Node
 
 
-def check_texts(found: Findings, node: Node) -> tuple[Need, ...]:
-    """Check every text in a value; what steps they need, each with the first text that does."""
+def check_texts(found: Findings, node: Node, whens: tuple[When, ...] = ()) -> tuple[Need, ...]:
+    """Check every text in a value; what steps they need, each with the first text that does. `whens` are those of the
+    rule, which say what the event's object is."""
     needs: dict[str, Need] = {}
     for scalar in _texts(node):
         problem, steps, shared = _checked(scalar.text)
         if problem is not None:
             found.error("template", scalar, problem)
             continue
+        advise_text(found, scalar, whens)
         for path in shared:
             _check_shared(found, scalar, path)
         for step in steps:

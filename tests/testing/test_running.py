@@ -48,6 +48,7 @@ rules:
   - id: misspelt
     when: payout.failed
     then: {notify: payments, title: "{{ object.amuont }}"}
+    lint: {ignore: unknown-field, because: what comes of it is tested}
 """
 BIG = "{event: charge.dispute.created, account: acct_1, set: {amount: 50000}}"
 

@@ -17,11 +17,12 @@ _MOST = 5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Where tests are: what the events carry, and inside of a list or `changed` what the element or value is, and
-    what a message calls it."""
+    what a message calls it. `within`: a text reads it, as a field of this name."""
 
     about: Carried
     item: tuple[Spot, ...] | None = None
     name: str = ""
+    within: str = ""
 
     def called(self, path: str) -> str:
         """What a message calls the value at a path."""
@@ -50,11 +51,12 @@ def _warn(found: Findings, path: Path, lost: Lost, context: Context, place: Posi
             message = f"{here} is {kind_in_words(field)}, and has no fields"
             found.warn("only-an-id", place, message, f"the event does not carry {what}, only which one it is")
         elif field.kind is Kind.LIST:
-            better = f"{before}[*]{rest}"
+            better = f"{context.within}.{before}[0]{rest}" if context.within else f"{before}[*]{rest}"
             message = f"{here} is a list, and has no field '{lost.step}'"
-            found.warn("unknown-field", place, message, f"write {better} for any of its elements")
+            which = "the first" if context.within else "any"
+            found.warn("unknown-field", place, message, f"write {better} for {which} of its elements")
         else:
-            in_map = lost.place == 2 and path.steps[0] == "metadata"
+            in_map = lost.place == 2 and path.steps[0] == "metadata" and not context.within
             hint = f"for a key with dots write metadata['{dotted(path.steps[1:])}']" if in_map else None
             found.warn("unknown-field", place, f"{here} is {kind_in_words(field)}, and has no fields", hint)
         return
@@ -71,7 +73,7 @@ def _warn_of_field(found: Findings, path: Path, lost: Lost, context: Context, pl
     better = _better(name, objects, deeper=in_object)
     if better is not None:
         start = path.split(lost.place)[0] if in_object else ""
-        hint = f"did you mean '{start}.{better}'?" if start else f"did you mean '{better}'?"
+        hint = f"did you mean '{'.'.join(filter(None, (context.within, start, better)))}'?"
     else:
         hint = as_of()
     have = "has" if path.steps[: lost.place] or len(context.about.objects) < 2 or context.item else "have"

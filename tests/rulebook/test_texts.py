@@ -1,0 +1,74 @@
+"""Texts are held to what the event's object has, as conditions are."""
+
+import re
+
+import pytest
+
+from engine.render import referenced_fields
+from tests.rulebook.books import mistakes
+
+DISPUTE = "   (charge.dispute.created carries a dispute)"
+
+
+def said(text: str, type_: str = "charge.dispute.created") -> list[str]:
+    """What check says of a rule with this text."""
+    rule = f"rules:\n  - id: r\n    when: {type_}\n    then:\n      notify: risk\n      text: '{text}'\n"
+    return [re.sub(r"^rules/a.yaml:6:13  warning", "", line) for line in mistakes(rule)]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{{ object.custmer }}", "dispute has no field 'custmer'; as of API 2026-10-28"),
+        ("{{ object.amuont | default(0) }}", "dispute has no field 'amuont'; did you mean 'object.amount'?"),
+        (
+            "{% if object.evidence_details.due_bye %}x{% endif %}",
+            "evidence_details of a dispute has no field 'due_bye'; did you mean 'object.evidence_details.due_by'?",
+        ),
+        ("{{ object.due_by }}", "dispute has no field 'due_by'; did you mean 'object.evidence_details.due_by'?"),
+        (
+            "{{ object.balance_transactions.net }}",
+            "balance_transactions is a list, and has no field 'net'; "
+            "write object.balance_transactions[0].net for the first of its elements",
+        ),
+    ],
+)
+def test_a_text_that_reads_what_is_not_there(text: str, says: str) -> None:
+    (line,) = said(text)
+    assert line.removeprefix("[unknown-field]  ").removesuffix(DISPUTE) == says
+
+
+def test_a_text_that_reads_into_an_id() -> None:
+    assert said("{{ object.charge.amount }}") == [
+        "[only-an-id]  charge is the id of a charge, and has no fields; "
+        "the event does not carry a charge, only which one it is"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{{ object | money }} {{ object.reason }} {{ object.metadata.order }} {{ object["status"] }}',
+        "{{ object.balance_transactions[0].net }} {{ object.balance_transactions | length }}",
+        "{% for part in object.balance_transactions %}{{ part.nett }}{% endfor %}",
+        '{% set object = {"a": 1} %}{{ object.a }}',
+        "{{ object[rule.id] }} {{ object.metadata[rule.id].x }}",
+        "{{ previous.status }} {{ account.name }} {{ steps }}",
+    ],
+)
+def test_what_a_text_may_read(text: str) -> None:
+    assert [line for line in said(text) if "unknown-field" in line] == []
+
+
+def test_of_several_types_one_that_has_the_field_is_enough() -> None:
+    assert said("{{ object.evidence_details.due_by }}", "[charge.failed, charge.dispute.created]") == []
+
+
+def test_what_a_text_reads_is_what_is_written_out() -> None:
+    assert referenced_fields("{{ object.a.b }} {{ object['c'][0].d }} {{ object.e[x].f }} {{ previous.g }}") == {
+        ("object", "a", "b"),
+        ("object", "c", 0, "d"),
+        ("object", "e"),
+        ("previous", "g"),
+    }
+    assert referenced_fields("{{ object }} {{ account.id }} {{ object.") == frozenset()
