@@ -73,9 +73,9 @@ async def _look(store: "Store", book: "Rulebook", days: int, most: int) -> _Foun
     for rule in acting:
         if not hits[rule.id].fired and not hits[rule.id].would:
             events = sum(known.count for name, known in received.items() if looking(rule, name))
-            silent.append((rule, events, WhyNot(rule) if events else None))
+            silent.append((rule, events, WhyNot(rule, book.taken_by) if events else None))
     silent.sort(key=lambda each: -each[1])  # those that had their chance first
-    covered = Coverage(acting)
+    covered = Coverage(acting, book.taken_by)
     asked = [why_not for _, _, why_not in silent if why_not is not None]
     with progress("judging", "events") as told:
         async with contextlib.aclosing(store.events.scan(since=since, most=most)) as batches:

@@ -63,7 +63,16 @@ def as_content(explained: Explained) -> dict[str, Json]:
         for entry in content["rules"]:
             entry["deliveries"] = [summary(each) for each in explained.deliveries.get(entry["rule"], ())]
             entry["on_record"] = entry["rule"] in explained.fired
+    else:
+        for entry in content["rules"]:
+            entry["would_send"] = [_planned(each) for each in explained.deliveries.get(entry["rule"], ())]
     return {**content, "revision": explained.rulebook.revision}
+
+
+def _planned(delivery: Delivery) -> dict[str, Json]:
+    """A delivery that is not made: where it would go, and why not there."""
+    names = ("step", "verb", "destination", "status", "reason", "needs")
+    return {name: value for name, value in summary(delivery).items() if name in names}
 
 
 def _stored(event_id: str, rule: str | None, all_rules: bool) -> Explained:
@@ -98,7 +107,14 @@ def _by_rule(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
 
 
 def _from_file(file: str, rule: str | None, all_rules: bool) -> Explained:
-    return replace(_explained(event_in(file), rules_now().rulebook, rule, all_rules), source=source_of(file))
+    from engine import wiring
+    from engine.pipeline import make_plan
+
+    settings = wiring.load()
+    event, book = event_in(file), rules_now(settings).rulebook
+    found = _explained(event, book, rule, all_rules)
+    plan = make_plan(event, [match.rule for match in book.match(event)], book.revision, wiring.expander(settings))
+    return replace(found, source=source_of(file), deliveries=_by_rule(plan.deliveries))
 
 
 def _explained(event: Event, rulebook: "Rulebook", rule: str | None, all_rules: bool) -> Explained:

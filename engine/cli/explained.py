@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.cli.fates import aim, fate
 from engine.cli.help import plural
 from engine.cli.report import console, full_moment, mode_word, print_line, say, style_of, styled
-from engine.model.delivery import Delivery
+from engine.model.delivery import Delivery, DeliveryStatus
 from engine.model.event import Event
 from engine.model.rule import RuleMode
 from engine.model.verdict import Because, Branch, Verdict, VerdictKind
@@ -29,9 +29,9 @@ _VERDICT = 9
 class Explained:
     """An event, the rules that judged it, and their answers.
 
-    For a stored event `deliveries` holds by rule what was sent, `fired` the rules that are on record as having fired
-    or, in shadow, would have, and `outdated` says whether other rules are in force by now; `source` names where
-    another event was read from.
+    `deliveries` holds by rule what was sent, or for an event that is not stored what would be. `fired` are the rules
+    that are on record as having fired or, in shadow, would have; `outdated` says whether other rules are in force by
+    now; `source` names where an event that is not stored was read from.
     """
 
     event: Event
@@ -130,13 +130,16 @@ def _print_done(head: "Text", done: list[str]) -> None:
 
 def _done(verdict: Verdict, explained: Explained, now: datetime) -> list[str]:
     """In short, then for each delivery."""
-    rule = explained.rulebook.rule(verdict.rule)
     if verdict.kind is VerdictKind.WOULD:
         return ["in shadow: nothing is sent"]
-    if explained.source is not None:
-        return [" · ".join(f"{step.verb} {', '.join(step.targets)}" for step in rule.steps) if rule else ""]
-    told = [f"{aim(each)} {fate(each, now)}" for each in explained.deliveries.get(verdict.rule, ())]
-    return [plural(len(told), "delivery"), *told] if told else ["nothing to send"]
+    planned = explained.source is not None
+    told = [
+        aim(each) if planned and each.status is DeliveryStatus.PENDING else f"{aim(each)} {fate(each, now)}"
+        for each in explained.deliveries.get(verdict.rule, ())
+    ]
+    if not told:
+        return ["nothing to send"]
+    return ["would send" if planned else plural(len(told), "delivery"), *told]
 
 
 def _print_tree(branch: Branch) -> None:

@@ -23,6 +23,6 @@ def fate(delivery: Delivery, now: datetime) -> str:
             due = delivery.next_attempt
             return "due now" if due is None or due <= now else f"due {moment(due, now)}"
         case DeliveryStatus.WAITING:
-            return f"waits for {', '.join(delivery.needs)}"
+            return f"waits for {', '.join(delivery.needs)}" if delivery.needs else "only if a step is given up"
         case _:
             return f"{delivery.status}: {delivery.reason}" if delivery.reason else str(delivery.status)

@@ -9,6 +9,7 @@ from engine.model.event import Event
 from engine.model.position import Position
 from engine.model.rule import Rule, RuleMode, When
 from engine.rulebook.verdicts import outside
+from engine.rulebook.whynot import TakenBy
 
 LEAST = 20
 """Events that a condition has to be judged on before it is said never to vary."""
@@ -55,7 +56,7 @@ class Coverage:
     `none` count each by itself.
     """
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[Rule], taken_by: TakenBy = lambda event: None) -> None:
         acting = [rule for rule in rules if rule.mode is not RuleMode.OFF]
         looking = ((rule, [when for when in rule.when if not when.unmatched]) for rule in acting)
         self._looking = TypeIndex([([name for when in whens for name in when.types], rule) for rule, whens in looking])
@@ -66,6 +67,7 @@ class Coverage:
         ]
         self._counted = [each for one in watched for each in one.open]
         self._watched = TypeIndex([(one.when.types, one) for one in watched])
+        self._taken_by = taken_by
         self.events = 0
 
     def looked_at(self, event_type: str) -> bool:
@@ -76,13 +78,16 @@ class Coverage:
         """Judges one event."""
         self.events += 1
         for watched in self._watched[event.type]:
-            if watched.open and outside(watched.when, event, None) is None:
+            if watched.open and self._looks(watched.when, event):
                 for each in watched.open:
                     if each.holds(event):
                         each.held += 1
                     else:
                         each.failed += 1
                 watched.open = [each for each in watched.open if not each.varied]
+
+    def _looks(self, when: When, event: Event) -> bool:
+        return outside(when, event, self._taken_by(event) if when.unmatched else None) is None
 
     def constants(self) -> list[Constant]:
         """The conditions that never varied, of those judged on at least LEAST events, in the order of the rules."""

@@ -196,7 +196,29 @@ def test_a_file_is_judged_by_the_rules_as_they_are_now(workplace: Path) -> None:
     (workplace / "event.json").write_bytes(snapshot_body("payout.failed", id="evt_file"))
     output = explain("event.json").stdout
     assert "from event.json, judged by the rules as they are now" in output
-    assert "notify payments · callback cases" in output
+    assert "FIRED    would send: notify payments · callback cases" in output
+
+
+def test_what_would_be_sent_for_a_file_is_what_the_pipeline_would_plan(workplace: Path) -> None:
+    """Channels that do not take it, and rules that supersede others, included; a rule in shadow sends nothing."""
+    config = (workplace / "config.yaml").read_text()
+    grave = 'channels:\n  grave: {url: "json://127.0.0.1:9/", min_severity: critical}'
+    (workplace / "config.yaml").write_text(config.replace("channels:", grave))
+    (workplace / "rules" / "more.yaml").write_text(
+        "rules:\n"
+        "  - {id: over, when: payout.failed, supersedes: [under], then: {notify: grave}}\n"
+        "  - {id: under, when: payout.failed, then: {notify: payments}}\n"
+        "  - {id: beside, when: payout.failed, then: {notify: payments}, on_failure: {callback: cases}}\n"
+    )
+    (workplace / "event.json").write_bytes(snapshot_body("payout.failed"))
+    output = explain("event.json").stdout
+    assert "notify grave skipped: grave takes severity critical and above" in output
+    assert "notify payments skipped: superseded by over" in output
+    assert "callback cases only if a step is given up" in output
+    by_rule = {each["rule"]: each["would_send"] for each in json.loads(explain("event.json", "--json").stdout)["rules"]}
+    assert [each["destination"] for each in by_rule["payout-failed"]] == ["payments", "cases"]
+    assert by_rule["under"][0]["reason"] == "superseded by over"
+    assert by_rule["watched"] == []
 
 
 def test_the_items_of_a_list_are_shown_each_with_what_was_asked_of_it(workplace: Path) -> None:

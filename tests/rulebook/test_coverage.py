@@ -63,3 +63,19 @@ def test_a_rule_that_is_off_looks_at_nothing() -> None:
     assert found.looked_at("transfer.reversed")
     assert not found.looked_at("charge.failed")
     assert found.looked_at("v2.core.event_destination.ping")
+
+
+def test_a_rule_for_what_no_other_takes_is_judged_on_that_alone() -> None:
+    """An event that another rule takes says nothing of its conditions."""
+    text = """
+    rules:
+      - {id: taken, when: {type: payout.failed, where: {currency: usd}}, then: {notify: risk}}
+      - {id: rest, when: {type: payout.failed, unmatched: true, where: {status: failed}}, then: {notify: risk}}
+    """
+    book = loaded(text).rulebook
+    found = Coverage(book.rules, book.taken_by)
+    for number in range(2 * LEAST):
+        found.add(event(object={"currency": "usd" if number % 2 else "eur"}))
+    assert [(each.rule, each.condition, each.events) for each in found.constants()] == [
+        ("rest", "status failed", LEAST)
+    ]
