@@ -39,10 +39,13 @@ def _sizes() -> Schema:
     return record({name: _two(_COUNT) if name == "between" else _COUNT for name in SIZES})
 
 
+_ELEMENT: Schema = {"allOf": [ref("test"), {"not": {"const": False}}]}
+
+
 def _changes() -> Schema:
     always: Schema = {"const": True}
     tests = {
-        name: ref("test", _CHANGES.get(name)) if name in ("from", "to") else either(always, ref("test"))
+        name: ref("test", _CHANGES.get(name)) if name in ("from", "to") else either(always, _ELEMENT)
         for name in CHANGES
     }
     return either(always, record(tests), description="true, or what changed")

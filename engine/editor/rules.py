@@ -124,7 +124,11 @@ def schema_of_rules() -> Schema:
     rules: Schema = {"type": ["array", "null"], "items": ref("rule"), "description": "the rules"}
     forms: dict[str, Schema] = {"rules": rules, "defaults": _defaults(), **DEFINITIONS}
     root = record({key: forms.get(key, {}) for key in FILE_KEYS}, least=0)
-    return document("rules", "A file of Tocsin's rules", {**root, "type": ["object", "null"]}, _definitions())
+    alone: Schema = {
+        "if": {"not": {"required": ["defaults"]}},
+        "then": {"properties": {"rules": {"items": {"required": ["when"]}}}},
+    }
+    return document("rules", "A file of Tocsin's rules", {**root, **alone, "type": ["object", "null"]}, _definitions())
 
 
 def _definitions() -> Mapping[str, Schema]:

@@ -24,7 +24,7 @@ from engine.testing.reading import FILE_KEYS, FILE_TEST_KEYS, TEST_KEYS
 
 GIVEN: Mapping[str, Schema] = {
     "event": ref("eventType", "the type of the event"),
-    "set": named({}, "fields of the event's object by their paths, with $. of its root"),
+    "set": {"minProperties": 1, **named({}, "fields of the event's object by their paths, with $. of its root")},
     "previous": named({}, "previous_attributes, as Stripe nests them"),
     "account": text("the account of the event: acct_1"),
     "scope": words(Scope, "where the event comes in"),
@@ -49,11 +49,12 @@ _DOCS = {
 
 def test_definitions() -> Mapping[str, Schema]:
     """A test of a rule and what it is made of, to stand under `$defs`."""
+    given = record({key: GIVEN.get(key, {}) for key in GIVEN_KEYS}, description=_DOCS["given"])
     answer = record({key: ANSWER.get(key, {}) for key in KEYS})
     return {
         **event_types(),
         **where_definitions(),
-        "given": record({key: GIVEN.get(key, {}) for key in GIVEN_KEYS}, description=_DOCS["given"]),
+        "given": {**given, "anyOf": [{"required": ["event"]}, {"required": ["file"]}]},
         "answer": either(words((FIRES, NO)), answer, description=_DOCS["expect"]),
         "ruleTest": _test(TEST_KEYS, ref("answer")),
     }

@@ -93,6 +93,8 @@ def test_it_refuses_mistakes_of_form_and_no_others(code: str) -> None:
     [
         "rules: {}",
         "rules:\n- {id: a, when: payout.failed}",
+        "rules:\n- {id: a, then: {notify: risk}}",
+        "rules:\n- {id: a, when: y, then: {notify: risk}, tests: [{given: {account: acct_1}, expect: fires}]}",
         "rules:\n- {id: A B, when: payout.failed, then: {notify: risk}}",
         "rules:\n- {id: a, when: payout.failed, then: {notify: risk, callback: x}}",
         "rules:\n- {id: a, when: payout.failed, then: {notify: risk, timeout: 5s}}",
