@@ -70,7 +70,11 @@ def invoice(s: Sketch) -> dict[str, Json]:
         due_date=None,
         hosted_invoice_url=None if status == "draft" else "https://invoice.stripe.com/i/sample",
         issuer={"type": "self"},
-        last_finalization_error={"code": "tax_error", "message": "The tax could not be computed.", "type": "api_error"}
+        last_finalization_error={
+            "code": "customer_tax_location_invalid",
+            "message": "The tax could not be computed.",
+            "type": "invalid_request_error",
+        }
         if s.action == "finalization_failed"
         else None,
         metadata={},

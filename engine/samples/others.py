@@ -1,6 +1,7 @@
 """Small but valid sample objects for every type that has no builder of its own: its id, its state, its money."""
 
 from engine.model.event import Json
+from engine.model.schema import schema
 from engine.samples.sketch import DAY, Sketch
 
 Fields = dict[str, Json]
@@ -67,7 +68,7 @@ OTHERS: dict[str, tuple[str, Fields]] = {
         "srcmn",
         {"reason": "debit_initiated", "status": "submitted"},
     ),
-    "source_transaction": ("srctxn", {**_MONEY, "source": "src_sample", "type": "sepa_credit_transfer"}),
+    "source_transaction": ("srctxn", {**_MONEY, "source": "src_sample", "type": "ach_credit_transfer"}),
     "subscription_schedule": ("sub_sched", {"customer": _CUSTOMER, "end_behavior": "release", "status": "active"}),
     "tax.settings": ("", {"status": "active"}),
     "tax_id": ("txi", {"country": "DE", "customer": _CUSTOMER, "type": "eu_vat", "value": "DE123456789"}),
@@ -113,7 +114,13 @@ _STATUS_ACTIONS = frozenset(
         "verified",
     }
 )
-_STATUS_OF_ACTION = {"deactivated": "inactive", "redacted": "canceled"}
+_STATUS_OF_ACTION = {
+    "deactivated": "inactive",
+    "redacted": "canceled",
+    "issuing_dispute.closed": "lost",
+    "treasury.debit_reversal.completed": "succeeded",
+}
+"""By the action, or by the type of the event."""
 
 
 def other(s: Sketch, kind: str) -> dict[str, Json]:
@@ -121,10 +128,11 @@ def other(s: Sketch, kind: str) -> dict[str, Json]:
     prefix, fields = OTHERS.get(kind, (_guessed_prefix(kind), {"status": "active"}))
     found = {**s.object(kind, prefix or None, aged=DAY), "metadata": {}, **fields}
     if "status" in found and s.action in _STATUS_ACTIONS:
-        found["status"] = _STATUS_OF_ACTION.get(s.action, s.action)
+        found["status"] = _STATUS_OF_ACTION.get(s.type) or _STATUS_OF_ACTION.get(s.action, s.action)
     if s.action == "deleted":
         found["deleted"] = True
-    return found
+    known = schema(kind)
+    return found if known is None else {name: value for name, value in found.items() if name in known.fields}
 
 
 def _guessed_prefix(kind: str) -> str:

@@ -225,11 +225,10 @@ def leaves(value: Json, before: str = "") -> dict[str, Json]:
 
 
 @pytest.mark.parametrize("type_", [name for name in catalog() if not name.startswith(("v1.", "v2."))])
-def test_no_value_of_a_sample_is_of_the_wrong_type(type_: str) -> None:
-    """A sample is made without the table, so each holds the other: a test of what is there is never doubted."""
+def test_nothing_in_a_sample_is_doubted(type_: str) -> None:
+    """Samples are written by hand, so each holds the other; what an update changes in them is always metadata."""
     import json
 
     root = sample(type_, account="acct_1", livemode=True, created=1_700_000_000, id="evt_1", set={})
     where = json.dumps({path: value for path, value in leaves(root["data"]["object"]).items() if " " not in path})
-    doubted = [line for line in lint(where, type_) if not line.startswith(("[unknown-field]", "[enum-value]"))]
-    assert doubted == []
+    assert [line for line in lint(where, type_) if "has no field 'metadata'" not in line] == []
