@@ -44,11 +44,13 @@ Results = dict[str, Mapping[str, Json]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
     """One delivery as it would be: `sent` is what its notifier would put on the wire, None where it would not;
-    `refused` says why not. `after_failure`: only once another step has been given up."""
+    `refused` says why not, and `request` is then what was rendered all the same, if it could be. `after_failure`: only
+    once another step has been given up."""
 
     delivery: Delivery
     sent: Json = None
     refused: str | None = None
+    request: Json = None
     after_failure: bool = False
 
 
@@ -227,12 +229,13 @@ def _one(notifier: "Notifier", delivery: Delivery, rule: Rule, event: Event, res
         passed_over = replace(delivery, status=DeliveryStatus.SKIPPED, reason=skipped)
         return Rendered(delivery=passed_over, after_failure=after_failure)
     failed = _example_of_failure(rule) if after_failure else None
+    request: Json = None
     try:
         request = rendered(notifier, delivery, rule, step, event, needed, datetime.now(UTC), failed=failed)
         sent = notifier.preview(replace(delivery, request=request))
         return Rendered(delivery=delivery, sent=sent, after_failure=after_failure)
     except (TemplateError, DestinationError) as error:
-        return Rendered(delivery=delivery, refused=str(error), after_failure=after_failure)
+        return Rendered(delivery=delivery, refused=str(error), request=request, after_failure=after_failure)
 
 
 def _example_of_failure(rule: Rule) -> dict[str, Json]:
@@ -277,6 +280,7 @@ def _as_json(shown: Renderings) -> dict[str, Json]:
                 "after_failure": each.after_failure,
                 "skipped": each.delivery.reason,
                 "refused": each.refused,
+                "request": masked(each.request),
                 "sent": without_secrets(each),
             }
             for each in shown.all

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 
 from engine.cli.fates import aim
+from engine.cli.masking import masked
 from engine.cli.render import Rendered, Renderings, without_secrets
 from engine.cli.report import mode_word, print_fields, print_line, say, styled
 from engine.model.event import Json
@@ -44,6 +45,8 @@ def _print_one(each: Rendered) -> None:
     if each.sent is None:
         why = f"refused: {each.refused}" if each.refused else f"skipped: {each.delivery.reason}"
         print_line(head.append_text(styled(f"   {why}", "red" if each.refused else "dim")))
+        if each.request is not None:
+            _print_text(json.dumps(masked(each.request), indent=2, ensure_ascii=False))
         return
     _PRINTERS[each.delivery.verb](each, without_secrets(each))
 

@@ -190,7 +190,8 @@ async def _look_back(
     from engine.rulebook import WhyNot, defaults_text, looking, rule_text
 
     since = since_days(days)
-    received = {name: known.count for name, known in (await store.events.types(since)).items() if looking(rule, name)}
+    types = [name for name in await store.events.type_names() if looking(rule, name)]
+    received = {name: known.count for name, known in (await store.events.types(since, types)).items()}
     why_not = WhyNot(rule, loaded.rulebook.taken_by)
     if received:
         with progress("judging", "events") as told:

@@ -89,9 +89,24 @@ SCAN_EVENTS = """
     limit $3
 """
 
-# Out of the index events_type alone.
+# Out of the index events_type alone; of few types no more of it than theirs.
 COUNT_TYPES = """
-    select type, count(*) as count, max(received) as latest from tocsin.events where received >= $1 group by type
+    select type, count(*) as count, max(received) as latest
+    from tocsin.events
+    where received >= $1 and ($2::text[] is null or type = any($2))
+    group by type
+"""
+
+# From one type to the next through the index: a look-up for each type, however many events there are.
+NAME_TYPES = """
+    with recursive named (type) as (
+        (select type from tocsin.events order by type limit 1)
+        union all
+        select later.type
+        from named
+        cross join lateral (select type from tocsin.events where type > named.type order by type limit 1) as later
+    )
+    select type from named
 """
 
 SELECT_REVISION = "select revision from tocsin.events where dedupe_key = $1"
@@ -199,12 +214,16 @@ class Events:
             while rows := await cursor.fetch(SCAN_BATCH):
                 yield [self._event(row) for row in rows]
 
-    async def types(self, since: datetime) -> dict[str, Received]:
-        """The types of the events received from `since` on."""
+    async def types(self, since: datetime, among: Collection[str] | None = None) -> dict[str, Received]:
+        """The types of the events received from `since` on, of those in `among` if given."""
         return {
             row["type"]: Received(count=row["count"], latest=row["latest"])
-            for row in await self._pool.fetch(COUNT_TYPES, since)
+            for row in await self._pool.fetch(COUNT_TYPES, since, None if among is None else list(among))
         }
+
+    async def type_names(self) -> list[str]:
+        """Every type of which an event is stored, in order."""
+        return [row["type"] for row in await self._pool.fetch(NAME_TYPES)]
 
     async def hits(self, rules: Sequence[str], since: datetime) -> dict[str, Hits]:
         """How often each of those rules held for an event received from `since` on."""

@@ -145,6 +145,17 @@ def test_a_text_that_fails_says_so_and_fails(place: Path) -> None:
     assert "billing_details" in result.stdout
 
 
+def test_what_would_be_refused_is_shown_all_the_same(place: Path) -> None:
+    """Before there is a key, what is wanted is to see the call."""
+    config = (place / "config.yaml").read_text()
+    (place / "config.yaml").write_text(config.replace("stripe: {keys: {live: rk_live_1, test: rk_test_1}}", ""))
+    result = render("asks")
+    assert result.exit_code == 1
+    assert "stripe charges.retrieve   refused: there is no key for this live event" in result.stdout
+    assert '"method": "get"' in result.stdout
+    assert rendered("asks")["deliveries"]["charges.retrieve"]["request"]["operation"] == "charges.retrieve"
+
+
 def test_steps_that_are_not_for_this_event_say_why(place: Path) -> None:
     """Their own condition, another rule that supersedes this one, and that nothing has failed yet."""
     (place / "rules" / "more.yaml").write_text(

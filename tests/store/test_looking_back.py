@@ -59,6 +59,14 @@ async def test_types_are_counted_with_their_latest(store: Store) -> None:
         "payout.paid": (1, RECEIVED + timedelta(seconds=1)),
     }
     assert set(await store.events.types(RECEIVED + timedelta(seconds=2))) == {"payout.failed"}
+    assert set(await store.events.types(LONG_AGO, ["payout.paid", "unheard"])) == {"payout.paid"}
+    assert await store.events.types(LONG_AGO, []) == {}
+
+
+async def test_every_type_that_is_stored_has_its_name_once(store: Store) -> None:
+    assert await store.events.type_names() == []
+    await _stored(store, "payout.paid", "payout.failed", "v1.a", "payout.paid")
+    assert await store.events.type_names() == ["payout.failed", "payout.paid", "v1.a"]
 
 
 async def test_hits_tell_what_fired_from_what_would_have(store: Store) -> None:
@@ -91,3 +99,7 @@ async def test_a_rare_type_is_found_without_reading_the_rest(store: Store, look:
 
     assert "events_type" in await plan(events.SCAN_EVENTS, LONG_AGO, ["rare"], 1000)
     assert "Seq Scan" not in await plan(events.SCAN_EVENTS, LONG_AGO, None, 1000)
+    assert "events_type" in await plan(events.COUNT_TYPES, LONG_AGO, ["rare"])
+    names = await plan(events.NAME_TYPES)
+    assert names.count("using events_type") == 2, names
+    assert "Seq Scan" not in names
