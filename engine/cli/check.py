@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.chosen import ChosenFiles, choose_files
 from engine.cli.effects import effects_json, print_effects, print_summary
 from engine.cli.help import FAILED, STRICT, ending, plural
 from engine.cli.options import Usage
@@ -100,13 +101,14 @@ def check(
 
 
 def examine(paths: Sequence[Path]) -> Examination:
-    """Everything wrong in the configuration and in the rules of `paths` (empty: the configured ones).
+    """Everything wrong in the configuration and in the rules of `paths` (empty: the configured ones), which may use
+    what the other files define.
 
     A mistake in the configuration does not hide those in the rules: names that they take from it are then taken on
     trust.
     """
     from engine import wiring
-    from engine.rulebook import Known, load, read_rule_files, read_test_files
+    from engine.rulebook import Known, load
     from engine.rulebook.effects import effects_of
     from engine.rulebook.files import TABLES
     from engine.rulebook.rules import in_order
@@ -117,8 +119,7 @@ def examine(paths: Sequence[Path]) -> Examination:
 
     mistakes: list[Mistake] = []
     sources: dict[str, str] = {}
-    files: dict[str, str] = {}
-    tests: dict[str, str] = {}
+    files = ChosenFiles(rules={}, tests={}, names=frozenset())
     settings: Settings | None = None
     try:
         settings = load_settings(generate=False)  # a check writes nothing, not even the local endpoint's secret
@@ -126,24 +127,22 @@ def examine(paths: Sequence[Path]) -> Examination:
         mistakes += error.mistakes
         sources |= error.sources
     try:
-        around = paths or (settings.rules if settings else _usual_rules())
-        files, tests = read_rule_files(around, Path.cwd()), read_test_files(around, Path.cwd())
+        files = choose_files(paths, settings.rules if settings else _usual_rules())
     except ConfigError as error:
         mistakes += error.mistakes
-    # Of a file of tests by itself it is not known which rules there are.
-    all_known = not any(path.is_file() for path in paths)
     parse = ParseOnce()
     with collector_paused():
-        loaded = load(files, wiring.known(settings) if settings else Known(), parse=parse)
-        tested = read_tests(files | tests, loaded.rulebook.rules, Path.cwd(), all_rules_known=all_known, parse=parse)
+        loaded = load(files.rules, wiring.known(settings) if settings else Known(), parse=parse)
+        tested = read_tests(files.rules | files.tests, loaded.rulebook.rules, Path.cwd(), parse=parse)
+    rules = files.rules_of(loaded.rulebook.rules)
     return Examination(
-        mistakes=(*mistakes, *in_order((*loaded.mistakes, *tested.mistakes))),
-        sources={**sources, **files, **tests},
+        mistakes=(*mistakes, *files.mistakes(in_order((*loaded.mistakes, *tested.mistakes)))),
+        sources={**sources, **files.rules, **files.tests},
         config=settings.file if settings else None,
-        files=sum(not name.endswith(TABLES) for name in files),
-        rules=len(loaded.rulebook.rules),
-        tests=len(tested.tests),
-        effects=[effects_of(rule, is_write) for rule in loaded.rulebook.rules],
+        files=sum(name in files.names and not name.endswith(TABLES) for name in files.rules),
+        rules=len(rules),
+        tests=sum(files.has(test.position) for test in tested.tests),
+        effects=[effects_of(rule, is_write) for rule in rules],
         caps=_caps(settings) if settings else {},
         trusted=settings is None,
     )

@@ -1,6 +1,5 @@
 """`tocsin test`: the rules' own tests, without a server, a database or the network."""
 
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.chosen import choose_files
 from engine.cli.help import FAILED, ending, plural
 from engine.cli.options import JsonOut, Usage
+from engine.cli.progress import progress
 from engine.cli.report import console, mode_word, note, print_json, print_line, say, styled
 from engine.errors import ConfigError
 from engine.model.event import Event, Json
 from engine.model.mistake import Mistake, MistakeLevel
 
 if TYPE_CHECKING:
-    from engine.model.rule import Rule
     from engine.rulebook import Rulebook
     from engine.settings import Settings
     from engine.testing import Result, RuleTest
@@ -30,9 +30,6 @@ ENDING = ending(
     _1="a test failed, or a file has errors",
     _2="usage: no such file or folder, or no test fits -k",
 )
-
-MANY = 500
-"""From so many tests on, a terminal is shown how far they are."""
 
 _INDENT = " " * 8
 
@@ -89,7 +86,7 @@ def gather(paths: Sequence[Path]) -> Suite:
     `paths` lie elsewhere: then they are loaded alone.
     """
     from engine import wiring
-    from engine.rulebook import Known, load, read_rule_files, read_test_files
+    from engine.rulebook import Known, load
     from engine.rulebook.rules import in_order
     from engine.settings import load_settings
     from engine.source import ParseOnce, collector_paused
@@ -104,44 +101,22 @@ def gather(paths: Sequence[Path]) -> Suite:
     except ConfigError:
         note("the configuration has mistakes, which `tocsin check` shows; names of it are taken on trust")
     configured = list(settings.rules) if settings else [path for path in [Path("rules")] if path.exists()]
-    inside = all(any(_is_within(path, folder) for folder in configured) for path in paths)
-    around = configured if inside else [_folder_of_tests(path) for path in paths]
-    base = Path.cwd()
-    rules = read_rule_files(around, base)
-    chosen = {*read_rule_files(paths or around, base), *read_test_files(paths or around, base)}
-    sources = rules | read_test_files(around, base)
+    files = choose_files(paths, configured)
+    sources = files.rules | files.tests
     parse = ParseOnce()
     with collector_paused():
-        loaded = load(rules, wiring.known(settings) if settings else Known(), parse=parse)
-        found = read_tests(sources, loaded.rulebook.rules, base, parse=parse)
-    by_id = {rule.id: rule for rule in loaded.rulebook.rules}
-    mistakes = in_order((*loaded.mistakes, *found.mistakes))
+        loaded = load(files.rules, wiring.known(settings) if settings else Known(), parse=parse)
+        found = read_tests(sources, loaded.rulebook.rules, Path.cwd(), parse=parse)
+    ids = {rule.id for rule in loaded.rulebook.rules}
+    own = {rule.id for rule in files.rules_of(loaded.rulebook.rules)}
+    mistakes = files.mistakes(in_order((*loaded.mistakes, *found.mistakes)))
     return Suite(
         rulebook=loaded.rulebook,
-        tests=[
-            each
-            for each in found.tests
-            if each.position.file in chosen and all(rule_id in by_id for rule_id in each.rules)
-        ],
-        untested=[rule_id for rule_id in found.untested if _file(by_id[rule_id]) in chosen],
+        tests=[each for each in found.tests if files.has(each.position) and ids.issuperset(each.rules)],
+        untested=[rule_id for rule_id in found.untested if rule_id in own],
         errors=[mistake for mistake in mistakes if mistake.level is MistakeLevel.ERROR],
         sources=sources,
     )
-
-
-def _is_within(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
-
-
-def _folder_of_tests(path: Path) -> Path:
-    """A file of tests is about the rules beside it."""
-    from engine.rulebook.files import is_test_file
-
-    return path.parent if path.is_file() and is_test_file(path.name) else path
-
-
-def _file(rule: "Rule") -> str | None:
-    return rule.position.file if rule.position else None
 
 
 def _fits(test: "RuleTest", keyword: str) -> bool:
@@ -149,19 +124,17 @@ def _fits(test: "RuleTest", keyword: str) -> bool:
 
 
 def _run(rulebook: "Rulebook", tests: "Sequence[RuleTest]") -> "Iterator[tuple[Result, float]]":
-    """Each result with the seconds it took; a terminal is shown how far it is where there are many."""
+    """Each result with the seconds it took."""
     from engine.testing import Runner
 
     runner = Runner(rulebook)
-    shown: Iterable[RuleTest] = tests
-    if len(tests) >= MANY and sys.stderr.isatty():
-        from rich.progress import track
-
-        shown = track(tests, "Running tests", console=console(stderr=True), transient=True)
-    for each in shown:
-        began = time.perf_counter()
-        result = runner.run(each)
-        yield result, time.perf_counter() - began
+    with progress("running", "tests") as told:
+        for count, each in enumerate(tests):
+            if count % 100 == 0:
+                told(count)
+            began = time.perf_counter()
+            result = runner.run(each)
+            yield result, time.perf_counter() - began
 
 
 def _write_junit(file: Path, timed: "Sequence[tuple[Result, float]]", errors: Sequence[Mistake]) -> None:

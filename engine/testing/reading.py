@@ -39,17 +39,15 @@ def read_tests(
     rules: Collection[Rule],
     base: Path,
     *,
-    all_rules_known: bool = True,
     parse: Parse = parse,
 ) -> ReadTests:
     """The tests in these files (name -> text), of rules and of tests; CSV files of tables are passed over.
 
-    `rules` are those that loaded; `base` is what the names of files are relative to. `all_rules_known` False: a file
-    of tests may be about rules that are not among these files. What is wrong with a file but for its tests is for
-    the loader to say.
+    `rules` are those that loaded; `base` is what the names of files are relative to. What is wrong with a file but for
+    its tests is for the loader to say.
     """
     by_id = {rule.id: rule for rule in rules}
-    reader = _Reader(by_id, {rule.id for rule in rules}, base, all_rules_known)
+    reader = _Reader(by_id, {rule.id for rule in rules}, base)
     documents = [parse(text_, file) for file, text_ in sources.items() if not file.endswith(TABLES)]
     for document in documents:
         if not is_test_file(document.file):
@@ -68,13 +66,12 @@ def read_tests(
 class _Reader:
     """Reads document after document. `ids` grows by every rule that is written, whether or not it loaded."""
 
-    def __init__(self, rules: Mapping[str, Rule], ids: set[str], base: Path, all_rules_known: bool) -> None:
+    def __init__(self, rules: Mapping[str, Rule], ids: set[str], base: Path) -> None:
         self.tests: list[RuleTest] = []
         self.mistakes: list[Mistake] = []
         self._rules = rules
         self._ids = ids
         self._base = base
-        self._all_rules_known = all_rules_known
 
     def read_rules(self, document: Document) -> None:
         """The `tests` of each rule of a file of rules."""
@@ -141,8 +138,8 @@ class _Reader:
         return given
 
     def _known_rule(self, found: Findings, node: Node, rule_id: str) -> None:
-        """Note that there is no such rule, if that can be known."""
-        if self._all_rules_known and rule_id not in self._ids:
+        """Note that there is no such rule."""
+        if rule_id not in self._ids:
             found.error("unknown-rule", node, f"there is no rule '{rule_id}'{did_you_mean(rule_id, self._ids)}")
 
 

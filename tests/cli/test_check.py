@@ -90,6 +90,41 @@ def test_paths_name_what_is_checked(folder: Path) -> None:
     assert "there is no file or folder 'rulez'" in result.stderr
 
 
+def test_one_file_may_use_what_the_others_define(folder: Path) -> None:
+    """As an editor or a hook checks the file that has just changed: what it names stands elsewhere."""
+    (folder / "rules" / "names.yaml").write_text("vars: {big: 500 USD}\n")
+    text = (
+        "rules:\n  - {id: uses, when: {type: payout.failed, where: {amount: {gte: $vars.big}}}, then: {notify: risk}}\n"
+    )
+    (folder / "rules" / "uses.yaml").write_text(text)
+    (folder / "rules" / "bad.yaml").write_text(BAD)
+    result = check("rules/uses.yaml", "--strict")
+    assert result.exit_code == 0, result.output
+    assert "1 rule file, 1 rule: no mistakes" in result.stdout
+
+
+def test_of_two_rules_with_one_id_the_one_that_is_checked_is_mistaken(folder: Path) -> None:
+    (folder / "rules" / "again.yaml").write_text(GOOD)
+    for file, other in (("again", "good"), ("good", "again")):
+        result = check(f"rules/{file}.yaml")
+        assert result.exit_code == 1
+        assert f"rules/{file}.yaml:2:10  error[duplicate-id]" in result.stdout
+        assert f"already used in rules/{other}.yaml:2" in result.stdout
+
+
+def test_a_file_of_tests_is_held_to_the_rules_beside_it(folder: Path) -> None:
+    """Also where the configuration has its rules elsewhere."""
+    text = "tests:\n  - {rule: best, given: {event: payout.failed}, expect: fires}\n"
+    for place in (folder / "rules", folder / "other"):
+        place.mkdir(exist_ok=True)
+        (place / "mine.yaml").write_text(GOOD.replace("fine", f"best-{place.name[0]}"))
+        (place / "mine_test.yaml").write_text(text)
+        result = check(f"{place.name}/mine_test.yaml")
+        assert result.exit_code == 1
+        assert f"there is no rule 'best'; did you mean 'best-{place.name[0]}'?" in result.stdout
+        assert "0 rule files" in result.stdout
+
+
 def test_configured_rules_that_are_not_there_are_a_mistake(folder: Path) -> None:
     (folder / "config.yaml").write_text("rules: [nowhere]\n")
     result = check()

@@ -17,12 +17,12 @@ RULES = rule(
 )
 
 
-def read(tests: str, base: Path = Path(), *, all_rules_known: bool = True) -> ReadTests:
+def read(tests: str, base: Path = Path()) -> ReadTests:
     """A file of tests beside the rule `big`."""
     sources = {"rules/a.yaml": RULES, "rules/a_test.yaml": dedent(tests)}
     loaded = load({"rules/a.yaml": RULES}, KNOWN)
     assert loaded.mistakes == ()
-    return read_tests(sources, loaded.rulebook.rules, base, all_rules_known=all_rules_known)
+    return read_tests(sources, loaded.rulebook.rules, base)
 
 
 def inline(test: str) -> list[str]:
@@ -171,12 +171,6 @@ def test_a_file_of_tests_has_tests_and_no_rules() -> None:
 
 def test_what_yaml_refuses_in_a_file_of_tests_is_said() -> None:
     assert [mistake.code for mistake in read("tests: {").mistakes] == ["syntax"]
-
-
-def test_a_file_of_tests_by_itself_may_be_about_rules_that_are_not_seen() -> None:
-    text = f"tests:\n  - {{rule: elsewhere, {GIVEN}, expect: fires}}\n"
-    assert [mistake.code for mistake in read(text).mistakes] == ["unknown-rule"]
-    assert read(text, all_rules_known=False).mistakes == ()
 
 
 def test_a_rule_that_did_not_load_is_there_all_the_same() -> None:
