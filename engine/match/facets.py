@@ -36,18 +36,16 @@ def looks_of(found: Iterable[tuple[Slot, Found]]) -> list[Look]:
         looks.append(_present(tables["present"][None]))
     if "element" in tables:
         looks.append(_contained(tables["element"]))
-    if tables.keys() | ordered.keys() == {"text"}:
-        return [_text(tables["text"])]
-    single = [
-        *_strings(tables),
+    looks += _strings(tables)
+    looks += _numbers(tables.get("number"), ordered.pop(NUMBER, None))
+    rare = [
         *([_truth(tables["truth"])] if "truth" in tables else []),
         *([_member(tables["member"])] if "member" in tables else []),
-        *_numbers(tables.get("number"), ordered.pop(NUMBER, None)),
         *_times(ordered.pop(TIME, None)),
         *_amounts(ordered, tables.get("others", {})),
     ]
-    if single:
-        looks.append(_elements(in_turn(single)))
+    if rare:
+        looks.append(_elements(in_turn(rare)))
     return looks
 
 
@@ -65,15 +63,20 @@ def in_turn(looks: Sequence[Look]) -> Look:
 
 
 def _elements(look: Look) -> Look:
-    """A list counts for its elements."""
+    """A list counts for its elements. Looks that are common see to that themselves: a call less for each event."""
 
     def elements(value: Json, currency: str | None, hits: list[Any]) -> None:
         if isinstance(value, list):
-            look_at_all(look, value, currency, hits)
+            _look_into(look, value, currency, hits)
         else:
             look(value, currency, hits)
 
     return elements
+
+
+def _look_into(look: Look, elements: list[Json], currency: str | None, hits: list[Any]) -> None:
+    """Lists in a list count for nothing, and are not gone into: an event may be nested deeply."""
+    look_at_all(look, [element for element in elements if not isinstance(element, list)], currency, hits)
 
 
 def look_at_all(look: Look, values: Collection[Json], currency: str | None, hits: list[Any]) -> None:
@@ -89,27 +92,6 @@ def look_at_all(look: Look, values: Collection[Json], currency: str | None, hits
             look(value, currency, found)
             once.update(dict.fromkeys(found))
     hits += once
-
-
-def _text(texts: Table) -> Look:
-    """A text or a list of them by the whole text: what is asked most, in as few calls as can be."""
-    get = texts.get
-
-    def text(value: Json, currency: str | None, hits: list[Any]) -> None:
-        if isinstance(value, str):
-            bucket = get(value)
-            if bucket is not None:
-                hits += bucket
-
-    def text_or_texts(value: Json, currency: str | None, hits: list[Any]) -> None:
-        if isinstance(value, str):
-            bucket = get(value)
-            if bucket is not None:
-                hits += bucket
-        elif isinstance(value, list):
-            look_at_all(text, value, currency, hits)
-
-    return text_or_texts
 
 
 def _present(bucket: Bucket) -> Look:
@@ -143,7 +125,7 @@ def _strings(tables: Mapping[str, Table]) -> list[Look]:
         looks.append(_string(*plain))
     folded = [tables.get(facet, {}) for facet in ("folded", "folded prefix", "folded suffix")]
     if any(folded):
-        looks.append(_in_one_case(_string(*folded)))
+        looks.append(_elements(_in_one_case(_string(*folded))))
     return looks
 
 
@@ -159,9 +141,18 @@ def _string(texts: Table, prefixes: Table, suffixes: Table) -> Look:
     """By the whole text, and by its beginnings and endings of every length that a rule asks for."""
     beginnings, endings = (tuple(sorted({len(part) for part in parts})) for parts in (prefixes, suffixes))
 
+    def whole(value: Json, currency: str | None, hits: list[Any]) -> None:
+        if isinstance(value, str):
+            bucket = texts.get(value)
+            if bucket is not None:
+                hits += bucket
+        elif isinstance(value, list):
+            _look_into(whole, value, currency, hits)
+
     def parts(value: Json, currency: str | None, hits: list[Any]) -> None:
         if isinstance(value, str):
-            hits += texts.get(value, ())
+            if texts:
+                hits += texts.get(value, ())
             size = len(value)
             for length in beginnings:
                 if length > size:
@@ -175,8 +166,10 @@ def _string(texts: Table, prefixes: Table, suffixes: Table) -> Look:
                 bucket = suffixes.get(value[size - length :])
                 if bucket is not None:
                     hits += bucket
+        elif isinstance(value, list):
+            _look_into(parts, value, currency, hits)
 
-    return parts
+    return parts if beginnings or endings else whole
 
 
 def _truth(table: Table) -> Look:
@@ -201,34 +194,27 @@ def _member(table: Table) -> Look:
     return member
 
 
-def _ranges(facets: Mapping[str, Any]) -> Find:
+def _ranges(facets: Mapping[str, Any]) -> tuple[Find, ...]:
     """Everything of one unit that is found by order."""
-    finds = [thresholds(facets[name], above=name == "above") for name in facets if name != "band"]
-    if "band" in facets:
-        finds.append(bands(facets["band"]))
-    if len(finds) == 1:
-        return finds[0]
-
-    def find(exact: Any, hits: list[Any]) -> None:
-        for each in finds:
-            each(exact, hits)
-
-    return find
+    found = [thresholds(facets[name], above=name == "above") for name in facets if name != "band"]
+    return (*found, bands(facets["band"])) if "band" in facets else tuple(found)
 
 
 def _numbers(table: Table | None, facets: Mapping[str, Any] | None) -> list[Look]:
     if table is None and facets is None:
         return []
     equal = {} if table is None else table
-    find = None if facets is None else _ranges(facets)
+    finds = () if facets is None else _ranges(facets)
 
     def numbers(value: Json, currency: str | None, hits: list[Any]) -> None:
         exact = value if type(value) is int else number(value)
         if exact is not None:
             if equal:
                 hits += equal.get(exact, ())
-            if find is not None:
+            for find in finds:
                 find(exact, hits)
+        elif isinstance(value, list):
+            _look_into(numbers, value, currency, hits)
 
     return [numbers]
 
@@ -236,12 +222,13 @@ def _numbers(table: Table | None, facets: Mapping[str, Any] | None) -> list[Look
 def _times(facets: Mapping[str, Any] | None) -> list[Look]:
     if facets is None:
         return []
-    find = _ranges(facets)
+    finds = _ranges(facets)
 
     def times(value: Json, currency: str | None, hits: list[Any]) -> None:
         exact = seconds(value)
         if exact is not None:
-            find(exact, hits)
+            for find in finds:
+                find(exact, hits)
 
     return [times]
 
@@ -256,8 +243,7 @@ def _amounts(ordered: Mapping[str, Mapping[str, Any]], others: Table) -> list[Lo
         amount, own = (value, currency) if type(value) is int else amount_of(value, currency)
         if amount is None or own is None:
             return
-        find = finds.get(own)
-        if find is not None:
+        for find in finds.get(own, ()):
             find(amount, hits)
         for known, bucket in rest:
             if own not in known:

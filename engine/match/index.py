@@ -26,14 +26,14 @@ class _ByType(Generic[T]):
     def __init__(self, kept: dict[str, T]) -> None:
         self._exact = {pattern: thing for pattern, thing in kept.items() if is_literal(pattern)}
         self._globs = [(compile_type_pattern(pattern), kept[pattern]) for pattern in kept if not is_literal(pattern)]
-        self._remembered: dict[str, tuple[T, ...]] = {}
+        self.remembered: dict[str, tuple[T, ...]] = {}
 
     def __getitem__(self, event_type: str) -> tuple[T, ...]:
-        found = self._remembered.get(event_type)
+        found = self.remembered.get(event_type)
         if found is None:
             found = tuple(self._find(event_type))
-            if len(self._remembered) < _REMEMBERED and len(event_type) <= _LONGEST:
-                self._remembered[event_type] = found
+            if len(self.remembered) < _REMEMBERED and len(event_type) <= _LONGEST:
+                self.remembered[event_type] = found
         return found
 
     def _find(self, event_type: str) -> Iterable[T]:
@@ -91,17 +91,19 @@ class Index(Generic[T]):
             old = before.get(pattern)
             same = old is not None and old[0] == entries
             self._nodes[pattern] = old if old is not None and same else (entries, build(entries, covers))
-        self._probes = _ByType({pattern: node.probe for pattern, (_, node) in self._nodes.items()})
+        self._probes = _ByType({pattern: node.probes for pattern, (_, node) in self._nodes.items()})
 
     def find(self, event: Event) -> list[T]:
         """The things whose `when` holds for the event, in no order, and one with several that hold several times."""
         hits: list[Any] = []
-        for probe in self._probes[event.type]:
-            probe(event, hits)
+        for probes in self._probes.remembered.get(event.type) or self._probes[event.type]:
+            for probe in probes:
+                probe(event, hits)
         found: list[T] = []
         for hit in hits:  # which grows meanwhile: a node in it adds what it finds
             if type(hit) is Node:
-                hit.probe(event, hits)
+                for probe in hit.probes:
+                    probe(event, hits)
                 continue
             holds = hit.holds
             if holds is None:

@@ -8,7 +8,6 @@ from engine.match.facets import Found
 from engine.match.keys import ORDERED, Cover, Facet, Key, Slot
 from engine.match.probes import Probe, probes_of
 from engine.match.whens import Entry, Remainder
-from engine.model.event import Event
 
 _LEAF = 4
 """Entries that are judged one after the other; looking for the right one would cost more."""
@@ -21,20 +20,12 @@ _SHARE: dict[Facet, float] = {"above": 0.5, "below": 0.5, "band": 0.1}
 
 
 class Node:
-    """An index of entries. `probe` adds to a list the entries that may hold for an event, and nodes to look in."""
+    """An index of entries. Its probes add to a list the entries that may hold for an event, and nodes to look in."""
 
-    __slots__ = ("probe",)
+    __slots__ = ("probes",)
 
-    def __init__(self, probes: Sequence[Probe]) -> None:
-        self.probe: Probe = probes[0] if len(probes) == 1 else _in_turn(tuple(probes))
-
-
-def _in_turn(probes: tuple[Probe, ...]) -> Probe:
-    def probe(event: Event, hits: list[Any]) -> None:
-        for each in probes:
-            each(event, hits)
-
-    return probe
+    def __init__(self, probes: Iterable[Probe]) -> None:
+        self.probes = tuple(probes)
 
 
 def build(entries: Sequence[Entry[Any]], covers: Covers) -> Node:

@@ -60,10 +60,10 @@ def bands(items: Sequence[tuple[Band, Any]]) -> Find:
         for place in range(start, end) if few else _nodes(start + len(bounds), end + len(bounds)):
             kept.setdefault(place, []).append(thing)
 
+    pieces = [tuple(kept.get(place, ())) for place in range(-1, len(bounds))] if few else []
+
     def find_in_pieces(number: Number, hits: list[Any]) -> None:
-        found = kept.get(bisect_right(bounds, number) - 1)
-        if found is not None:
-            hits += found
+        hits += pieces[bisect_right(bounds, number)]
 
     def find_in_tree(number: Number, hits: list[Any]) -> None:
         piece = bisect_right(bounds, number)

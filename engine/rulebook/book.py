@@ -1,8 +1,7 @@
 """The rulebook: all the rules in force, ready to be matched. A value: a reload makes another."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import is_
 
 from engine.match import Index, TypeIndex
 from engine.model.event import Event
@@ -41,7 +40,7 @@ class Rulebook:
         """
         indexes = self._indexes
         if indexes is None:
-            indexes = _Indexes(self.rules, None if before is None else before._indexes)
+            indexes = _Indexes(self.rules, self._places, None if before is None else before._indexes)
             object.__setattr__(self, "_indexes", indexes)
         return indexes
 
@@ -56,12 +55,10 @@ class Rulebook:
         found = indexes.waiting.find(event)
         if indexes.leftover is not None and not any(match.rule.mode is RuleMode.LIVE for match in found):
             found += indexes.leftover.find(event)
-        if len(found) < 2:
-            return tuple(found)
-        places = self._places
-        found.sort(key=lambda match: places[match.rule.id])
-        if any(map(is_, found, found[1:])):  # a rule with several that hold
-            found = [match for match, before in zip(found, [None, *found], strict=False) if match is not before]
+        if len(found) > 1:
+            found.sort(key=indexes.place)
+            if len(set(map(id, found))) < len(found):  # a rule with several that hold
+                found = list({id(match): match for match in found}.values())
         return tuple(found)
 
     def taken_by(self, event: Event) -> str | None:
@@ -99,17 +96,19 @@ class Rulebook:
 
 
 class _Indexes:
-    """What an event is looked up in: the rules, and those that wait for what no other takes (None: there are none)."""
+    """What an event is looked up in: the rules, and those that wait for what no other takes (None: there are none).
+    `place` says where in their order one stands."""
 
-    __slots__ = ("leftover", "waiting")
+    __slots__ = ("leftover", "place", "waiting")
 
-    def __init__(self, rules: Sequence[Rule], before: "_Indexes | None") -> None:
+    def __init__(self, rules: Sequence[Rule], places: Mapping[str, int], before: "_Indexes | None") -> None:
         acting = (Match(rule=rule) for rule in rules if rule.mode is not RuleMode.OFF)
         every = [(when, match) for match in acting for when in match.rule.when]
         leftover = [(when, match) for when, match in every if when.unmatched]
         waiting = ((when, match) for when, match in every if not when.unmatched)
         self.waiting: Index[Match] = Index(waiting, None if before is None else before.waiting)
         self.leftover = Index(leftover) if leftover else None
+        self.place: Callable[[Match], int] = lambda match: places[match.rule.id]
 
 
 def _patterns(rule: Rule) -> list[str]:
