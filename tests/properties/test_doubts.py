@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.match import holds
-from engine.model.condition import All, Money, Operation, PathTest
+from engine.model.condition import All, Money, Nothing, Operation, PathTest
 from engine.model.event import Json, Scope
 from engine.model.position import Position
 from engine.model.rule import Rule, When
@@ -92,3 +92,21 @@ def test_a_when_that_covers_another_takes_all_of_its_events(
             about = event(type_, object={"a": a, "b": b}, account=account, livemode=live)
             fired = {match.rule.id for match in book.match(about)}
             assert "n" not in fired or "w" in fired
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.tuples(OPERATIONS, st.booleans()), min_size=2, max_size=3),
+    st.lists(st.one_of(PLAIN, st.none()), min_size=1, max_size=8),
+)
+def test_nor_do_tests_that_stand_apart(parts: list[tuple[Operation, bool]], values: list[Json]) -> None:
+    """Under `all` and `none`, of a field that is known to be no list."""
+    tests = [(PathTest(path="amount", operations=(each,), position=PLACE), negative) for each, negative in parts]
+    where = All(children=tuple(Nothing(children=(test,)) if negative else test for test, negative in tests))
+    found = Findings()
+    check_contradictions(found, When(types=("charge.failed",), livemode=None, where=where, position=PLACE))
+    if found.mistakes:
+        for value in values:
+            for currency in ("usd", "eur"):
+                assert not holds(where, event("charge.failed", object={"amount": value, "currency": currency}))
+        assert not holds(where, event("charge.failed", object={"currency": "usd"}))

@@ -8,7 +8,6 @@ from engine.match import parse_path
 from engine.match.operators import OPERATORS, Operand
 from engine.match.patterns import compile_pattern
 from engine.match.regex import compile_regex
-from engine.match.steps import PathError
 from engine.match.values import epoch_seconds, equal, folded
 from engine.match.wording import describe_operation
 from engine.model.condition import All, Changed, Condition, Money, Nothing, Operation, PathTest, Time
@@ -16,7 +15,7 @@ from engine.model.event import Json
 from engine.model.rule import When
 from engine.model.schema import Kind
 from engine.rulebook.findings import Findings
-from engine.rulebook.lints.carried import Carried, Lost, Spot, carried, lead
+from engine.rulebook.lints.carried import Carried, Lost, carried, lead
 
 _ORDERS = frozenset({"gt", "gte", "lt", "lte", "between"})
 _NEED_A_VALUE = frozenset(
@@ -36,7 +35,7 @@ _MODES = frozenset({"livemode", "$.livemode", "$event.livemode", "$.data.object.
 
 def check_contradictions(found: Findings, when: When) -> None:
     """Warn of tests that no value passes, each where the second of two stands that exclude each other."""
-    _Checker(found, carried(when.types)).walk(when.where, None)
+    _Checker(found, carried(when.types)).walk(when.where)
     if when.livemode is not None:
         for test in _conjuncts(when.where):
             _check_mode(found, when, test)
@@ -67,19 +66,19 @@ class _Checker:
         self._found = found
         self._about = about
 
-    def walk(self, condition: Condition, item: tuple[Spot, ...] | None) -> None:
-        """`item`: it is about the elements of a list, or a value that changed."""
+    def walk(self, condition: Condition, *, inside: bool = False) -> None:
+        """`inside`: it is about the elements of a list, or a value that changed."""
         if isinstance(condition, PathTest):
             self._check(condition.operations)
             for operation in condition.operations:
                 self._within(condition, operation)
         elif isinstance(condition, All):
-            self._check_together(condition, item)
+            self._check_together(condition, inside)
             for child in condition.children:
-                self.walk(child, item)
+                self.walk(child, inside=inside)
         else:
             for child in condition.children:
-                self.walk(child, item)
+                self.walk(child, inside=inside)
 
     def _within(self, test: PathTest, operation: Operation) -> None:
         operand = operation.operand
@@ -88,20 +87,20 @@ class _Checker:
                 self._found.warn("never-holds", operation.position, f"the {test.path} of an object never changes")
             for inner in (operand.old, operand.new, operand.added, operand.removed):
                 if inner is not None:
-                    self.walk(inner, ())
+                    self.walk(inner, inside=True)
         elif OPERATORS[operation.operator].operand is Operand.CONDITIONS:
-            self.walk(operand, ())
+            self.walk(operand, inside=True)
         elif operation.operator == "length":
             self._check(operand)
 
-    def _check_together(self, condition: All, item: tuple[Spot, ...] | None) -> None:
+    def _check_together(self, condition: All, inside: bool) -> None:
         """Tests of one path that stand apart are about one value, unless it may be a list: then elements may differ."""
         tests: dict[str, list[Operation]] = {}
         for test in _conjuncts(condition):
             tests.setdefault(test.path, []).extend(test.operations)
         apart = {test.path: test.operations for test in _conjuncts(condition)}
         for path, operations in tests.items():
-            if len(operations) > len(apart[path]) and self._is_one(path, item):
+            if len(operations) > len(apart[path]) and not inside and self._is_one(path):
                 self._check(tuple(operations))
         for child in condition.children:
             if isinstance(child, Nothing):
@@ -117,14 +116,12 @@ class _Checker:
                 if _same(operation, excluded) and excluded.position:
                     self._found.warn("never-holds", excluded.position, f"{child.path} must be and must not be this")
 
-    def _is_one(self, path: str, item: tuple[Spot, ...] | None) -> bool:
-        try:
-            read = parse_path(path)
-        except PathError:
-            return False
+    def _is_one(self, path: str) -> bool:
+        """Whether the path leads to one value that is no list, as far as is known."""
+        read = parse_path(path)
         if read.several:
             return False
-        ends = lead(read, self._about, item or None)
+        ends = lead(read, self._about, None)
         lists = (Kind.LIST, Kind.ANY)
         return not isinstance(ends, Lost) and all(spot.field.kind not in lists for spot in ends)
 
