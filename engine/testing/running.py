@@ -96,7 +96,8 @@ class Runner:
         expect = test.expect
         assert isinstance(expect, Answer)
         (verdict,) = rulebook.explain(event, rule=rule_id)
-        fired = any(match.rule.id == rule_id for match in rulebook.match(event))
+        matches = [match.rule for match in rulebook.match(event)]
+        fired = any(rule.id == rule_id for rule in matches)
         if fired and not expect.fires:
             yield Problem(said="expected not to fire, and it fired", shown=_why(verdict))
         elif not fired and expect.fires:
@@ -107,7 +108,7 @@ class Runner:
         elif fired:
             rule = rulebook.rule(rule_id)
             assert rule is not None
-            yield from _check_sent(event, rule, self._writer.sent(event, rule, test.given.results), expect)
+            yield from _check_sent(event, rule, self._writer.sent(event, rule, matches, test.given.results), expect)
 
 
 def _check_sent(event: Event, rule: Rule, sent: Mapping[str, Sent], expect: Answer) -> Iterable[Problem]:

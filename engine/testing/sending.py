@@ -43,13 +43,16 @@ class Writer:
             Verb.STRIPE: StripeNotifier(StripeSettings(keys={}, api_base="", allow=()), (), _claim),
         }
 
-    def sent(self, event: Event, rule: Rule, results: Mapping[str, Json]) -> dict[str, Sent]:
-        """By step. `results` are what steps came back with, null for one that failed; `on_failure` runs after one."""
-        plan = make_plan(event, (replace(rule, mode=RuleMode.LIVE),), "", _everywhere)
-        ended = [_ended(delivery, results) for delivery in plan.deliveries]
+    def sent(self, event: Event, rule: Rule, matches: Sequence[Rule], results: Mapping[str, Json]) -> dict[str, Sent]:
+        """By step. `matches` are the rules that hold for the event: one of them may supersede this one. `results` are
+        what steps came back with, null for one that failed; `on_failure` runs after one."""
+        above = [each for each in matches if rule.id in each.supersedes]
+        plan = make_plan(event, (*above, replace(rule, mode=RuleMode.LIVE)), "", _everywhere)
+        own = [delivery for delivery in plan.deliveries if delivery.rule == rule.id]
+        ended = [_ended(delivery, results) for delivery in own]
         decided = {key: (status, reason) for key, status, reason in released(rule, ended)}
         found: dict[str, Sent] = {}
-        for delivery in plan.deliveries:
+        for delivery in own:
             step = rule.step(delivery.step)
             if step is None or (step.id in found and found[step.id].skipped is None):
                 continue  # all destinations of a step get the same; one that is passed over says nothing of the others

@@ -255,6 +255,33 @@ def test_where_every_message_is_skipped_none_is_as_expected() -> None:
     assert of_steps(test) == ["no message of this rule is sent"]
 
 
+def test_a_rule_that_another_supersedes_says_nothing() -> None:
+    """It fires all the same."""
+    text = dedent(
+        """\
+        rules:
+          - id: any
+            when: charge.dispute.created
+            then: {notify: risk, text: A dispute}
+            tests:
+              - {given: {event: charge.dispute.created}, expect: {text: A dispute}}
+              - {given: {event: charge.dispute.created, set: {reason: general}}, expect: {steps: {notify-1: skipped}}}
+              - {given: {event: charge.dispute.created, set: {reason: general}}, expect: {text: A dispute}}
+          - id: general
+            supersedes: [any]
+            when: {type: charge.dispute.created, where: {reason: general}}
+            then: {notify: risk}
+        """
+    )
+    rulebook = load({"a.yaml": text}, KNOWN).rulebook
+    found = read_tests({"a.yaml": text}, rulebook.rules, Path())
+    first, second, third = [Runner(rulebook).run(test).problems for test in found.tests]
+    assert (first, second) == ((), ())
+    assert [(problem.said, problem.shown) for problem in third] == [
+        ("no message of this rule is sent", ("notify-1 is skipped: superseded by general",))
+    ]
+
+
 def test_an_event_that_cannot_be_made_fails_the_test() -> None:
     result = run("{rule: big, given: {event: payout.failed, set: {$.data.object.amount.of: 1}}, expect: no}")
     assert result.event is None
