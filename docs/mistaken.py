@@ -92,6 +92,7 @@ FILES: Mapping[str, str] = {
     "given": rule(tests="[{given: {event: payout.failed, previous: {a.b: 1}}, expect: fires}]"),
     "unknown-rule": rule(),
     "expect": rule(tests="[{given: {event: payout.failed}, expect: {because: amount}}]"),
+    "fetch": rule(when="{type: payout.failed, fetch: [failure code]}"),
     "supersedes": rule(supersedes="my-rule"),
     "unknown-name": where("amount: {gte: $vars.smal}"),
     "duplicate-name": "vars: {small: 9 USD}\n" + rule(),

@@ -1,7 +1,8 @@
 """READ FIRST: the way of one event, as a page of code.
 
     verify -> normalize          engine/receive, before this page: only signed, well-formed events get here
-    match                        which rules hold for the event; pure, microseconds
+    match                        which rules hold for the event; pure, microseconds. Rules that want something read from
+                                 Stripe first are matched later, in a job of their own: engine/work/fetch
     plan                         what must come of it: firings, and a delivery per step and destination; pure
     commit                       the event and its plan in one durable commit; only then is Stripe answered 200
     deliver                      engine/work, woken by the commit: render once, attempt until it has ended
@@ -9,17 +10,21 @@
 The server, replay, and the tests all walk this way; nothing else creates a firing or a delivery.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from engine.decide.release import released
 from engine.match import unmet
-from engine.model.delivery import NOTHING, Delivery, DeliveryStatus, Firing, Plan, delivery_id, firing_id
+from engine.model.delivery import NOTHING, OWN_RULE, Delivery, DeliveryStatus, Firing, Plan, delivery_id, firing_id
 from engine.model.event import Event
+from engine.model.fetch import seen_by
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
 from engine.rulebook import Rulebook
+
+STRIPE = "stripe"
+"""Where what rules want is read."""
 
 
 class Destination(Protocol):
@@ -57,14 +62,28 @@ class Pipeline:
         """Match, plan and commit one event; True when it was new. When this returns, nothing can lose it."""
         rulebook = self.rulebook()
         matches = rulebook.match(event)
-        plan = make_plan(event, (m.rule for m in matches), rulebook.revision, self.expand) if matches else NOTHING
+        wants = rulebook.wants(event)
+        plan = NOTHING
+        if matches or wants:
+            plan = make_plan(event, (m.rule for m in matches), rulebook.revision, self.expand, wants=wants)
         new = await self.committer.commit(event, plan, rulebook.revision)
         self.seen(event, plan, new)
         return new
 
 
-def make_plan(event: Event, rules: Iterable[Rule], revision: str, expand: Expand, replay: int = 0) -> Plan:
-    """Everything that must come of `event`, given the rules that hold for it. Ids are fixed: twice is once."""
+def make_plan(
+    event: Event,
+    rules: Iterable[Rule],
+    revision: str,
+    expand: Expand,
+    replay: int = 0,
+    *,
+    wants: Sequence[str] = (),
+) -> Plan:
+    """Everything that must come of `event`, given the rules that hold for it. Ids are fixed: twice is once.
+
+    `wants` is what is to be read from Stripe before further rules can be judged: engine/work/fetch plans again then.
+    """
     rules = tuple(rules)
     superseded = {id_: rule.id for rule in rules if rule.mode is RuleMode.LIVE for id_ in rule.supersedes}
     firings: list[Firing] = []
@@ -84,11 +103,47 @@ def make_plan(event: Event, rules: Iterable[Rule], revision: str, expand: Expand
         firings.append(firing)
         if rule.mode is RuleMode.LIVE:
             by = superseded.get(rule.id)
-            steps = [(step, _why_not(step, event, by)) for step in rule.steps]
+            seen = seen_by(rule, event)
+            steps = [(step, _why_not(step, seen, by)) for step in rule.steps]
             steps += [(step, None) for step in rule.on_failure]
             planned = [d for step, why in steps for d in _deliveries(event, rule, firing, step, why, expand)]
             deliveries += _settle(rule, planned, event.received)
+    if wants:
+        firing, reading = _reading(event, revision, wants, replay)
+        firings.append(firing)
+        deliveries.append(reading)
     return Plan(firings=tuple(firings), deliveries=tuple(deliveries))
+
+
+def _reading(event: Event, revision: str, wants: Sequence[str], replay: int) -> tuple[Firing, Delivery]:
+    """What is wanted from Stripe, as a delivery of Tocsin's own: retried, recorded and reported like any other."""
+    firing = Firing(
+        id=firing_id(OWN_RULE, event.dedupe_key, replay),
+        rule=OWN_RULE,
+        revision=revision,
+        event=event.dedupe_key,
+        account=event.account,
+        severity=Severity.INFO,
+        mode=RuleMode.LIVE,
+        replay=replay,
+        created=event.received,
+    )
+    delivery = Delivery(
+        id=delivery_id(firing.id, Verb.FETCH, STRIPE),
+        firing=firing.id,
+        event=event.dedupe_key,
+        rule=OWN_RULE,
+        revision=revision,
+        step=Verb.FETCH,
+        verb=Verb.FETCH,
+        destination=STRIPE,
+        account=event.account,
+        livemode=event.livemode,
+        next_attempt=event.received,
+        request={"wants": list(wants)},
+        created=event.received,
+    )
+    return firing, delivery
 
 
 def _why_not(step: Step, event: Event, superseded_by: str | None) -> str | None:

@@ -16,7 +16,7 @@ import structlog
 
 from engine.decide.retry import Decision
 from engine.errors import ConfigError, StoreError, TocsinError
-from engine.model.delivery import Delivery, DeliveryStatus, Plan
+from engine.model.delivery import OWN_RULE, Delivery, DeliveryStatus, Plan
 from engine.model.event import Event, Payload
 from engine.model.outcome import Notifier, Outcome
 from engine.model.rule import Severity, Step, Verb
@@ -32,6 +32,7 @@ from engine.store import Store
 from engine.stripe_api import operations
 from engine.work.banner import banner
 from engine.work.deliver import Deliverer
+from engine.work.fetch import Fetcher
 from engine.work.ops import Ops
 from engine.work.readiness import Queue, readiness
 from engine.work.recent import RecentEvents
@@ -67,6 +68,7 @@ def known(settings: Settings) -> Known:
         callback_hosts=settings.callback_hosts,
         stripe_operations=operations,
         allowed_writes=frozenset(write.operation for write in settings.stripe.allow),
+        stripe_keys=tuple(settings.stripe.keys),
         default_livemode=settings.default_livemode,
     )
 
@@ -115,12 +117,12 @@ def rulebook_of(
     return find
 
 
-def notifiers(settings: Settings, claim: Claim) -> Mapping[Verb, Notifier]:
+def notifiers(settings: Settings, claim: Claim, stripe: StripeNotifier | None = None) -> Mapping[Verb, Notifier]:
     """The three verbs on these settings; `claim` guards the caps of Stripe writes."""
     return {
         Verb.NOTIFY: NotifyNotifier(settings.channels, sys.stdout),
         Verb.CALLBACK: CallbackNotifier(settings.callbacks, settings.callback_hosts),
-        Verb.STRIPE: StripeNotifier(settings.stripe, settings.endpoints, claim),
+        Verb.STRIPE: stripe or StripeNotifier(settings.stripe, settings.endpoints, claim),
     }
 
 
@@ -213,7 +215,8 @@ async def start() -> Service:
 
 async def _assemble(settings: Settings, store: Store) -> Service:
     metrics = Metrics()
-    verbs = notifiers(settings, store.writes.claim)
+    stripe = StripeNotifier(settings.stripe, settings.endpoints, store.writes.claim)
+    verbs = notifiers(settings, store.writes.claim, stripe)
     ops = _ops(settings, store)
     reloader = _reloader(settings, store, metrics, ops)
     await reloader.reload()
@@ -236,11 +239,20 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         _stop=asyncio.Event(),
         _tasks=[],
     )
+    revisions = rulebook_of(store, lambda: reloader.current)
+    fetcher = Fetcher(
+        read=stripe.read,
+        events=store.events,
+        carry_out=store.carry_out,
+        rulebook=revisions,
+        expand=pipeline.expand,
+        seen=_late(metrics),
+    )
     deliverer = Deliverer(
         deliveries=store.deliveries,
         event=events.get,
-        rulebook=rulebook_of(store, lambda: reloader.current),
-        notifiers=verbs,
+        rulebook=revisions,
+        notifiers={**verbs, Verb.FETCH: fetcher},
         finished=_finished(metrics, ops),
     )
     store.committer.on_commit = metrics.commit
@@ -309,11 +321,24 @@ def _observer(metrics: Metrics, conflicts: dict[str, str], events: RecentEvents)
         if event.conflict is not None:
             conflicts[event.endpoint] = event.conflict
         # A snapshot also when its thin twin came first: what it adds is written from it.
-        if plan.firings and (new or event.payload is Payload.SNAPSHOT):
+        fired = [firing for firing in plan.firings if firing.rule != OWN_RULE]
+        if len(fired) < len(plan.firings):
+            return  # it is not whole yet: what is still read for it is kept with it
+        if fired and (new or event.payload is Payload.SNAPSHOT):
             events.add(event)
         if new:
-            for firing in plan.firings:
+            for firing in fired:
                 metrics.fired(firing.rule, firing.mode)
+
+    return seen
+
+
+def _late(metrics: Metrics) -> Callable[[Event, Plan], None]:
+    """Counts the firings of an event for which something had to be read first."""
+
+    def seen(event: Event, plan: Plan) -> None:
+        for firing in plan.firings:
+            metrics.fired(firing.rule, firing.mode)
 
     return seen
 
@@ -327,7 +352,16 @@ def _finished(metrics: Metrics, ops: Ops | None) -> Callable[[Delivery, Outcome,
             return
         delay = (datetime.now(UTC) - delivery.created).total_seconds() if delivery.event else None
         metrics.delivery(delivery.verb, decision.status, delay)
-        if decision.status is DeliveryStatus.HELD and ops is not None:
+        if ops is None:
+            return
+        if delivery.verb is Verb.FETCH and decision.status is DeliveryStatus.DEAD:
+            await ops.report(
+                "fetch",
+                "Rules were not judged: what they want from Stripe could not be read",
+                f"{decision.reason}\n\nSee the events: tocsin deliveries ls --rule tocsin --status dead. "
+                "Read again what can be: tocsin retry --failed",
+            )
+        if decision.status is DeliveryStatus.HELD:
             await ops.report(
                 f"held-{delivery.destination}",
                 f"Stripe writes are held: {delivery.destination}",

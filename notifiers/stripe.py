@@ -14,7 +14,7 @@ from typing import Protocol
 
 from engine.errors import DestinationError
 from engine.model.delivery import Delivery
-from engine.model.event import Json, Scope
+from engine.model.event import Event, Json, Scope
 from engine.model.outcome import Delivered, Held, Outcome, Refused, Retry, Scene
 from engine.model.rule import Step, Verb
 from engine.render import render_text, render_value
@@ -115,6 +115,11 @@ class StripeNotifier:
         except DestinationError as error:
             return Refused(reason=str(error))
         return _outcome(request, answer)
+
+    async def read(self, event: Event, call: Call) -> Success | Failure:
+        """One read for an event, with its key. Raises DestinationError where there is none for it."""
+        _, key = self._key(event.endpoint, event.livemode)
+        return await self._api.call(key, call)
 
     def preview(self, delivery: Delivery) -> Json:
         """`{method, url, params, headers, key}`: `key` is the name of the key in the configuration."""

@@ -16,8 +16,9 @@ from engine.cli.report import print_json
 from engine.cli.rules import rules_now
 from engine.cli.stored import event_of, with_store
 from engine.errors import TocsinError
-from engine.model.delivery import Delivery
+from engine.model.delivery import Delivery, DeliveryStatus
 from engine.model.event import Event, Json
+from engine.model.rule import Verb
 
 if TYPE_CHECKING:
     from engine.rulebook import Rulebook
@@ -89,11 +90,12 @@ def _stored(event_id: str, rule: str | None, all_rules: bool) -> Explained:
                 f"there was no rule '{rule}' when {event.id} came; to judge it by the rules of now:\n"
                 f"  tocsin events show {event.id} --body | tocsin explain - --rule {rule}"
             )
+        deliveries = await store.deliveries.ls(event=event.dedupe_key, limit=10_000)
         return replace(
-            _explained(event, rulebook, rule, all_rules),
+            _explained(event, rulebook, rule, all_rules, unread=_why_unread(deliveries)),
             outdated=await store.revisions.newest() != revision,
             fired={firing.rule for firing in await store.events.firings(event.dedupe_key)},
-            deliveries=_by_rule(await store.deliveries.ls(event=event.dedupe_key, limit=10_000)),
+            deliveries=_by_rule(deliveries),
         )
 
     return with_store(read)
@@ -106,21 +108,31 @@ def _by_rule(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
     return found
 
 
+def _why_unread(deliveries: Sequence[Delivery]) -> str | None:
+    """Why what rules want from Stripe could not be read; None: it was, or is still tried."""
+    dead = (each for each in deliveries if each.verb is Verb.FETCH and each.status is DeliveryStatus.DEAD)
+    return next((each.reason or "no reason on record" for each in dead), None)
+
+
 def _from_file(file: str, rule: str | None, all_rules: bool) -> Explained:
     from engine import wiring
     from engine.pipeline import make_plan
 
     settings = wiring.load()
     event, book = event_in(file), rules_now(settings).rulebook
-    found = _explained(event, book, rule, all_rules)
+    source = source_of(file)
+    unread = f"the event is from {source}; give the id of a stored one"
+    found = _explained(event, book, rule, all_rules, unread=unread)
     plan = make_plan(event, [match.rule for match in book.match(event)], book.revision, wiring.expander(settings))
-    return replace(found, source=source_of(file), deliveries=_by_rule(plan.deliveries))
+    return replace(found, source=source, deliveries=_by_rule(plan.deliveries))
 
 
-def _explained(event: Event, rulebook: "Rulebook", rule: str | None, all_rules: bool) -> Explained:
+def _explained(
+    event: Event, rulebook: "Rulebook", rule: str | None, all_rules: bool, *, unread: str | None
+) -> Explained:
     if rule is not None:
         chosen(rule, "rule", [each.id for each in rulebook.rules])
-    verdicts = rulebook.explain(event, rule=rule, all_rules=all_rules)
+    verdicts = rulebook.explain(event, rule=rule, all_rules=all_rules, unread=unread)
     if rule is not None:
         verdicts = tuple(replace(verdict, tree=rulebook.tree(rule, event)) for verdict in verdicts)
     return Explained(event=event, rulebook=rulebook, verdicts=verdicts)

@@ -102,6 +102,7 @@ def render(
     returned is as on record for a stored event; else it is made up, or given with --result. Secrets are masked.
     """
     from engine import wiring
+    from engine.samples import as_if_read
 
     if event is not None and (sample or set or account or live is not None):
         raise Usage("--sample, --set, --account and --live are about a made-up event: not with --event")
@@ -118,6 +119,8 @@ def render(
         one, source = event_in(event), f"from {source_of(event)}"
     else:
         one, source = _sampled(found, sample, set or [], account, live), "made up"
+    wants = loaded.rulebook.wants(one)
+    one = as_if_read(one, wants)
     (verdict,) = loaded.rulebook.explain(one, rule=found.id)
     others = [match.rule for match in loaded.rulebook.match(one) if match.rule.id != found.id]
     shown = _rendered(settings, found, others, one, source, verdict, given)

@@ -51,6 +51,12 @@ WHEN: Mapping[str, Schema] = {
         record({"in_table": text("a table of accounts")}, ("in_table",)),
         description="the accounts that the events are about: ids, patterns with *, or a table",
     ),
+    "fetch": either(
+        words(("object",)),
+        listed(text()),
+        record({"object": record({"include": one_or_more(text())}, ("include",))}, ("object",)),
+        description="what is read from Stripe before: the object as it is now, or the objects of ids",
+    ),
     "where": ref("where"),
     "unmatched": flag("true: and no other rule fires for the event"),
 }

@@ -25,6 +25,7 @@ from engine.testing.reading import FILE_KEYS, FILE_TEST_KEYS, TEST_KEYS
 GIVEN: Mapping[str, Schema] = {
     "event": ref("eventType", "the type of the event"),
     "set": {"minProperties": 1, **named({}, "fields of the event's object by their paths, with $. of its root")},
+    "fetched": named({}, "fields of what the rules want read from Stripe, by the paths that rules find them at"),
     "previous": named({}, "previous_attributes, as Stripe nests them"),
     "account": text("the account of the event: acct_1"),
     "scope": words(Scope, "where the event comes in"),

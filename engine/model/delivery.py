@@ -38,6 +38,10 @@ class Firing:
     created: datetime
 
 
+OWN_RULE = "tocsin"
+"""The rule that Tocsin's own deliveries stand under: reports to the ops channel, and what is read for rules."""
+
+
 class DeliveryStatus(StrEnum):
     """Where a delivery stands. PENDING and WAITING are open; all others are ends, DEAD and HELD retryable."""
 
@@ -53,7 +57,7 @@ class DeliveryStatus(StrEnum):
 class Delivery:
     """One step of one firing for one destination.
 
-    `firing` and `event` are None for Tocsin's own reports to the ops channel, whose rule is `tocsin`.
+    `firing` and `event` are None for Tocsin's own reports to the ops channel, whose rule is OWN_RULE.
     `step` is the step's id; `needs` names the steps whose results it reads. `destination` is a channel
     (`channel` or `channel/recipient`), a callback's name or URL, or a Stripe operation. `request` is what was
     rendered, once, and every attempt sends; `result` what came back, for other steps to read.

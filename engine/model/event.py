@@ -41,7 +41,8 @@ class Event:
     snapshot twin where there is one, else `id`. `base_type` is `type` without the `v1.` of a thin twin.
     `object` is None for a thin event without data; `previous` is previous_attributes (thin: from `changes`).
     `conflict` says how the event contradicts its endpoint (scope or livemode), None when it does not.
-    `body` is what was received, byte for byte; `data` its parsed root, never to be modified.
+    `body` is what was received, byte for byte; `data` its parsed root, never to be modified. `fetched` is what was
+    read from Stripe for the rules that wanted it (`engine.model.fetch`), None before that.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Event:
     received: datetime
     data: dict[str, Json]
     body: bytes
+    fetched: Mapping[str, Json] | None = None
 
 
 def object_of(data: Mapping[str, Json]) -> dict[str, Json] | None:

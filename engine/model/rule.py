@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from engine.model.condition import ALWAYS, Column, Condition
 from engine.model.event import Json, Scope
+from engine.model.fetch import Fetch
 from engine.model.position import Position
 
 
@@ -43,6 +44,7 @@ class Verb(StrEnum):
     NOTIFY = "notify"
     CALLBACK = "callback"
     STRIPE = "stripe"
+    FETCH = "fetch"  # no rule's own: what rules want read before they are judged
 
 
 class OnError(StrEnum):
@@ -78,6 +80,7 @@ class When:
     """One way for a rule to be concerned: the patterns of section 2, all of which must hold.
 
     `unmatched`: and no other enabled live rule is concerned, those left aside that are so for this reason.
+    `fetch` is what it wants read first; `reads_object`: `where` asks for the event's object, which thin events lack.
 
     `types` are patterns in which only `*` is special; `scopes` and `accounts` are None for any;
     `livemode` is None for any, and `livemode_source` says where it came from (`rule` or `default`).
@@ -89,7 +92,9 @@ class When:
     livemode_source: str = "default"
     accounts: tuple[str, ...] | None = None
     unmatched: bool = False
+    fetch: Fetch | None = None
     where: Condition = ALWAYS
+    reads_object: bool = False
     position: Position | None = None
 
 
@@ -153,8 +158,9 @@ class Rule:
     """One rule of the language, without state.
 
     `supersedes`: the rules whose notify steps are not for an event that this one fires for, and where each is named.
-    `on_failure`: steps for when one of `steps` is given up, once a firing. `ignored` are the codes of warnings that it
-    is meant to have, each with the place that says so, None where that is in the defaults of its file.
+    `on_failure`: steps for when one of `steps` is given up, once a firing. `reads_object`: a text of it, or the `if` of
+    a step, asks for the event's object. `ignored` are the codes of warnings that it is meant to have, each with the
+    place that says so, None where that is in the defaults of its file.
     """
 
     id: str
@@ -168,6 +174,7 @@ class Rule:
     mode: RuleMode = RuleMode.LIVE
     supersedes: Mapping[str, Position] = field(default_factory=dict)
     on_failure: tuple[Step, ...] = ()
+    reads_object: bool = False
     shared: Shared = Shared()
     ignored: Mapping[str, Position | None] = field(default_factory=dict)
     position: Position | None = None

@@ -120,6 +120,14 @@ def _field(word: str, below: Mapping[str, Field], shared: Mapping[str, tuple[str
     return Field(kind=Kind(name), of=tuple(names.split("|")) if names else (), fields=below)
 
 
+def field_at(name: str, path: str) -> Field | None:
+    """The field at a dotted path of an object of that name, None where it is not known."""
+    found = schema(name)
+    for each in path.split("."):
+        found = next((fields[each] for fields in found.within if each in fields), None) if found else None
+    return found
+
+
 def paths_to(name: str, fields: Mapping[str, Field], depth: int = 3, before: str = "") -> Iterator[str]:
     """The dotted paths, at most `depth` names long, to fields of that name, through maps and not through lists."""
     if name in fields:

@@ -7,6 +7,7 @@ from engine.render.scene import scene
 from engine.render.text import (
     FAILED_NAMES,
     check_template,
+    reads_object,
     referenced_fields,
     referenced_shared,
     referenced_steps,
@@ -20,6 +21,7 @@ __all__ = [
     "Message",
     "check_template",
     "default_message",
+    "reads_object",
     "referenced_fields",
     "referenced_shared",
     "referenced_steps",

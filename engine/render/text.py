@@ -135,6 +135,17 @@ def referenced_steps(value: Json) -> frozenset[str]:
     return frozenset()
 
 
+def reads_object(template: str) -> bool:
+    """Whether a text asks for the event's object. One that does not parse asks for nothing."""
+    if "object" not in template:
+        return False
+    try:
+        tree = _parse(template)
+    except TemplateError:
+        return False
+    return any(node.name == "object" and node.ctx == "load" for node in tree.find_all(nodes.Name))
+
+
 def referenced_shared(template: str) -> frozenset[tuple[str, ...]]:
     """What a text reads of names that are not everywhere: `("vars", "big")`, `("tables", "accounts", "csm")`,
     `("failed", "reason")`.

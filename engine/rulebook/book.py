@@ -1,20 +1,23 @@
 """The rulebook: all the rules in force, ready to be matched. A value: a reload makes another."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from engine.match import Index, TypeIndex
+from engine.match.whens import Entry
 from engine.model.event import Event
-from engine.model.rule import Rule, RuleMode
+from engine.model.fetch import OBJECT, WHOLE_OBJECT, Fetch, lacks_object, wanted, with_fetched
+from engine.model.rule import Rule, RuleMode, When
 from engine.model.verdict import Branch, Verdict
-from engine.rulebook.verdicts import looking, tree_of, verdict_of
+from engine.rulebook.verdicts import looking, outside, tree_of, verdict_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A rule whose `when` held for an event."""
+    """A rule whose `when` held for an event. `reads_object`: it, or a text of the rule, asks for the event's object."""
 
     rule: Rule
+    reads_object: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,37 +53,67 @@ class Rulebook:
         return None if place is None else self.rules[place]
 
     def match(self, event: Event) -> tuple[Match, ...]:
-        """The rules, live and shadow, that hold for the event, in their order. Pure and quick; never raises."""
+        """The rules, live and shadow, that hold for the event, in their order. Pure and quick; never raises.
+
+        Rules that want something read first (`wants`) are judged when the event has it, and not before.
+        """
         indexes = self._indexes or self.prepare()
-        found = indexes.waiting.find(event)
-        if indexes.leftover is not None and not any(match.rule.mode is RuleMode.LIVE for match in found):
-            found += indexes.leftover.find(event)
+        plain = event.object is not None and indexes.fetching is None  # nearly always
+        found = indexes.waiting.find(event) if plain else indexes.held(event)
+        if indexes.leftover is not None and _live(found) is None and not self.wants(event):
+            found += _with_object(indexes.leftover, event)
         if len(found) > 1:
             found.sort(key=indexes.place)
-            if len(set(map(id, found))) < len(found):  # a rule with several that hold
-                found = list({id(match): match for match in found}.values())
+            if len({id(match.rule) for match in found}) < len(found):  # a rule with several that hold
+                found = list({id(match.rule): match for match in found}.values())
         return tuple(found)
+
+    def wants(self, event: Event) -> tuple[str, ...]:
+        """What is to be read from Stripe, and was not yet, before every rule can be judged that the event concerns."""
+        indexes = self._indexes or self.prepare()
+        needs: dict[str, None] = {}
+        for entry, fetch in indexes.fetching_of(event.type):
+            missing = fetch.missing(event)
+            if missing and outside(entry.when, event, None) is None:
+                needs.update(dict.fromkeys(missing))
+        if lacks_object(event) and WHOLE_OBJECT.missing(event) and self._asks_for_object(event):
+            needs.setdefault(OBJECT)
+        return tuple(needs)
 
     def taken_by(self, event: Event) -> str | None:
         """The id of a live rule that keeps the event from being `unmatched`, None if it is."""
-        found = self.prepare().waiting.find(event)
-        return next((match.rule.id for match in found if match.rule.mode is RuleMode.LIVE), None)
+        return _live(self.prepare().held(event))
+
+    def _asks_for_object(self, event: Event) -> bool:
+        return any(
+            wanted(when, rule, event) is WHOLE_OBJECT and outside(when, event, None) is None
+            for rule in self._look_at(event.type)
+            if rule.mode is not RuleMode.OFF
+            for when in looking(rule, event.type)
+        )
 
     def looked_at(self, event_type: str) -> int:
         """How many rules look at events of that type, rules that are off included: those that `explain` lists."""
         return len(self._look_at(event_type))
 
-    def explain(self, event: Event, *, rule: str | None = None, all_rules: bool = False) -> tuple[Verdict, ...]:
-        """Why each rule held or not: of those that look at the type, or of one, or of all."""
+    def explain(
+        self, event: Event, *, rule: str | None = None, all_rules: bool = False, unread: str | None = None
+    ) -> tuple[Verdict, ...]:
+        """Why each rule held or not: of those that look at the type, or of one, or of all.
+
+        `unread`: why what rules want read could not be; None: it is still to be read.
+        """
         taken_by = self.taken_by(event)
         if rule is not None:
             one = self.rule(rule)
             looks = one is not None and bool(looking(one, event.type))
-            return () if one is None else (verdict_of(one, event, looks=looks, taken_by=taken_by),)
+            return () if one is None else (verdict_of(one, event, looks=looks, taken_by=taken_by, unread=unread),)
         looking_at = self._look_at(event.type)
         rules: Sequence[Rule] = self.rules if all_rules else looking_at
         names = {each.id for each in looking_at}
-        return tuple(verdict_of(each, event, looks=each.id in names, taken_by=taken_by) for each in rules)
+        return tuple(
+            verdict_of(each, event, looks=each.id in names, taken_by=taken_by, unread=unread) for each in rules
+        )
 
     def tree(self, rule_id: str, event: Event) -> Branch | None:
         """Everything that the rule of that id asks, with what the event has of it; None if there is no such rule."""
@@ -96,19 +129,49 @@ class Rulebook:
 
 
 class _Indexes:
-    """What an event is looked up in: the rules, and those that wait for what no other takes (None: there are none).
-    `place` says where in their order one stands."""
+    """What an event is looked up in: the rules, those that wait for what no other takes, and those that want something
+    read first (None: there are none). `place` says where in their order one stands."""
 
-    __slots__ = ("leftover", "place", "waiting")
+    __slots__ = ("fetching", "leftover", "place", "waiting")
 
     def __init__(self, rules: Sequence[Rule], places: Mapping[str, int], before: "_Indexes | None") -> None:
-        acting = (Match(rule=rule) for rule in rules if rule.mode is not RuleMode.OFF)
-        every = [(when, match) for match in acting for when in match.rule.when]
+        every = [(when, _match(when, rule)) for rule in rules if rule.mode is not RuleMode.OFF for when in rule.when]
         leftover = [(when, match) for when, match in every if when.unmatched]
-        waiting = ((when, match) for when, match in every if not when.unmatched)
+        waiting = ((when, match) for when, match in every if not when.unmatched and when.fetch is None)
+        fetching = [(w.types, (Entry(w, match), w.fetch)) for w, match in every if w.fetch is not None]
         self.waiting: Index[Match] = Index(waiting, None if before is None else before.waiting)
         self.leftover = Index(leftover) if leftover else None
         self.place: Callable[[Match], int] = lambda match: places[match.rule.id]
+        self.fetching = TypeIndex(fetching) if fetching else None
+
+    def fetching_of(self, event_type: str) -> tuple[tuple[Entry[Match], Fetch], ...]:
+        """The `when` that want something read, of those that take events of the type."""
+        return () if self.fetching is None else self.fetching[event_type]
+
+    def held(self, event: Event) -> list[Match]:
+        """The matches but those of the unmatched, in no order."""
+        found = _with_object(self.waiting, event)
+        for entry, fetch in self.fetching_of(event.type):
+            if not fetch.missing(event) and (entry.holds or entry.compiled())(with_fetched(event, fetch)):
+                found.append(entry.thing)
+        return found
+
+
+def _match(when: When, rule: Rule) -> Match:
+    return Match(rule=rule, reads_object=when.reads_object or rule.reads_object)
+
+
+def _with_object(index: Index[Match], event: Event) -> list[Match]:
+    """What holds for the event; of a thin one, what asks for its object is judged on the object that was read."""
+    if not lacks_object(event):
+        return index.find(event)
+    found = [match for match in index.find(event) if not match.reads_object]
+    whole = with_fetched(event, WHOLE_OBJECT)
+    return found if whole is event else [*found, *(match for match in index.find(whole) if match.reads_object)]
+
+
+def _live(matches: Iterable[Match]) -> str | None:
+    return next((match.rule.id for match in matches if match.rule.mode is RuleMode.LIVE), None)
 
 
 def _patterns(rule: Rule) -> list[str]:

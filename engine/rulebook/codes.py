@@ -60,6 +60,7 @@ CODES: dict[str, str] = {
     "table": "a table that cannot be used: its rows, its key, its types",
     "table-file": "the CSV file of a table is not there or cannot be read",
     "vars": "a variable that cannot be one",
+    "fetch": "something that cannot be read from Stripe",
     "supersedes": "rules that supersede themselves, each other, or a rule that there is not",
     "retry": "a retry policy that cannot be followed",
     "unused-ignore": "an ignored warning that there is not in the rule (a warning)",

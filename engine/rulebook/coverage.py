@@ -8,7 +8,7 @@ from engine.model.condition import Condition, PathTest
 from engine.model.event import Event
 from engine.model.position import Position
 from engine.model.rule import Rule, RuleMode, When
-from engine.rulebook.verdicts import outside
+from engine.rulebook.verdicts import as_seen, outside
 from engine.rulebook.whynot import TakenBy
 
 LEAST = 20
@@ -45,6 +45,7 @@ class _Counted:
 class _Watched:
     """One `when` of a rule with those of its tests that have not varied yet."""
 
+    rule: Rule
     when: When
     open: list[_Counted] = field(default_factory=list)
 
@@ -61,7 +62,7 @@ class Coverage:
         looking = ((rule, [when for when in rule.when if not when.unmatched]) for rule in acting)
         self._looking = TypeIndex([([name for when in whens for name in when.types], rule) for rule, whens in looking])
         watched = [
-            _Watched(when, [_Counted(rule, test, compile_condition(test)) for test in _tests(when.where)])
+            _Watched(rule, when, [_Counted(rule, test, compile_condition(test)) for test in _tests(when.where)])
             for rule in acting
             for when in rule.when
         ]
@@ -79,8 +80,9 @@ class Coverage:
         self.events += 1
         for watched in self._watched[event.type]:
             if watched.open and self._looks(watched.when, event):
-                for each in watched.open:
-                    if each.holds(event):
+                seen, missing = as_seen(watched.when, watched.rule, event)
+                for each in watched.open if missing is None else ():
+                    if each.holds(seen):
                         each.held += 1
                     else:
                         each.failed += 1

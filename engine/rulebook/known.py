@@ -23,8 +23,8 @@ class StripeOperations(Protocol):
 class Known:
     """The names that rules may use. None: not known, every name is taken on trust.
 
-    `default_livemode` is that of rules that do not say; None is any. `allowed_writes` are Stripe operations by the
-    SDK's names.
+    `stripe_keys` are names of keys. `default_livemode` is that of rules that do not say; None is any.
+    `allowed_writes` are Stripe operations by the SDK's names.
     """
 
     channels: Collection[str] | None = None
@@ -32,4 +32,5 @@ class Known:
     callback_hosts: Collection[str] | None = None
     stripe_operations: StripeOperations | None = None
     allowed_writes: Collection[str] | None = None
+    stripe_keys: Collection[str] | None = None
     default_livemode: bool | None = None

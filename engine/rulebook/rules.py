@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engine.match.reads import reads_object
 from engine.model.mistake import Mistake
 from engine.model.position import Position
 from engine.model.rule import Rule, RuleMode, Severity
@@ -118,6 +119,7 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
         return None
     errors, before = found.errors, len(found.mistakes)
     found.names.take_shared()  # of a rule that had a mistake
+    found.reads_object = False
     check_keys(found, given, "a rule", RULE_KEYS, LATER_RULE_KEYS)
     rule = with_defaults(given, defaults)
     rule_id = _required(found, given, "id")
@@ -125,7 +127,7 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     then_node = _required(found, rule, "then")
     id_ = None if rule_id is None else identifier(found, rule_id, "a rule")
     when_node = None if when_node is None else with_vars(found, when_node)
-    whens = None if when_node is None else read_whens(found, when_node, known.default_livemode)
+    whens = None if when_node is None else read_whens(found, when_node, known)
     steps = None if then_node is None else read_steps(found, then_node, known, whens)
     failure_node = rule.get("on_failure")
     failure = read_steps(found, failure_node, known, whens, main=steps) if failure_node is not None and steps else ()
@@ -155,6 +157,7 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
         severity=severity or Severity.MEDIUM,
         mode=mode or RuleMode.LIVE,
         tags=tags or (),
+        reads_object=found.reads_object or any(reads_object(step.condition) for step in steps),
         shared=found.names.take_shared(),
         ignored=ignored,
         position=rule_id.position if rule_id is not None else node.position,

@@ -119,7 +119,7 @@ def _columns(found: Findings, target: Node, known: Known) -> dict[str, Column]:
 
 
 def _verb(found: Findings, node: Mapping) -> Verb | None:
-    verbs = [entry for entry in node.entries if entry.name in set(Verb)]
+    verbs = [entry for entry in node.entries if entry.name in set(VERBS)]
     if len(verbs) == 1:
         return Verb(verbs[0].name)
     if verbs:
@@ -128,7 +128,7 @@ def _verb(found: Findings, node: Mapping) -> Verb | None:
     options = {*COMMON, *LATER, *(name for rules in VERBS.values() for name in rules.options)}
     for entry in node.entries:
         if entry.name not in options:
-            near = nearest(entry.name, Verb)
+            near = nearest(entry.name, VERBS)
             hint = f"did you mean '{near}'?" if near else "there are notify, callback and stripe"
             return found.error("unknown-verb", entry.key, f"unknown verb '{entry.name}' in a step", hint)
     return found.error("unknown-verb", node, "this step does nothing", "a step has notify, callback or stripe")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from engine.model.rule import When
-from engine.render import FAILED_NAMES, check_template, referenced_shared, referenced_steps
+from engine.render import FAILED_NAMES, check_template, reads_object, referenced_shared, referenced_steps
 from engine.rulebook.findings import Findings
 from engine.rulebook.lints.texts import advise_text
 from engine.rulebook.names import UnknownName
@@ -25,11 +25,12 @@ def check_texts(found: Findings, node: Node, whens: tuple[When, ...] = ()) -> tu
     rule, which say what the event's object is."""
     needs: dict[str, Need] = {}
     for scalar in _texts(node):
-        problem, steps, shared = _checked(scalar.text)
+        problem, steps, shared, reads_object = _checked(scalar.text)
         if problem is not None:
             found.error("template", scalar, problem)
             continue
         advise_text(found, scalar, whens)
+        found.reads_object = found.reads_object or reads_object
         for path in shared:
             _check_shared(found, scalar, path)
         for step in steps:
@@ -61,13 +62,15 @@ def _check_failed(found: Findings, place: Scalar, path: tuple[str, ...]) -> None
 
 
 @lru_cache(maxsize=4_096)
-def _checked(template: str) -> tuple[str | None, tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """What is wrong with a text, the steps and the global names it reads. Remembered: to check texts is most of what a
-    reload of a large file costs, and nearly all of them are as they were."""
+def _checked(template: str) -> tuple[str | None, tuple[str, ...], tuple[tuple[str, ...], ...], bool]:
+    """What is wrong with a text, the steps and the global names it reads, and whether it asks for the object.
+    Remembered: to check texts is most of what a reload of a large file costs, and nearly all of them are as they were.
+    """
     problem = check_template(template)
     if problem is not None:
-        return problem, (), ()
-    return None, tuple(sorted(referenced_steps(template))), tuple(sorted(referenced_shared(template)))
+        return problem, (), (), False
+    shared = tuple(sorted(referenced_shared(template)))
+    return None, tuple(sorted(referenced_steps(template))), shared, reads_object(template)
 
 
 def _texts(node: Node) -> Iterator[Scalar]:

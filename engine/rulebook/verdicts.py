@@ -8,8 +8,12 @@ from dataclasses import dataclass
 
 from engine.match import because, compile_pattern, compile_type_pattern, examine, held
 from engine.model.event import Event, Json, ScopeSource
+from engine.model.fetch import wanted, with_fetched
 from engine.model.rule import Rule, RuleMode, When
 from engine.model.verdict import Because, Branch, Verdict, VerdictKind
+
+FETCH = "fetch"
+"""The path of what is wanted from Stripe, where it is why a rule was not judged."""
 
 PLATFORM = "platform"
 """What stands for the account of an event that is about the platform itself."""
@@ -26,20 +30,25 @@ class _Judged:
 _OFF = Because(path="mode", actual="off", needs="live or shadow", value="off")
 
 
-def verdict_of(rule: Rule, event: Event, *, looks: bool, taken_by: str | None) -> Verdict:
+def verdict_of(
+    rule: Rule, event: Event, *, looks: bool, taken_by: str | None = None, unread: str | None = None
+) -> Verdict:
     """The verdict on one rule, without its tree. `looks`: whether one of its patterns takes the event's type;
-    `taken_by`: a live rule that holds, so that the event is not `unmatched`."""
+    `taken_by`: a live rule that holds, so that the event is not `unmatched`; `unread`: why what the rule wants read
+    could not be."""
     if not looks:
         patterns = ", ".join(dict.fromkeys(pattern for when in rule.when for pattern in when.types))
         missed = Because(path="type", actual=event.type, needs=patterns, value=event.type)
         return Verdict(rule=rule.id, kind=VerdictKind.NO, because=missed)
     if rule.mode is RuleMode.OFF:
         return Verdict(rule=rule.id, kind=VerdictKind.NO, because=_OFF, held=("type",))
-    judged = [_judge(when, event, taken_by) for when in looking(rule, event.type)]
+    judged = [_judge(when, rule, event, taken_by, unread) for when in looking(rule, event.type)]
     best = next((each for each in judged if each.because is None), None) or max(judged, key=lambda j: len(j.held))
     kind = VerdictKind.WOULD if rule.mode is RuleMode.SHADOW else VerdictKind.FIRED
     if best.because is not None:
         kind = VerdictKind.NO
+        if best.because.path == FETCH:
+            kind = VerdictKind.WAITING if unread is None else VerdictKind.ERROR
     return Verdict(rule=rule.id, kind=kind, because=best.because, held=best.held)
 
 
@@ -47,7 +56,7 @@ def tree_of(rule: Rule, event: Event, taken_by: str | None) -> Branch:
     """Everything that a rule asks of an event, each with what was found, whatever the rest of it said: its mode, and
     of each `when` type, scope, livemode, account and `where`; of several one has to hold."""
     off = [_test(_OFF, held=False)] if rule.mode is RuleMode.OFF else []
-    whens = [_branch_of(when, event, taken_by, takes=when in looking(rule, event.type)) for when in rule.when]
+    whens = [_branch_of(when, rule, event, taken_by, takes=when in looking(rule, event.type)) for when in rule.when]
     if len(whens) == 1:
         children = (*off, *whens[0].children)
     else:
@@ -55,12 +64,14 @@ def tree_of(rule: Rule, event: Event, taken_by: str | None) -> Branch:
     return Branch(label="all", kind="all", held=all(child.held for child in children), children=children)
 
 
-def _branch_of(when: When, event: Event, taken_by: str | None, *, takes: bool) -> Branch:
+def _branch_of(when: When, rule: Rule, event: Event, taken_by: str | None, *, takes: bool) -> Branch:
     asked = Because(path="type", actual=event.type, needs=", ".join(when.types), value=event.type)
-    where = examine(when.where, event)
+    seen, missing = as_seen(when, rule, event)
+    where = examine(when.where, seen)
+    read = () if missing is None else (_test(missing, held=False),)
     conditions = where.children if where.kind == "all" else (where,)
     framed = (_test(about, held=held) for about, held in _frame(when, event, taken_by))
-    children = (_test(asked, held=takes), *framed, *conditions)
+    children = (_test(asked, held=takes), *framed, *read, *conditions)
     return Branch(label="all", kind="all", held=all(child.held for child in children), children=children)
 
 
@@ -75,14 +86,29 @@ def looking(rule: Rule, event_type: str) -> tuple[When, ...]:
     return tuple(when for when in rule.when if any(compile_type_pattern(pattern)(event_type) for pattern in when.types))
 
 
-def _judge(when: When, event: Event, taken_by: str | None) -> _Judged:
+def _judge(when: When, rule: Rule, event: Event, taken_by: str | None, unread: str | None) -> _Judged:
     passed = ["type"]
     for about, fits in _frame(when, event, taken_by):
         if not fits:
             return _Judged(tuple(passed), about)
         passed.append(about.path)
-    tree = examine(when.where, event)
+    seen, missing = as_seen(when, rule, event, unread)
+    if missing is not None:
+        return _Judged(tuple(passed), missing)
+    tree = examine(when.where, seen)
     return _Judged((*passed, *held(tree)), because(tree))
+
+
+def as_seen(when: When, rule: Rule, event: Event, unread: str | None = None) -> tuple[Event, Because | None]:
+    """The event as a `when` sees it, and where something is missing that it wants read first, that."""
+    fetch = wanted(when, rule, event)
+    if fetch is None:
+        return event, None
+    missing = fetch.missing(event)
+    if not missing:
+        return with_fetched(event, fetch), None
+    actual = "not read yet" if unread is None else f"could not be read: {unread}"
+    return event, Because(path=FETCH, actual=actual, needs=", ".join(missing))
 
 
 def outside(when: When, event: Event, taken_by: str | None) -> Because | None:

@@ -5,17 +5,19 @@ from dataclasses import replace
 
 from engine.match import compile_type_pattern
 from engine.match.patterns import is_literal
+from engine.match.reads import reads_object
 from engine.model.catalog import catalog
 from engine.model.condition import ALWAYS, All, Condition
 from engine.model.event import Scope
 from engine.model.rule import When
 from engine.rulebook.conditions import read_where
+from engine.rulebook.fetches import read_fetch
 from engine.rulebook.fields import check_keys, expected, listed, texts
 from engine.rulebook.findings import Findings
+from engine.rulebook.known import Known
 from engine.source import Entry, Mapping, Node, Scalar, Sequence, nearest
 
-KEYS = ("type", "scope", "livemode", "account", "where", "unmatched")
-LATER_KEYS = ("fetch",)
+KEYS = ("type", "scope", "livemode", "account", "fetch", "where", "unmatched")
 ANY = "any"
 
 _SCOPE_WORDS = {
@@ -30,25 +32,25 @@ _LIVEMODE_WORDS = {"live": "true", "test": "false", "both": ANY, "all": ANY, "ye
 _LONGEST_PATTERN = 200
 
 
-def read_whens(found: Findings, node: Node, default_livemode: bool | None) -> tuple[When, ...] | None:
+def read_whens(found: Findings, node: Node, known: Known) -> tuple[When, ...] | None:
     """Every way for the rule to be concerned; None with a mistake where one cannot be used."""
     items = listed(found, node, "an event type, a map, or a list of either")
     if items is None:
         return None
-    read = [_read_when(found, item, default_livemode) for item in items]
+    read = [_read_when(found, item, known) for item in items]
     good = tuple(when for when in read if when is not None)
     return good if len(good) == len(read) else None
 
 
-def _read_when(found: Findings, node: Node, default_livemode: bool | None) -> When | None:
+def _read_when(found: Findings, node: Node, known: Known) -> When | None:
     types: tuple[str, ...] | None
     if isinstance(node, Scalar):
         types = read_types(found, node)
-        return None if types is None else When(types=types, livemode=default_livemode, position=node.position)
+        return None if types is None else When(types=types, livemode=known.default_livemode, position=node.position)
     if isinstance(node, Sequence):
         return expected(found, node, "an event type or a map")
     errors = found.errors
-    check_keys(found, node, "when", KEYS, LATER_KEYS)
+    check_keys(found, node, "when", KEYS)
     types_node = node.get("type")
     unmatched = _read_unmatched(found, node.get("unmatched"))
     types = ("*",)
@@ -57,11 +59,16 @@ def _read_when(found: Findings, node: Node, default_livemode: bool | None) -> Wh
     elif node.get("unmatched") is None:
         found.error("missing-key", node, "'when' has no 'type'", "write type: payout.failed, or a pattern")
     scopes = _read_scopes(found, node.get("scope"))
-    livemode, source = _read_livemode(found, node.get("livemode"), default_livemode)
+    livemode, source = _read_livemode(found, node.get("livemode"), known.default_livemode)
     account_node = node.get("account")
     in_table = account_node if isinstance(account_node, Mapping) else None
     accounts = _read_accounts(found, account_node) if in_table is None else None
     conditions = [read_where(found, each) for each in (_account_in_table(found, in_table), node.get("where")) if each]
+    fetch_node = node.get("fetch")
+    fetch = None if fetch_node is None else read_fetch(found, fetch_node, types, known)
+    if fetch_node is not None and unmatched:
+        hint = "write one rule that reads it, and one for what nobody looks after"
+        found.error("fetch", fetch_node, "'unmatched' is known only when everything was read", hint)
     where = _all([condition for condition in conditions if condition is not None])
     if found.errors > errors or types is None:
         return None
@@ -72,7 +79,9 @@ def _read_when(found: Findings, node: Node, default_livemode: bool | None) -> Wh
         livemode_source=source,
         accounts=accounts,
         unmatched=unmatched,
+        fetch=fetch,
         where=where,
+        reads_object=reads_object(where),
         position=node.position,
     )
 

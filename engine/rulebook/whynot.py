@@ -9,7 +9,7 @@ from engine.model.condition import All, Condition
 from engine.model.event import Event
 from engine.model.rule import Rule, RuleMode, When
 from engine.model.verdict import Because
-from engine.rulebook.verdicts import looking, outside, verdict_of
+from engine.rulebook.verdicts import as_seen, looking, outside, verdict_of
 
 DISTINCT = 1_000
 """Different values of one path that are told apart; of further ones only the number is kept."""
@@ -78,12 +78,13 @@ class Reasons:
         return self._looking[event_type]
 
     def _failed(self, when: When, event: Event, taken_by: str | None) -> Because | None:
-        failed = outside(when, event, taken_by)
+        seen, missing = as_seen(when, self._rule, event)
+        failed = outside(when, event, taken_by) or missing
         if failed is not None:
             return failed
         for part, holds in self._whens[id(when)]:
-            if not holds(event):
-                return because(examine(part, event))
+            if not holds(seen):
+                return because(examine(part, seen))
         return None
 
 

@@ -249,10 +249,10 @@ async def _supplement(connection: Connection, late: Sequence[_Entry]) -> None:
         return
     async with connection.transaction():
         taken = await events.supplement(connection, arrived, revisions)
-        await _carry_out(connection, [entry.plan for entry in late if entry.event.dedupe_key in taken])
+        await carry_out(connection, [entry.plan for entry in late if entry.event.dedupe_key in taken])
 
 
-async def _carry_out(connection: Connection, plans: Sequence[Plan]) -> None:
+async def carry_out(connection: Connection, plans: Sequence[Plan]) -> None:
     """Insert the firings, deliveries and jobs; of a firing that is there already nothing is made again."""
     wanted: list[Firing] = sorted((f for plan in plans for f in plan.firings), key=lambda firing: firing.id)
     if not wanted:

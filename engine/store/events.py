@@ -1,14 +1,14 @@
 """The events table: every event once, as received, with the columns that people search by."""
 
 import json
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 
 from engine.model.delivery import Firing
 from engine.model.event import Event, Json, Payload, Scope, ScopeSource, object_of, previous_of
-from engine.store.columns import joined
+from engine.store.columns import from_json, joined, to_json
 from engine.store.connect import Connection, Pool, Record
 from engine.store.firings import Hits, hits_of, of_event
 
@@ -107,6 +107,11 @@ NAME_TYPES = """
         cross join lateral (select type from tocsin.events where type > named.type order by type limit 1) as later
     )
     select type from named
+"""
+
+# What was read first stays: rules may have been judged on it.
+KEEP_FETCHED = """
+    update tocsin.events set fetched = coalesce(fetched, $2) where dedupe_key = $1 returning fetched
 """
 
 SELECT_REVISION = "select revision from tocsin.events where dedupe_key = $1"
@@ -229,6 +234,11 @@ class Events:
         """How often each of those rules held for an event received from `since` on."""
         return await hits_of(self._pool, rules, since)
 
+    async def keep_fetched(self, event_key: str, fetched: Mapping[str, Json]) -> Mapping[str, Json] | None:
+        """Keep what was read for an event, unless something is kept already; what is. None: there is no such event."""
+        kept: Mapping[str, Json] | None = from_json(await self._pool.value(KEEP_FETCHED, event_key, to_json(fetched)))
+        return kept
+
     async def revision_of(self, event_key: str) -> str | None:
         """The revision of the rules that judged the event of that dedupe key."""
         found: str | None = await self._pool.value(SELECT_REVISION, event_key)
@@ -265,6 +275,7 @@ class Events:
             received=row["received"],
             data=data,
             body=row["body"],
+            fetched=from_json(row["fetched"]),
         )
 
 

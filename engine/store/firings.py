@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 
-from engine.model.delivery import Firing
+from engine.model.delivery import OWN_RULE, Firing
 from engine.model.rule import RuleMode, Severity
 from engine.store.columns import columns
 from engine.store.connect import Connection, Pool
@@ -22,7 +22,7 @@ INSERT_FIRINGS = """
     returning id
 """
 
-SELECT_FIRINGS = "select * from tocsin.firings where event = $1 order by replay, created, rule"
+SELECT_FIRINGS = "select * from tocsin.firings where event = $1 and rule <> $2 order by replay, created, rule"
 
 # Each rule is looked up in firings_rule, so that ten thousand rules that never fired cost next to nothing.
 SELECT_HITS = """
@@ -81,7 +81,7 @@ async def of_event(pool: Pool, event_key: str) -> list[Firing]:
             replay=row["replay"],
             created=row["created"],
         )
-        for row in await pool.fetch(SELECT_FIRINGS, event_key)
+        for row in await pool.fetch(SELECT_FIRINGS, event_key, OWN_RULE)
     ]
 
 

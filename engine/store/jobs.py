@@ -36,12 +36,12 @@ logging.getLogger("pgqueuer").addFilter(lambda record: "flush failed" not in str
 
 
 class JobKind(StrEnum):
-    """The classes of jobs: one for each verb, and Tocsin's own."""
+    """The classes of jobs: one for each verb."""
 
     NOTIFY = Verb.NOTIFY
     CALLBACK = Verb.CALLBACK
     STRIPE = Verb.STRIPE
-    INTERNAL = "internal"
+    FETCH = Verb.FETCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ _CLASSES = {
     JobKind.CALLBACK: _Class(batch=20, running=256, seats=16),
     JobKind.NOTIFY: _Class(batch=16, running=64, seats=4),
     JobKind.STRIPE: _Class(batch=16, running=64, seats=16),
-    JobKind.INTERNAL: _Class(batch=20, running=64, seats=64),
+    JobKind.FETCH: _Class(batch=16, running=64, seats=64),
 }
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=3.5)

@@ -8,9 +8,10 @@ from datetime import datetime
 import structlog
 
 from engine.errors import StoreError
+from engine.model.delivery import Plan
 from engine.settings import Settings
 from engine.store.adapter import install
-from engine.store.committer import Committer
+from engine.store.committer import Committer, carry_out
 from engine.store.connect import Pool, Target, Timeouts, translated
 from engine.store.deliveries import Deliveries
 from engine.store.embedded import EmbeddedServer
@@ -88,6 +89,12 @@ class Store:
         finally:
             await connection.close()
         return cls(target, await target.pool("work", pool_size), parse, server)
+
+    async def carry_out(self, plan: Plan) -> None:
+        """Insert what is to come of an event that is stored: firings, deliveries, jobs. Of a firing that is there
+        already nothing is made again. Raises StoreUnavailable."""
+        async with self._pool.transaction() as connection:
+            await carry_out(connection, [plan])
 
     def serves(self, kind: str) -> bool:
         """Whether a delivery of that class of jobs, committed now, would begin in this process at once."""

@@ -9,7 +9,6 @@ from engine.rulebook.conditions import read_where
 from engine.rulebook.fields import check_keys, did_you_mean, flag, kind_of, mapping, read, text
 from engine.rulebook.findings import Findings
 from engine.rulebook.whens import KEYS as WHEN_KEYS
-from engine.rulebook.whens import LATER_KEYS as LATER_WHEN_KEYS
 from engine.source import Entry, Mapping, Node, Scalar, Sequence
 from engine.testing.trial import Answer, Fired
 
@@ -79,7 +78,7 @@ def _because(found: Findings, node: Node, rule: Rule | None) -> str | None:
     path = text(found, node, "the path that is to fail")
     if path is None:
         return None
-    frame = {*WHEN_KEYS, *LATER_WHEN_KEYS} - {"where"}
+    frame = {*WHEN_KEYS} - {"where"}
     if path in frame:
         return path
     try:

@@ -16,9 +16,9 @@ from engine.source import Entry, Node, Scalar, did_you_mean, plain
 from engine.testing.expecting import check_step_id
 from engine.testing.trial import Given
 
-KEYS = ("event", "set", "previous", "account", "scope", "livemode", "file", "results")
+KEYS = ("event", "set", "fetched", "previous", "account", "scope", "livemode", "file", "results")
 LATER_KEYS = ("at",)
-_OF_CAPTURED = frozenset({"file", "set", "scope", "results"})
+_OF_CAPTURED = frozenset({"file", "set", "fetched", "scope", "results"})
 
 
 def read_given(found: Findings, node: Node, folder: Path, rule: Rule | None) -> Given | None:
@@ -46,6 +46,7 @@ def read_given(found: Findings, node: Node, folder: Path, rule: Rule | None) -> 
         event=type_,
         file=file,
         set=read(given, "set", lambda value: _set(found, value, type_)) or {},
+        fetched=read(given, "fetched", lambda value: _set(found, value, None)) or {},
         previous=read(given, "previous", lambda value: _previous(found, value)),
         account=read(given, "account", lambda value: _account(found, value)),
         scope=read(given, "scope", lambda value: word(found, value, Scope, "a scope")),

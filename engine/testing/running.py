@@ -11,6 +11,7 @@ from engine.model.event import Event, Json
 from engine.model.rule import Rule, RuleMode, Verb
 from engine.model.verdict import Verdict
 from engine.rulebook import Rulebook
+from engine.samples import as_if_read
 from engine.testing.given import CannotBeGiven, event_of
 from engine.testing.sending import Sent, Writer
 from engine.testing.trial import Answer, Fired, Given, RuleTest
@@ -53,7 +54,9 @@ class Runner:
         """What became of one test. Its rule, and those it expects to fire, must be in the rulebook."""
         try:
             event = event_of(self._in_mode(test))
-        except CannotBeGiven as error:
+            book = self._live(test.rule) if test.rule is not None else self._rulebook
+            event = as_if_read(event, book.wants(event), test.given.fetched)
+        except (CannotBeGiven, ValueError) as error:
             return Result(test=test, event=None, problems=(Problem(said=f"the event cannot be made: {error}"),))
         if isinstance(test.expect, Fired):
             problems = self._check_fired(event, test.expect)

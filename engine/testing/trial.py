@@ -15,12 +15,14 @@ class Given:
 
     `set` and the rest are laid over it as `engine.samples.sample` does; over a captured one `set` alone, from its
     object or with `$.` from its root. `scope` None: inferred. `livemode` None: the mode that the rule looks at, live
-    where it takes both. `results` are what steps of the rule came back with, by their ids, null for one that failed.
+    where it takes both. `fetched` are paths and values of what the rules want read from Stripe, else all a sample.
+    `results` are what steps of the rule came back with, by their ids, null for one that failed.
     """
 
     event: str | None = None
     file: Path | None = None
     set: Mapping[str, Json] = field(default_factory=dict)
+    fetched: Mapping[str, Json] = field(default_factory=dict)
     previous: Mapping[str, Json] | None = None
     account: str | None = None
     scope: Scope | None = None

@@ -14,6 +14,7 @@ from engine.match import unmet
 from engine.match.subjects import AfterSteps
 from engine.model.delivery import Attempt, Delivery, DeliveryStatus
 from engine.model.event import Event, Json
+from engine.model.fetch import seen_by
 from engine.model.outcome import Delivered, Held, Notifier, Outcome, Refused, Retry, Skipped
 from engine.model.rule import RetryPolicy, Rule, Step, Verb
 from engine.render import scene
@@ -125,6 +126,7 @@ class Deliverer:
         if rule is None or step is None:
             raise DestinationError(f"revision {delivery.revision[:12]} has no rule {delivery.rule} with this step")
         event = await self._event(delivery.event) if delivery.event else None
+        event = None if event is None else seen_by(rule, event)
         after_failure = step in rule.on_failure
         waited = bool(step.needs) or after_failure
         siblings = await self._deliveries.siblings(delivery.firing) if waited and delivery.firing else []

@@ -4,12 +4,9 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
-from engine.model.delivery import Delivery, delivery_id
+from engine.model.delivery import OWN_RULE, Delivery, delivery_id
 from engine.model.event import Json
 from engine.model.rule import Severity, Verb
-
-OPS_RULE = "tocsin"
-"""The rule that Tocsin's own reports stand under in the deliveries table."""
 
 Write = Callable[[str, str, Severity], Json]
 """Renders a report (title, text, severity) as a notify delivery's stored request."""
@@ -40,7 +37,7 @@ class Ops:
                     id=delivery_id(cause, subject, destination),
                     firing=None,
                     event=None,
-                    rule=OPS_RULE,
+                    rule=OWN_RULE,
                     revision="",
                     step=subject,
                     verb=Verb.NOTIFY,

@@ -13,7 +13,6 @@ from engine.editor.conditions import where_definitions
 from engine.match import OPERATORS
 from engine.model.catalog import catalog
 from engine.model.event import Json
-from engine.model.rule import Verb
 from engine.rulebook.rules import FILE_KEYS, RULE_KEYS
 from engine.rulebook.steps import COMMON
 from engine.rulebook.verbs import VERBS
@@ -165,7 +164,7 @@ def test_every_key_of_the_tables_has_its_form() -> None:
     assert set(rules.WHEN) == set(WHEN_KEYS)
     assert {"rules", "defaults", *rules.DEFINITIONS} == set(FILE_KEYS)
     assert set(rules.COMMONS) == set(COMMON)
-    assert set(rules.TARGETS) == set(Verb)
+    assert set(rules.TARGETS) == set(VERBS)
     assert set(rules.OPTIONS) == {option for verb in VERBS.values() for option in verb.options}
     assert set(tests.GIVEN) == set(GIVEN_KEYS)
     assert set(tests.ANSWER) == set(ANSWER_KEYS)

@@ -9,7 +9,8 @@
 It checks keys (401), their modes (an object of the other mode is a 404 that says so), permissions of restricted keys
 (403), that the account is connected (403 `account_invalid`), `Stripe-Account` and `Stripe-Context` (one of them; an
 organization's key needs a context), idempotency keys (same request: same answer; another: `idempotency_error`), form
-bodies for v1 and JSON for v2. POST to a collection creates, to an object updates; `fault` makes it misbehave.
+bodies for v1 and JSON for v2; it leaves out of a v2 account what `include` did not name. POST to a collection
+creates, to an object updates; `fault` makes it misbehave.
 """
 
 import asyncio
@@ -157,7 +158,7 @@ class StripeApi:
         owner = (key.livemode, self._account(asked, key))
         self._authorize(asked, key)
         if asked.method == "GET":
-            return 200, self._get(asked.path, owner)
+            return 200, _as_asked(self._get(asked.path, owner), asked)
         if asked.method != "POST" and asked.method != "DELETE":
             raise StripeError(405, "invalid_request_error", "Unsupported method")
         if asked.idempotency_key is None:
@@ -241,6 +242,15 @@ class StripeApi:
         made = {"id": f"{kind[:2]}_{next(self._numbers)}", "object": kind, "livemode": owner[0], **asked.params}
         self._objects[owner, f"{asked.path}/{made['id']}"] = made
         return 200, dict(made)
+
+
+def _as_asked(found: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    """API v2 leaves out of an account what was not asked for by name: it is null."""
+    if not asked.path.startswith("/v2/core/accounts/"):
+        return found
+    included = asked.params.get("include", [])
+    left_out = [name for name in ("requirements", "configuration", "identity") if name not in included]
+    return {**found, **{name: None for name in left_out if name in found}}
 
 
 def _asked(request: web.Request, body: bytes) -> Asked:

@@ -50,7 +50,7 @@ FIELDS = [
     (
         "{charge.amount: 0}",
         "[only-an-id]  charge is the id of a charge, and has no fields; "
-        "the event does not carry a charge, only which one it is",
+        "the event does not carry a charge; to have it read, write under when: fetch: [charge]",
     ),
 ]
 

@@ -1,6 +1,7 @@
 """What the loader says of every mistake, word for word, and where."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,29 @@ EXACT = [
     (
         rule(more="on_failure: {notify: risk, id: notify-1}"),
         f"{A}:5:36  error[duplicate-id]  step id 'notify-1' is already used on line 4",
+    ),
+    # what is read from Stripe first
+    (
+        rule(when="{type: payout.failed, fetch: balance_transaction}"),
+        f"{A}:3:40  error[type]  expected 'object', a list of paths to ids like [charge], or "
+        "{object: {include: [requirements]}}, got the text 'balance_transaction'; write [balance_transaction]",
+    ),
+    (
+        rule(when="{type: payout.failed, fetch: ['a b']}"),
+        f"{A}:3:41  error[fetch]  a path to an id is a few names with dots between, like charge",
+    ),
+    (
+        rule(when="{type: payout.failed, fetch: [status]}"),
+        f"{A}:3:41  warning[fetch]  status is no id of an object in events of this type, as far as is known",
+    ),
+    (
+        rule(when="{type: payout.failed, fetch: {object: {include: [requirements]}}}"),
+        f"{A}:3:59  error[fetch]  include is known to API v2 alone; write fetch: object",
+    ),
+    (
+        rule(when="{unmatched: true, fetch: object}"),
+        f"{A}:3:36  error[fetch]  'unmatched' is known only when everything was read; "
+        "write one rule that reads it, and one for what nobody looks after",
     ),
     # what is not there
     (rule(id_="[]"), f"{A}:2:9  error[type]  expected the id of a rule, got a list"),
@@ -286,7 +310,6 @@ LATER = [
     *(rule(more=f"{key}: x") for key in ("preceded_by", "not_followed_by", "max_age", "incident")),
     *(rule(more=f"{key}: x") for key in ("escalate", "remind", "throttle", "quiet", "digest", "on_update")),
     *(f"{key}: {{}}\n" for key in ("calendars",)),
-    rule(when="{type: payout.paid, fetch: object}"),
     rule(then="{notify: risk, fetch: object}"),
 ]
 
@@ -400,3 +423,13 @@ def test_rules_that_supersede_each_other_would_silence_each_other() -> None:
     assert [str(mistake) for mistake in load(circle, KNOWN).mistakes] == [
         "b.yaml:5:17  warning[supersedes]  there is no rule 'c' to supersede"
     ]
+
+
+def test_nothing_is_read_without_a_key() -> None:
+    """Known before it runs, where the configuration is known."""
+    text = rule(when="{type: payout.failed, fetch: object}")
+    assert mistakes(text, replace(KNOWN, stripe_keys=())) == [
+        f"{A}:3:40  error[fetch]  nothing can be read from Stripe: no key is configured; "
+        "add to config.yaml: stripe: {keys: {live: .., test: ..}}"
+    ]
+    assert mistakes(text, replace(KNOWN, stripe_keys=("test",))) == []

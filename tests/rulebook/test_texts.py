@@ -41,7 +41,7 @@ def test_a_text_that_reads_what_is_not_there(text: str, says: str) -> None:
 def test_a_text_that_reads_into_an_id() -> None:
     assert said("{{ object.charge.amount }}") == [
         "[only-an-id]  charge is the id of a charge, and has no fields; "
-        "the event does not carry a charge, only which one it is"
+        "the event does not carry a charge; to have it read, write under when: fetch: [charge]"
     ]
 
 

@@ -8,7 +8,7 @@ from engine.match import parse_path
 from engine.model.condition import ALWAYS, Changed, Condition, Nothing, PathTest, Reference
 from engine.model.rule import Step, When
 from engine.rulebook.findings import Findings
-from engine.rulebook.lints.carried import Spot, carried, elements
+from engine.rulebook.lints.carried import Spot, carried, elements, with_ids
 from engine.rulebook.lints.change import check_change
 from engine.rulebook.lints.contradictions import check_contradictions
 from engine.rulebook.lints.money import ORDERED, check_money, fixes_currency
@@ -23,7 +23,7 @@ _ON_ITEMS = frozenset({"any_item", "all_items", "no_item"})
 def advise(found: Findings, whens: tuple[When, ...]) -> None:
     """Warn of what can be read in the `when` of a rule but hardly be meant."""
     for when in whens:
-        _Adviser(found, when).walk(when.where, Context(about=carried(when.types)), excluded=False)
+        _Adviser(found, when).walk(when.where, Context(about=with_ids(carried(when.types), whens)), excluded=False)
         check_contradictions(found, when)
         check_scopes(found, when)
     check_repeats(found, whens)
@@ -31,9 +31,12 @@ def advise(found: Findings, whens: tuple[When, ...]) -> None:
 
 def advise_step(found: Findings, whens: tuple[When, ...], step: Step) -> None:
     """The same for what a step asks of the event before it runs."""
-    about = When(types=tuple(dict.fromkeys(pattern for when in whens for pattern in when.types)), where=step.condition)
+    types = tuple(dict.fromkeys(pattern for when in whens for pattern in when.types))
+    about = When(types=types, where=step.condition)
     if about.types and step.condition != ALWAYS:
-        _Adviser(found, about).walk(step.condition, Context(about=carried(about.types)), excluded=False)
+        _Adviser(found, about).walk(
+            step.condition, Context(about=with_ids(carried(about.types), whens)), excluded=False
+        )
 
 
 class _Adviser:

@@ -1,12 +1,13 @@
 """What events of some types carry, as far as is known, and where a path leads in it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from engine.match import Base, Path, compile_type_pattern, parse_path
 from engine.match.steps import EACH, Segment
 from engine.model.catalog import TypeInfo, catalog
+from engine.model.rule import When
 from engine.model.schema import Field, Kind, schema
 
 UNKNOWN = Field(kind=Kind.ANY)
@@ -33,12 +34,14 @@ class Lost:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Carried:
     """What the events of some patterns carry. `objects` are the names of the objects, in the order of likelihood;
-    `whole` is whether that is all of them: else nothing can be said to be missing."""
+    `whole` is whether that is all of them: else nothing can be said to be missing. `fetched` are paths to ids that have
+    become their objects."""
 
     patterns: tuple[str, ...]
     types: tuple[str, ...]
     objects: tuple[str, ...]
     whole: bool
+    fetched: frozenset[tuple[str, ...]] = frozenset()
 
     @property
     def spots(self) -> tuple[Spot, ...]:
@@ -71,6 +74,12 @@ def _objects(info: TypeInfo) -> tuple[str, ...]:
     return info.objects or (twin.objects if twin is not None else ())
 
 
+def with_ids(about: Carried, whens: tuple[When, ...]) -> Carried:
+    """The same with the objects in place of those ids that a rule has read."""
+    ids = [path for when in whens if when.fetch is not None for path in when.fetch.ids]
+    return replace(about, fetched=frozenset(tuple(path.split(".")) for path in ids)) if ids else about
+
+
 def lead(path: Path, about: Carried, item: tuple[Spot, ...] | None) -> tuple[Spot, ...] | Lost:
     """Where a path leads: every spot it may mean. `item` is what an element is, for paths that begin at one.
 
@@ -78,11 +87,11 @@ def lead(path: Path, about: Carried, item: tuple[Spot, ...] | None) -> tuple[Spo
     """
     if path.base is Base.ITEM or (path.base is Base.OBJECT and item is not None):
         return follow(item or (Spot(UNKNOWN),), path.steps)
-    return _lead(path.text, about.patterns)
+    return _lead(path.text, about.patterns, about.fetched)
 
 
 @lru_cache(maxsize=16_384)
-def _lead(text: str, patterns: tuple[str, ...]) -> tuple[Spot, ...] | Lost:
+def _lead(text: str, patterns: tuple[str, ...], fetched: frozenset[tuple[str, ...]]) -> tuple[Spot, ...] | Lost:
     """The same for a path from the event, remembered: rules look at the same few."""
     path, about = parse_path(text), carried(patterns)
     steps, skipped = path.steps, 0
@@ -92,17 +101,21 @@ def _lead(text: str, patterns: tuple[str, ...]) -> tuple[Spot, ...] | Lost:
         steps, skipped = steps[2:], 2
     elif path.base not in (Base.OBJECT, Base.PREVIOUS):
         return (Spot(UNKNOWN),)
-    ends = follow(about.spots if about.whole else (Spot(UNKNOWN),), steps)
+    ends = follow(about.spots if about.whole else (Spot(UNKNOWN),), steps, fetched)
     return replace(ends, place=ends.place + skipped) if isinstance(ends, Lost) else ends
 
 
-def follow(spots: tuple[Spot, ...], steps: tuple[object, ...]) -> tuple[Spot, ...] | Lost:
+def follow(
+    spots: tuple[Spot, ...], steps: tuple[object, ...], fetched: Collection[tuple[object, ...]] = ()
+) -> tuple[Spot, ...] | Lost:
     """Where steps lead from any of these spots."""
     for place, step in enumerate(steps):
         after = tuple(found for spot in spots for found in _next(spot, step))
         if not after:
             return Lost(step, place, spots)
         spots = after
+        if steps[: place + 1] in fetched:
+            spots = tuple(found for spot in after for found in _fetched(spot))
     return spots
 
 
@@ -127,6 +140,13 @@ def _next(spot: Spot, step: object) -> Iterator[Spot]:
             yield from _next(spot, selector if isinstance(selector, (str, int)) else EACH)
     else:
         yield Spot(UNKNOWN, priced=True)
+
+
+def _fetched(spot: Spot) -> Iterator[Spot]:
+    if spot.field.kind is not Kind.ID:
+        yield spot
+        return
+    yield from (Spot(schema(name) or UNKNOWN) for name in spot.field.of or ("",))
 
 
 def _below(spot: Spot, name: str) -> Iterator[Spot]:

@@ -49,7 +49,12 @@ def _warn(found: Findings, path: Path, lost: Lost, context: Context, place: Posi
         elif field.kind is Kind.ID:
             what = " or ".join(map(named, field.of)) or "the object"
             message = f"{here} is {kind_in_words(field)}, and has no fields"
-            found.warn("only-an-id", place, message, f"the event does not carry {what}, only which one it is")
+            found.warn(
+                "only-an-id",
+                place,
+                message,
+                f"the event does not carry {what}; to have it read, write under when: fetch: [{before}]",
+            )
         elif field.kind is Kind.LIST:
             better = f"{context.within}.{before}[0]{rest}" if context.within else f"{before}[*]{rest}"
             message = f"{here} is a list, and has no field '{lost.step}'"

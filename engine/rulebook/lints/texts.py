@@ -7,7 +7,7 @@ from engine.match import parse_path
 from engine.model.rule import When
 from engine.render import referenced_fields
 from engine.rulebook.findings import Findings
-from engine.rulebook.lints.carried import carried
+from engine.rulebook.lints.carried import carried, with_ids
 from engine.rulebook.lints.paths import Context, spots_of
 from engine.source import Scalar
 
@@ -17,7 +17,7 @@ _ROOTS = {"object": "", "previous": "$previous."}
 
 def advise_text(found: Findings, text: Scalar, whens: tuple[When, ...]) -> None:
     """Warn of fields in a text that no object has of the events that its rule takes."""
-    about = carried(tuple(dict.fromkeys(pattern for when in whens for pattern in when.types)))
+    about = with_ids(carried(tuple(dict.fromkeys(pattern for when in whens for pattern in when.types))), whens)
     if about.whole:
         for path, root in _paths(text.text):
             spots_of(found, parse_path(path), Context(about=about, within=root), text.position)

@@ -1,0 +1,107 @@
+"""The way of an event for the rules that want something read first: read it, keep it, match, plan, commit."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from engine.errors import DestinationError
+from engine.model.delivery import Delivery, Plan
+from engine.model.event import Event, Json
+from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
+from engine.model.rule import Step, Verb
+from engine.pipeline import Expand, make_plan
+from engine.rulebook import Rulebook
+from engine.stripe_api.client import Call, Failure, Success
+from engine.stripe_api.reads import read_call
+
+LARGEST = 1024 * 1024
+"""Bytes, as JSON, of all that is read for one event."""
+
+
+Read = Callable[[Event, Call], Awaitable[Success | Failure]]
+"""Calls Stripe's API with the key that is for an event. Raises DestinationError where there is none."""
+
+
+class Keeps(Protocol):
+    """What is kept of it: `store.events` and `store.deliveries`."""
+
+    async def get(self, event: str) -> Event | None: ...
+    async def keep_fetched(self, event_key: str, fetched: Mapping[str, Json]) -> Mapping[str, Json] | None: ...
+
+
+class Fetcher:
+    """The notifier of Tocsin's own deliveries of verb `fetch`, one for each event of which rules want something read.
+
+    A crash at any point has it done again: what was read first stays, and what a firing has led to is not made twice.
+    """
+
+    verb = Verb.FETCH
+
+    def __init__(
+        self,
+        *,
+        read: Read,
+        events: Keeps,
+        carry_out: Callable[[Plan], Awaitable[None]],
+        rulebook: Callable[[str], Awaitable[Rulebook]],
+        expand: Expand,
+        seen: Callable[[Event, Plan], None] = lambda event, plan: None,
+    ) -> None:
+        self._read = read
+        self._events = events
+        self._carry_out = carry_out
+        self._rulebook = rulebook
+        self._expand = expand
+        self._seen = seen
+
+    def render(self, step: Step, delivery: Delivery, scene: Scene) -> Json:
+        """Never needed: what is wanted stands in the delivery from the start."""
+        raise DestinationError("nothing is rendered to read from Stripe")
+
+    def preview(self, delivery: Delivery) -> Json:
+        """What is wanted."""
+        return delivery.request
+
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        """Read what is still wanted, and do what comes of it."""
+        event = await self._events.get(delivery.event or "")
+        if event is None:
+            return Refused(reason="the event was forgotten in the meantime")
+        rulebook = await self._rulebook(delivery.revision)
+        fetched: dict[str, Json] = dict(event.fetched or {})
+        for need in rulebook.wants(event):
+            try:
+                answer = await self._read(event, read_call(event, need))
+            except DestinationError as error:
+                return Refused(reason=str(error))
+            if isinstance(answer, Failure):
+                return _failed(need, answer)
+            if answer.data is None:
+                return Refused(reason=f"{need}: Stripe's answer is too large to keep", status=answer.status)
+            fetched[need] = answer.data
+        if len(json.dumps(fetched)) > LARGEST:
+            return Refused(reason=f"what was read is larger than {LARGEST:,} bytes")
+        kept = await self._events.keep_fetched(event.dedupe_key, fetched)
+        if kept is None:
+            return Refused(reason="the event was forgotten in the meantime")
+        whole = replace(event, fetched=kept)
+        rules = [match.rule for match in rulebook.match(whole)]
+        plan = make_plan(whole, rules, delivery.revision, self._expand)
+        if plan.firings:
+            await self._carry_out(plan)
+        self._seen(whole, plan)
+        return Delivered(status=200, result={"read": sorted(kept)})
+
+    async def warm(self) -> None:
+        """The Stripe notifier imports what both need."""
+
+    async def close(self) -> None:
+        """The Stripe notifier closes what both use."""
+
+
+def _failed(need: str, answer: Failure) -> Outcome:
+    reason = f"{need}: {answer.reason}"
+    if not answer.retry:
+        return Refused(reason=reason, status=answer.status)
+    return Retry(reason=reason, status=answer.status, after=answer.after)

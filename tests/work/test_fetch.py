@@ -1,0 +1,261 @@
+"""What rules want read from Stripe: read as the event's account, kept with the event, and rules judged on it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from engine.decide.retry import Decision
+from engine.model.delivery import Delivery, DeliveryStatus
+from engine.model.event import Event, Json
+from engine.model.outcome import Delivered, Outcome, Scene
+from engine.model.rule import Step, Verb
+from engine.model.verdict import VerdictKind
+from engine.pipeline import Pipeline
+from engine.render import render_title
+from engine.rulebook import Known, Rulebook, load
+from engine.settings import StripeSettings
+from engine.store import Store
+from engine.stripe_api.client import StripeApi
+from engine.work.deliver import Deliverer
+from engine.work.fetch import Fetcher
+from notifiers import Destination
+from notifiers.stripe import StripeNotifier
+from tests.builders import event
+from tests.fakes.stripe_api import LIVE, TEST, Fault, stripe_api
+from tests.fakes.stripe_api import StripeApi as FakeApi
+from tests.notifiers.stripe_steps import Claims
+from tests.work.test_deliver import Scripted
+
+DUE = "v2.core.account[requirements].updated"
+
+RULES = """
+rules:
+  - id: due
+    when:
+      type: "v2.core.account[requirements].updated"
+      fetch: {object: {include: [requirements]}}
+      where: {requirements.summary.minimum_deadline.status: past_due}
+    then: {notify: risk, title: "{{ object.requirements.summary.minimum_deadline.status }} of {{ object.id }}"}
+  - id: big-charge
+    when:
+      type: charge.dispute.created
+      fetch: [charge]
+      where: {charge.amount: {gte: 1000}, charge.currency: usd}
+    then: {notify: risk, title: "{{ object.charge.id }} {{ object.id }}"}
+  - id: any-dispute
+    when: charge.dispute.created
+    then: {notify: risk}
+  - id: payout-now
+    when: {type: payout.updated, fetch: object, where: {status: paid}}
+    then: {notify: risk}
+  - id: payout-failed
+    when: {type: payout.failed, where: {failure_code: account_closed}}
+    then: {notify: risk, title: "{{ object.failure_code }}"}
+  - id: rest
+    when: {unmatched: true}
+    then: {notify: risk}
+"""
+
+
+@dataclass
+class Texts(Scripted):
+    """A notifier to which everything arrives, and that keeps the titles."""
+
+    titles: list[str] = field(default_factory=list)
+
+    def render(self, step: Step, delivery: Delivery, scene: Scene) -> Json:
+        self.titles.append(render_title(str(step.options.get("title", "")), scene))
+        return {"title": self.titles[-1]}
+
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        return Delivered()
+
+
+@dataclass
+class Bench:
+    """A pipeline, a deliverer and a fetcher on a real store and a fake Stripe."""
+
+    store: Store
+    stripe: FakeApi
+    rulebook: Rulebook
+    pipeline: Pipeline
+    deliverer: Deliverer
+    sent: Texts
+    ended: list[tuple[str, DeliveryStatus]]
+
+    async def settle(self, given: Event) -> dict[str, str]:
+        """Attempt everything of an event that is due, until nothing is; how each rule's deliveries stand."""
+        for _ in range(5):
+            for each in await self.store.deliveries.ls(event=given.dedupe_key, limit=100):
+                await self.deliverer(each.id)
+        return {each.rule: str(each.status) for each in await self.store.deliveries.ls(event=given.dedupe_key, limit=9)}
+
+    async def accept(self, given: Event) -> dict[str, str]:
+        await self.pipeline.accept(given)
+        return await self.settle(given)
+
+    async def verdicts(self, given: Event) -> dict[str, VerdictKind]:
+        stored = await self.store.events.get(given.dedupe_key)
+        assert stored is not None
+        return {verdict.rule: verdict.kind for verdict in self.rulebook.explain(stored)}
+
+
+@pytest.fixture
+async def bench(store: Store) -> AsyncIterator[Bench]:
+    loaded = load({"rules.yaml": RULES}, Known(default_livemode=True))
+    assert [str(mistake) for mistake in loaded.mistakes] == []
+    rulebook = loaded.rulebook
+    async with stripe_api() as fake:
+        fake.connect("acct_1")
+        api = StripeApi(fake.url)
+        keys = {"live": SecretStr(LIVE), "test": SecretStr(TEST)}
+        stripe = StripeNotifier(StripeSettings(keys=keys, api_base=fake.url, allow=()), (), Claims(), api=api)
+        sent = Texts(Verb.NOTIFY, [])
+        ended: list[tuple[str, DeliveryStatus]] = []
+
+        def expand(step: Step, severity: Any, livemode: bool) -> list[Destination]:
+            return [Destination(name=target) for target in step.targets]
+
+        async def rules(revision: str) -> Rulebook:
+            return rulebook
+
+        async def finished(delivery: Delivery, outcome: Outcome, decision: Decision, seconds: float) -> None:
+            ended.append((delivery.verb, decision.status))
+
+        pipeline = Pipeline(rulebook=lambda: rulebook, expand=expand, committer=store.committer)
+        fetcher = Fetcher(
+            read=stripe.read, events=store.events, carry_out=store.carry_out, rulebook=rules, expand=expand
+        )
+        deliverer = Deliverer(
+            deliveries=store.deliveries,
+            event=store.events.get,
+            rulebook=rules,
+            notifiers={Verb.NOTIFY: sent, Verb.FETCH: fetcher},
+            finished=finished,
+        )
+        yield Bench(store, fake, rulebook, pipeline, deliverer, sent, ended)
+        await stripe.close()
+
+
+async def test_a_thin_event_is_judged_on_what_was_included(bench: Bench) -> None:
+    """Read as the platform, of its own account; nothing fires before, and `explain` sees what was read."""
+    given = event(DUE)
+    bench.stripe.put(
+        "/v2/core/accounts/acct_1",
+        {"id": "acct_1", "requirements": {"summary": {"minimum_deadline": {"status": "past_due"}}}},
+        livemode=True,
+    )
+    await bench.pipeline.accept(given)
+    assert (await bench.verdicts(given))["due"] is VerdictKind.WAITING
+    assert await bench.settle(given) == {"tocsin": "delivered", "due": "delivered"}
+    assert bench.sent.titles == ["past_due of acct_1"]
+    (asked,) = bench.stripe.requests
+    assert (asked.path, asked.account, asked.context) == ("/v2/core/accounts/acct_1", None, None)
+    assert asked.params == {"include": ["requirements"]}
+    assert (await bench.verdicts(given))["due"] is VerdictKind.FIRED
+    assert [firing.rule for firing in await bench.store.events.firings(given.dedupe_key)] == ["due"]
+
+
+async def test_what_was_read_may_say_no_and_then_nobody_looks_after_it(bench: Bench) -> None:
+    """A rule for the unmatched waits until everything is judged."""
+    given = event(DUE)
+    bench.stripe.put("/v2/core/accounts/acct_1", {"id": "acct_1", "requirements": {}}, livemode=True)
+    assert await bench.accept(given) == {"tocsin": "delivered", "rest": "delivered"}
+    assert await bench.verdicts(given) == {"due": VerdictKind.NO, "rest": VerdictKind.FIRED}
+
+
+async def test_an_id_is_replaced_by_its_object_and_the_other_rules_do_not_wait(bench: Bench) -> None:
+    """Read in the event's account; rules without `fetch` see the id."""
+    given = event("charge.dispute.created", object={"id": "du_1", "object": "dispute", "charge": "ch_1"})
+    charge = {"id": "ch_1", "object": "charge", "amount": 5000, "currency": "usd"}
+    bench.stripe.put("/v1/charges/ch_1", charge, account="acct_1", livemode=True)
+    await bench.pipeline.accept(given)
+    assert [each.rule for each in await bench.store.events.firings(given.dedupe_key)] == ["any-dispute"]
+    done = await bench.settle(given)
+    assert done == {"tocsin": "delivered", "any-dispute": "delivered", "big-charge": "delivered"}
+    assert "ch_1 du_1" in bench.sent.titles
+    (asked,) = bench.stripe.requests
+    assert (asked.path, asked.account) == ("/v1/charges/ch_1", "acct_1")
+
+
+async def test_the_object_as_it_is_now_takes_the_place_of_the_one_that_was_sent(bench: Bench) -> None:
+    """By the retrieve operation of its type."""
+    given = event("payout.updated", object={"id": "po_1", "object": "payout", "status": "in_transit"})
+    now = {"id": "po_1", "object": "payout", "status": "paid"}
+    bench.stripe.put("/v1/payouts/po_1", now, account="acct_1", livemode=True)
+    assert (await bench.accept(given))["payout-now"] == "delivered"
+
+
+async def test_a_thin_twin_reads_its_object_by_default_and_the_snapshot_fires_nothing_twice(bench: Bench) -> None:
+    """Whichever comes first; a thin event whose rules do not ask for the object reads nothing."""
+    found = {"id": "po_1", "object": "payout", "failure_code": "account_closed"}
+    bench.stripe.put("/v1/payouts/po_1", found, account="acct_1", livemode=True)
+    related = {"id": "po_1", "type": "payout", "url": "/v1/payouts/po_1"}
+    twin = event("v1.payout.failed", id="evt_thin", snapshot_event="evt_7", context="acct_1", related_object=related)
+    assert await bench.accept(twin) == {"tocsin": "delivered", "payout-failed": "delivered"}
+    assert bench.sent.titles == ["account_closed"]
+    snapshot = event("payout.failed", id="evt_7", object=found)
+    assert await bench.accept(snapshot) == {"tocsin": "delivered", "payout-failed": "delivered"}
+    assert len(bench.sent.titles) == 1
+    quiet = event("v1.payout.paid", context="acct_1", related_object=related)
+    assert await bench.accept(quiet) == {"rest": "delivered"}
+    assert len(bench.stripe.requests) == 1
+
+
+async def test_a_snapshot_that_comes_while_its_twin_is_read_makes_that_needless(bench: Bench) -> None:
+    """Nothing is asked of Stripe, and everything fires once."""
+    related = {"id": "po_1", "type": "payout", "url": "/v1/payouts/po_1"}
+    twin = event("v1.payout.failed", snapshot_event="evt_8", context="acct_1", related_object=related)
+    await bench.pipeline.accept(twin)
+    found = {"id": "po_1", "object": "payout", "failure_code": "account_closed"}
+    snapshot = event("payout.failed", id="evt_8", object=found)
+    assert await bench.accept(snapshot) == {"tocsin": "delivered", "payout-failed": "delivered"}
+    assert bench.stripe.requests == []
+    assert len(bench.sent.titles) == 1
+
+
+async def test_a_failure_is_tried_again_and_never_a_no(bench: Bench) -> None:
+    """What cannot be read is an error on record; so is what there is no key for."""
+    given = event(DUE)
+    bench.stripe.fault(*[Fault(status=503, type="api_error")] * 2)
+    assert await bench.accept(given) == {"tocsin": "pending"}
+    assert (await bench.verdicts(given))["due"] is VerdictKind.WAITING
+    gone = event(DUE, related_object={"id": "acct_2", "type": "v2.core.account", "url": "/v2/core/accounts/acct_2"})
+    assert await bench.accept(gone) == {"tocsin": "dead"}
+    (reading,) = await bench.store.deliveries.ls(event=gone.dedupe_key, limit=9)
+    assert reading.reason is not None
+    assert reading.reason.startswith("object:requirements: Stripe answered 404")
+    stored = await bench.store.events.get(gone.dedupe_key)
+    assert stored is not None
+    (verdict, _) = bench.rulebook.explain(stored, unread=reading.reason)
+    assert verdict.kind is VerdictKind.ERROR
+    assert verdict.because is not None
+    assert verdict.because.actual.startswith("could not be read: object:requirements: Stripe answered 404")
+
+
+@pytest.mark.parametrize("url", ["//evil.example/x", "http://evil.example/v1/x", "/v1/../x", "/other", None, 7])
+async def test_a_url_that_leads_elsewhere_is_never_followed(bench: Bench, url: Json) -> None:
+    """However the event came by it."""
+    given = event(DUE, related_object={"id": "acct_1", "type": "v2.core.account", "url": url})
+    assert await bench.accept(given) == {"tocsin": "dead"}
+    assert bench.stripe.requests == []
+
+
+async def test_what_was_read_first_stays(bench: Bench) -> None:
+    """Done again after a crash, it is judged on the same, and fires nothing twice."""
+    given = event(DUE)
+    path, due = "/v2/core/accounts/acct_1", {"summary": {"minimum_deadline": {"status": "past_due"}}}
+    bench.stripe.put(path, {"id": "acct_1", "requirements": due}, livemode=True)
+    await bench.accept(given)
+    bench.stripe.put(path, {"id": "acct_1", "requirements": {}}, livemode=True)
+    kept = await bench.store.events.keep_fetched(given.dedupe_key, {"object:requirements": {}})
+    assert kept is not None
+    assert kept["object:requirements"]["requirements"] == due
+    stored = await bench.store.events.get(given.dedupe_key)
+    assert stored is not None
+    assert bench.rulebook.wants(stored) == ()
+    assert [match.rule.id for match in bench.rulebook.match(stored)] == ["due"]
+    assert bench.rulebook.match(replace(stored, fetched=None)) == ()
