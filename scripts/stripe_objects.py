@@ -253,7 +253,15 @@ def every_object() -> dict[str, dict[str, Shape]]:
         for name in missing:
             found[name], referred = read_object(name)
             wanted |= referred
+    found["v2.core.event"] |= _of_thin_events()
     return dict(sorted(found.items()))
+
+
+def _of_thin_events() -> dict[str, Shape]:
+    """What the class of each type adds to the event: the object it points at, and data of its own."""
+    events = module("stripe.v2.core._event")
+    related = Reader(events).fields(events.classes["RelatedObject"])
+    return {"data": Shape("{}any"), "related_object": Shape("object", related)}
 
 
 def lines(fields: Mapping[str, Shape], depth: int = 1) -> Iterator[str]:

@@ -188,6 +188,8 @@ def test_a_time_in_api_v2_is_text() -> None:
 
 
 RIGHT = [
+    ("v2.core.account_link.returned", "{$.data.account_id: acct_1, $event.reason.request.id: {exists: true}}"),
+    ("v2.core.account.updated", "{$.related_object.type: v2.core.account, $.snapshot_event: {exists: false}}"),
     ("charge.dispute.created", "{created: {gt: 1700000000}, evidence_details.due_by: {older_than: 3d}}"),
     (
         "charge.dispute.created",
