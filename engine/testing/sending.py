@@ -50,13 +50,12 @@ class Writer:
         plan = make_plan(event, (*above, replace(rule, mode=RuleMode.LIVE)), "", _everywhere)
         own = [delivery for delivery in plan.deliveries if delivery.rule == rule.id]
         ended = [_ended(delivery, results) for delivery in own]
-        decided = {key: (status, reason) for key, status, reason in released(rule, ended)}
         found: dict[str, Sent] = {}
         for delivery in own:
             step = rule.step(delivery.step)
             if step is None or (step.id in found and found[step.id].skipped is None):
                 continue  # all destinations of a step get the same; one that is passed over says nothing of the others
-            status, reason = decided.get(delivery.id, (delivery.status, delivery.reason))
+            status, reason = _standing(rule, delivery, own, results)
             if status is DeliveryStatus.SKIPPED:
                 found[step.id] = Sent(skipped=reason)
             elif status is DeliveryStatus.WAITING and step in rule.on_failure:
@@ -79,6 +78,15 @@ class Writer:
         except (TemplateError, DestinationError) as error:
             return Sent(wrong=str(error))
         return Sent(request=_shown(request))
+
+
+def _standing(
+    rule: Rule, delivery: Delivery, own: Sequence[Delivery], results: Mapping[str, Json]
+) -> tuple[DeliveryStatus, str | None]:
+    """How the delivery stands once all other steps have come back with what the test gives, and why."""
+    others = [each if each.step == delivery.step else _ended(each, results) for each in own]
+    decided = {key: (status, reason) for key, status, reason in released(rule, others)}
+    return decided.get(delivery.id, (delivery.status, delivery.reason))
 
 
 def _ended(delivery: Delivery, results: Mapping[str, Json]) -> Delivery:

@@ -242,6 +242,11 @@ def of_steps(test: str) -> list[str]:
             "{refunded: sent}",
             ["refunded waits for the result of charge: write it in given, under results"],
         ),
+        (
+            "results: {charge: {refunded: true, id: ch_1}, refunded: {}}",
+            "{refunded: {text: 'ch_1, true'}, charge: sent}",
+            [],
+        ),
         ("account: acct_1", "{trouble: sent}", ["trouble is skipped: no step fails in this test"]),
     ],
 )
