@@ -7,6 +7,7 @@ from engine.render.scene import scene
 from engine.render.text import (
     FAILED_NAMES,
     check_template,
+    filtered_fields,
     reads_object,
     referenced_fields,
     referenced_shared,
@@ -21,6 +22,7 @@ __all__ = [
     "Message",
     "check_template",
     "default_message",
+    "filtered_fields",
     "reads_object",
     "referenced_fields",
     "referenced_shared",

@@ -22,7 +22,7 @@ from engine.render.times import ago_text, date_text, moment
 
 Filter = Callable[..., Any]
 
-_AMOUNT_FIELDS = ("amount", "amount_due", "amount_total", "total", "unit_amount", "value")
+AMOUNT_FIELDS = ("amount", "amount_due", "amount_total", "total", "unit_amount", "value")
 _CARD = re.compile(r"\d[\d -]{11,22}\d\Z")
 _STRIPE_ID = re.compile(r"[a-z][a-z_]*_")
 
@@ -51,7 +51,7 @@ def money(context: Context, value: Any, currency: str | None = None) -> str | No
     """`{{ object | money }}` (its amount and currency), `{{ object.fee | money }}` (the currency of `object`), or
     `{{ 1250 | money("usd") }}`: minor units as `€1,234.56`, `¥75,000`, `1,234.50 CHF`."""
     if isinstance(value, Mapping):
-        amount = next((value[name] for name in _AMOUNT_FIELDS if value.get(name) is not None), None)
+        amount = next((value[name] for name in AMOUNT_FIELDS if value.get(name) is not None), None)
         currency = currency or value.get("currency")
         if amount is None:
             raise TemplateError("money: the object has no amount; write which one, like object.amount_paid | money")

@@ -211,6 +211,31 @@ def _paths(tree: nodes.Template) -> frozenset[Path]:
     return frozenset(path for path in found if path is not None)
 
 
+def filtered_fields(template: str) -> frozenset[tuple[Path, str, bool]]:
+    """The fields of the event's object that a text sends through a filter, `("object", "amount")` or the object itself,
+    each with the filter's name and whether it is told more. A `default` in between does not matter. Texts that do not
+    parse send nothing."""
+    if "object" not in template or "|" not in template:
+        return frozenset()
+    try:
+        tree = _parse(template)
+        with _only_template_errors():
+            free = meta.find_undeclared_variables(tree)
+    except TemplateError:
+        return frozenset()
+    if "object" not in free:
+        return frozenset()
+    found: set[tuple[Path, str, bool]] = set()
+    for filter_ in tree.find_all(nodes.Filter):
+        value = filter_.node
+        while isinstance(value, nodes.Filter) and value.name == "default":
+            value = value.node
+        path = None if value is None else _path(value)
+        if path is not None and path[0] == "object":
+            found.add((path, filter_.name, bool(filter_.args or filter_.kwargs)))
+    return frozenset(found)
+
+
 def _whole_paths(tree: nodes.Template, roots: Container[str]) -> Iterator[Path]:
     """The paths that begin with these names, each only as long as it is."""
     taken: set[int] = set()

@@ -72,3 +72,46 @@ def test_what_a_text_reads_is_what_is_written_out() -> None:
         ("previous", "g"),
     }
     assert referenced_fields("{{ object }} {{ account.id }} {{ object.") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("type_", "text", "says"),
+    [
+        ("payout.failed", "{{ object.created | money }}", "'money' writes amounts, and object.created is a time"),
+        ("payout.failed", "{{ object.amount | date }}", "'date' writes times, and object.amount is an amount"),
+        ("payout.failed", "{{ object.status | default(0) | ago }}", "'ago' writes times, and object.status is a text"),
+        (
+            "charge.dispute.created",
+            "{{ object.evidence_details | money }}",
+            "'money' finds no amount in object.evidence_details; write which one, like object.amount_paid | money",
+        ),
+        (
+            "account.updated",
+            "{{ object | money }}",
+            "'money' finds no amount in object; write which one, like object.amount_paid | money",
+        ),
+        (
+            "balance.available",
+            "{{ object.available[0].amount | money }}",
+            "'money' cannot tell the currency of object.available[0].amount: the object has none; "
+            "write it, like money('usd')",
+        ),
+    ],
+)
+def test_a_filter_that_can_do_nothing_with_a_field(type_: str, text: str, says: str) -> None:
+    lines = [line for line in said(text, type_) if "[other-accounts]" not in line]
+    assert [line.removeprefix("[field-type]  ") for line in lines if "[field-type]" in line] == [says]
+
+
+@pytest.mark.parametrize(
+    ("type_", "text"),
+    [
+        ("payout.failed", "{{ object | money }} {{ object.amount | money }} {{ object.arrival_date | date }}"),
+        ("payout.failed", "{{ object.created | ago(now=event.created) }} {{ object.metadata.fee | money }}"),
+        ("balance.available", "{{ object.available[0].amount | money(object.available[0].currency) }}"),
+        ("charge.*", "{{ object.evidence_details.due_by | date }} {{ object | money }}"),
+        ("v2.money_management.outbound_payment.created", "{{ object | money }} {{ object.created | date }}"),
+    ],
+)
+def test_a_filter_that_suits_its_field(type_: str, text: str) -> None:
+    assert [line for line in said(text, type_) if "[field-type]" in line] == []
