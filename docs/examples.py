@@ -24,7 +24,8 @@ from engine.rulebook import Known, WhyNot, load
 from engine.samples import sample
 from engine.source import print_mistakes
 from engine.stripe_api import operations
-from engine.testing import Runner, read_tests
+from engine.testing import read_tests
+from engine.testing.running import Runner
 
 DOCS = Path(__file__).parent
 CREATED = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import structlog
 
+from engine.configured import base_of, known
 from engine.decide.retry import Decision
 from engine.errors import ConfigError, StoreError, TocsinError
 from engine.model.delivery import OWN_RULE, Delivery, DeliveryStatus, Plan
@@ -24,12 +24,10 @@ from engine.observe import CONTENT_TYPE, Health, Metrics, logs
 from engine.pipeline import Destination, Pipeline
 from engine.receive.parse import parse
 from engine.receive.webhook import WebhookPaths
-from engine.rulebook import Known, Loaded, Reloader, ReloadReport, Rulebook, read_rule_files, rebuild
-from engine.rulebook import load as load_rules
+from engine.rulebook import Reloader, ReloadReport, Rulebook, rebuild
 from engine.settings import Settings, load_settings
 from engine.source import print_mistakes
 from engine.store import Store
-from engine.stripe_api import operations
 from engine.work.banner import banner
 from engine.work.deliver import Deliverer
 from engine.work.fetch import Fetcher
@@ -58,29 +56,6 @@ REVISIONS_KEPT = 16
 def load() -> Settings:
     """The settings of this process. Raises ConfigError with every mistake."""
     return load_settings()
-
-
-def known(settings: Settings) -> Known:
-    """What rules may name: channels, callbacks, hosts, Stripe operations."""
-    return Known(
-        channels=tuple(settings.channels),
-        callbacks=tuple(settings.callbacks),
-        callback_hosts=settings.callback_hosts,
-        stripe_operations=operations,
-        allowed_writes=frozenset(write.operation for write in settings.stripe.allow),
-        stripe_keys=tuple(settings.stripe.keys),
-        default_livemode=settings.default_livemode,
-    )
-
-
-def rules(settings: Settings) -> Loaded:
-    """The rules as they stand on disk, with every mistake; no database is needed."""
-    return load_rules(read_rule_files(settings.rules, base_of(settings)), known(settings))
-
-
-def base_of(settings: Settings) -> Path:
-    """What names of rule files are relative to: the configuration's folder, else the working directory."""
-    return settings.file.parent if settings.file else Path.cwd()
 
 
 @contextlib.asynccontextmanager

@@ -34,10 +34,11 @@ from engine.rulebook.whens import KEYS as WHEN_KEYS
 from engine.samples import as_if_read
 from engine.settings import CODES as CONFIG_CODES
 from engine.settings import describe, load_settings
-from engine.testing import Runner, read_tests
+from engine.testing import read_tests
 from engine.testing.expecting import KEYS as EXPECT_KEYS
 from engine.testing.giving import KEYS as GIVEN_KEYS
 from engine.testing.reading import FILE_TEST_KEYS, LATER_TEST_KEYS, TEST_KEYS
+from engine.testing.running import Runner
 from engine.testing.trial import Answer
 from notifiers.signing import signature_headers
 

@@ -11,7 +11,7 @@ LAYERS = [
     {"engine.match", "engine.decide", "engine.render", "engine.settings", "engine.observe"},
     {"engine.rulebook", "engine.store", "engine.receive", "engine.stripe_api"},
     {"notifiers", "engine.samples"},
-    {"engine.pipeline", "engine.scaffold"},
+    {"engine.pipeline", "engine.scaffold", "engine.configured"},
     {"engine.work"},
     {"engine.testing"},
     {"engine.wiring", "engine.editor"},

@@ -10,8 +10,9 @@ from engine.model.catalog import catalog
 from engine.model.event import Event
 from engine.rulebook import load
 from engine.scaffold import ACCOUNT, rule_id_for, scaffold
-from engine.testing import Given, Result, Runner, read_tests
+from engine.testing import Given, read_tests
 from engine.testing.given import event_of
+from engine.testing.running import Result, Runner
 from tests.builders import event, snapshot, thin
 from tests.rulebook.books import KNOWN
 

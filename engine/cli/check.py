@@ -107,7 +107,7 @@ def examine(paths: Sequence[Path]) -> Examination:
     A mistake in the configuration does not hide those in the rules: names that they take from it are then taken on
     trust.
     """
-    from engine import wiring
+    from engine import configured
     from engine.rulebook import Known, load
     from engine.rulebook.effects import effects_of
     from engine.rulebook.files import TABLES
@@ -132,7 +132,7 @@ def examine(paths: Sequence[Path]) -> Examination:
         mistakes += error.mistakes
     parse = ParseOnce()
     with collector_paused():
-        loaded = load(files.rules, wiring.known(settings) if settings else Known(), parse=parse)
+        loaded = load(files.rules, configured.known(settings) if settings else Known(), parse=parse)
         tested = read_tests(files.rules | files.tests, loaded.rulebook.rules, Path.cwd(), parse=parse)
     rules = files.rules_of(loaded.rulebook.rules)
     return Examination(

@@ -64,7 +64,7 @@ def new(
         raise Usage("say an event type, like payout.failed, or --from and an event")
     if type is not None:
         check_type(type)
-    from engine import wiring
+    from engine import configured
     from engine.rulebook import load, read_rule_files
     from engine.settings import load_settings
 
@@ -72,7 +72,7 @@ def new(
     quiet(settings)
     event = _sampled(type) if type is not None else _real(str(source))
     there = [path for path in settings.rules if path.exists()]
-    loaded = load(read_rule_files(there, wiring.base_of(settings)), wiring.known(settings))
+    loaded = load(read_rule_files(there, configured.base_of(settings)), configured.known(settings))
     draft = _draft(settings, loaded.rulebook.rules, event, rule_id, real=source is not None)
     if only_print:
         typer.echo(draft.text, nl=False)

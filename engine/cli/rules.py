@@ -108,9 +108,10 @@ def show(
 
 def rules_now(settings: "Settings | None" = None) -> "Loaded":
     """The rules on disk; told beside the result if some of them have mistakes."""
-    from engine import wiring
+    from engine import configured
+    from engine.settings import load_settings
 
-    loaded = wiring.rules(settings or wiring.load())
+    loaded = configured.rules(settings or load_settings())
     if not loaded.ok:
         note("the rules have mistakes, which `tocsin check` shows; files with errors are left out")
     return loaded

@@ -20,7 +20,8 @@ from engine.model.mistake import Mistake, MistakeLevel
 if TYPE_CHECKING:
     from engine.rulebook import Rulebook
     from engine.settings import Settings
-    from engine.testing import Result, RuleTest
+    from engine.testing import RuleTest
+    from engine.testing.running import Result
 
 ENDING = ending(
     "tocsin test",
@@ -85,7 +86,7 @@ def gather(paths: Sequence[Path]) -> Suite:
     Rules may use names that other files define and speak of other rules, so all configured ones are loaded, unless
     `paths` lie elsewhere: then they are loaded alone.
     """
-    from engine import wiring
+    from engine.configured import known
     from engine.rulebook import Known, load
     from engine.rulebook.rules import in_order
     from engine.settings import load_settings
@@ -105,7 +106,7 @@ def gather(paths: Sequence[Path]) -> Suite:
     sources = files.rules | files.tests
     parse = ParseOnce()
     with collector_paused():
-        loaded = load(files.rules, wiring.known(settings) if settings else Known(), parse=parse)
+        loaded = load(files.rules, known(settings) if settings else Known(), parse=parse)
         found = read_tests(sources, loaded.rulebook.rules, Path.cwd(), parse=parse)
     ids = {rule.id for rule in loaded.rulebook.rules}
     own = {rule.id for rule in files.rules_of(loaded.rulebook.rules)}
@@ -125,7 +126,7 @@ def _fits(test: "RuleTest", keyword: str) -> bool:
 
 def _run(rulebook: "Rulebook", tests: "Sequence[RuleTest]") -> "Iterator[tuple[Result, float]]":
     """Each result with the seconds it took."""
-    from engine.testing import Runner
+    from engine.testing.running import Runner
 
     runner = Runner(rulebook)
     with progress("running", "tests") as told:
@@ -138,7 +139,7 @@ def _run(rulebook: "Rulebook", tests: "Sequence[RuleTest]") -> "Iterator[tuple[R
 
 
 def _write_junit(file: Path, timed: "Sequence[tuple[Result, float]]", errors: Sequence[Mistake]) -> None:
-    from engine.testing import to_junit
+    from engine.testing.junit import to_junit
 
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.rulebook import load
-from engine.testing import Runner, read_tests
+from engine.testing import read_tests
 from engine.testing.expecting import KEYS as EXPECT_KEYS
 from engine.testing.giving import KEYS as GIVEN_KEYS
+from engine.testing.running import Runner
 from tests.rulebook.books import KNOWN
 
 RULE = """\

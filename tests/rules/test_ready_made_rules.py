@@ -7,8 +7,9 @@ import pytest
 from engine.model.catalog import catalog
 from engine.model.rule import RuleMode
 from engine.rulebook import Rulebook
-from engine.testing import Given, RuleTest, Runner
+from engine.testing import Given, RuleTest
 from engine.testing.given import event_of
+from engine.testing.running import Runner
 from tests.rules.ready_made import answers, loaded, own_tests
 
 CONNECT_TABLE = (

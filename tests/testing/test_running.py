@@ -8,7 +8,8 @@ from textwrap import dedent, indent
 import pytest
 
 from engine.rulebook import load
-from engine.testing import Result, Runner, read_tests
+from engine.testing import read_tests
+from engine.testing.running import Result, Runner
 from tests.builders import snapshot, thin
 from tests.rulebook.books import KNOWN
 
