@@ -10,7 +10,7 @@ from engine.cli.help import plural
 from engine.cli.report import console, full_moment, mode_word, print_line, say, style_of, styled
 from engine.model.delivery import Delivery, DeliveryStatus
 from engine.model.event import Event
-from engine.model.rule import RuleMode
+from engine.model.rule import Rule, RuleMode
 from engine.model.verdict import Because, Branch, Verdict, VerdictKind
 
 if TYPE_CHECKING:
@@ -135,11 +135,18 @@ def _done(verdict: Verdict, explained: Explained, now: datetime) -> list[str]:
     planned = explained.source is not None
     told = [
         aim(each) if planned and each.status is DeliveryStatus.PENDING else f"{aim(each)} {fate(each, now)}"
-        for each in explained.deliveries.get(verdict.rule, ())
+        for each in _in_order(explained.deliveries.get(verdict.rule, ()), explained.rulebook.rule(verdict.rule))
     ]
     if not told:
         return ["nothing to send"]
     return ["would send" if planned else plural(len(told), "delivery"), *told]
+
+
+def _in_order(deliveries: Sequence[Delivery], rule: Rule | None) -> list[Delivery]:
+    """As the steps stand in the rule."""
+    steps = [step.id for step in (*rule.steps, *rule.on_failure)] if rule is not None else []
+    places = {step: place for place, step in enumerate(steps)}
+    return sorted(deliveries, key=lambda each: (places.get(each.step, len(places)), each.destination))
 
 
 def _print_tree(branch: Branch) -> None:

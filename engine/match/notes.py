@@ -50,6 +50,11 @@ def note_on(path: Path, decisive: Operation, found: Found, subject: Subject) -> 
     return _note(decisive, found, subject) or _note_on_reference(decisive, subject)
 
 
+def note_on_held(operations: tuple[Operation, ...], subject: Subject) -> str | None:
+    """What the `$name` in a test that held stood for."""
+    return next((note for each in operations if (note := _note_on_reference(each, subject)) is not None), None)
+
+
 def _note_on_column(column: Column, subject: Subject) -> str:
     return f"{column.table} has no {column.name} for {subject.account or 'the platform'}"
 

@@ -7,7 +7,7 @@ from engine.match.change import new_value, speaks_of
 from engine.match.comparison import bound_for
 from engine.match.evaluate import holds, path_holds
 from engine.match.lookup import find
-from engine.match.notes import SHOWN, Found, is_money, is_time, note_on
+from engine.match.notes import SHOWN, Found, is_money, is_time, note_on, note_on_held
 from engine.match.paths import Path, path_of
 from engine.match.subjects import Element, Subject
 from engine.match.values import MISSING
@@ -110,7 +110,7 @@ def _examine_test(test: PathTest, subject: Subject) -> Branch:
         actual=_actual(test, path, found, subject),
         needs=describe_operation(_in_currency(decisive, found)) if decisive else describe_operations(test.operations),
         value=_value(found),
-        note=note_on(path, decisive, found, subject) if decisive else None,
+        note=note_on(path, decisive, found, subject) if decisive else note_on_held(test.operations, subject),
         children=tuple(_items(test, found, subject)),
     )
 

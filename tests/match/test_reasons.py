@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.match import describe
+from engine.match import describe, examine
 from engine.model.event import Json
 from tests.match.conditions import about, condition, reason
 
@@ -145,3 +145,12 @@ def test_a_condition_is_described_as_a_person_would_say_it() -> None:
     """Blocks with their words between, nested ones in brackets."""
     read = condition("{any: [{a: x, b: {gte: 5}}, {c: {not: [y, z]}}]}")
     assert describe(read) == "(a x and b >= 5) or not c one of y, z"
+
+
+def test_a_test_that_held_says_what_its_name_stood_for() -> None:
+    """The tree of `explain --rule` leaves no need to look it up."""
+    tree = examine(condition("{any: [{id: {same_as: $account.id}}]}"), about({"id": "acct_1"}))
+    assert tree.held
+    while tree.children:
+        tree = tree.children[0]
+    assert tree.note == "$account.id is acct_1"
