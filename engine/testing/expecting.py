@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from engine.match import PathError, parse_path
 from engine.model.condition import Condition, PathTest
-from engine.model.rule import Rule
+from engine.model.rule import Rule, When
 from engine.rulebook.conditions import read_where
 from engine.rulebook.fields import check_keys, did_you_mean, flag, kind_of, mapping, read, text
 from engine.rulebook.findings import Findings
@@ -16,6 +16,8 @@ FIRES = "fires"
 NO = "no"
 KEYS = ("fires", "because", "title", "text", "steps")
 MESSAGE_KEYS = ("title", "text")
+_ALWAYS = frozenset({"type", "livemode", "fetch"})
+_ACCOUNT = "$account.id"
 STEP_WORDS = ("sent", "skipped")
 _HINT = "write fires, no, or a map like {fires: false, because: amount}"
 
@@ -76,23 +78,34 @@ def _check_sense(found: Findings, given: Mapping, fires: bool) -> None:
 
 def _because(found: Findings, node: Node, rule: Rule | None) -> str | None:
     path = text(found, node, "the path that is to fail")
-    if path is None:
-        return None
-    frame = {*WHEN_KEYS} - {"where"}
-    if path in frame:
+    if path is None or path in _ALWAYS:
         return path
-    try:
-        parse_path(path)
-    except PathError as error:
-        return found.error("path", node, error.message, error.hint)
+    if path not in WHEN_KEYS:
+        try:
+            parse_path(path)
+        except PathError as error:
+            return found.error("path", node, error.message, error.hint)
     if rule is None:
         return path
-    paths = list(dict.fromkeys(each for when in rule.when for each in paths_of(when.where)))
-    if path in paths:
+    reasons = list(dict.fromkeys(reason for when in rule.when for reason in _reasons(when)))
+    if path == "account" and path not in reasons and _ACCOUNT in reasons:
+        return _ACCOUNT  # `account: {in_table: vip}` is this condition
+    if path in reasons:
         return path
-    near = did_you_mean(path, paths)
-    known = ", ".join(["type", *paths])
+    near = did_you_mean(path, reasons)
+    known = ", ".join(["type", *reasons])
     return found.error("expect", node, f"this rule has no test of '{path}'{near}", f"it can fail at {known}")
+
+
+def _reasons(when: When) -> Iterator[str]:
+    """What may keep a `when` from holding, but for what always may."""
+    if when.scopes is not None:
+        yield "scope"
+    if when.accounts is not None:
+        yield "account"
+    if when.unmatched:
+        yield "unmatched"
+    yield from paths_of(when.where)
 
 
 def paths_of(condition: Condition) -> Iterator[str]:

@@ -127,6 +127,10 @@ def test_rules_without_a_test_are_listed() -> None:
         (f"{{{GIVEN}, expect: {{fires: false, text: a}}}}", "this rule does not fire, so it sends nothing"),
         (f"{{{GIVEN}, expect: {{because: amuont}}}}", "this rule has no test of 'amuont'; did you mean 'amount'?"),
         (f"{{{GIVEN}, expect: {{because: a..b}}}}", "error[path]"),
+        (
+            f"{{{GIVEN}, expect: {{because: scope}}}}",
+            "this rule has no test of 'scope'; it can fail at type, amount, curr",
+        ),
         (f"{{{GIVEN}, expect: {{fired: [big]}}}}", "'fired' is about all rules, and this test is about one"),
         (f"{{{GIVEN}, expect: {{titel: a}}}}", "unknown key 'titel' in expect; did you mean 'title'?"),
         (f"{{{GIVEN}, expect: {{title: {{containz: a}}}}}}", "error[unknown-operator]"),

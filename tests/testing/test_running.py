@@ -342,7 +342,7 @@ def test_names_of_other_files_are_known_in_texts_and_conditions() -> None:
                 then: {notify: risk, title: "{{ vars.desk }}: ask {{ tables.vip.csm }}"}
                 tests:
                   - {given: {event: payout.failed, account: acct_1}, expect: {title: "Risk desk: ask Ada"}}
-                  - {given: {event: payout.failed, account: acct_2}, expect: no}
+                  - {given: {event: payout.failed, account: acct_2}, expect: {because: account}}
             """
         ),
     }
