@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import hmac
 import sys
 import time
@@ -351,7 +350,6 @@ def _reloader(settings: Settings, store: Store, metrics: Metrics, ops: Ops | Non
     async def tell(found: ReloadReport) -> None:
         by_mode = Counter(str(rule.mode) for rule in found.rulebook.rules)
         metrics.reload(ok=found.ok, at=time.time(), rules=by_mode, broken=len(found.broken))
-        gc.freeze()  # rules live long: the collector need not look at them again and again
         if not found.ok and ops is not None:
             await ops.report("rules", f"Rules with mistakes: {', '.join(found.broken)}", found.summary())
 
@@ -362,6 +360,7 @@ def _reloader(settings: Settings, store: Store, metrics: Metrics, ops: Ops | Non
         last_good=store.revisions.last_good,
         remember=store.revisions.remember,
         on_report=tell,
+        lasting=True,
     )
 
 

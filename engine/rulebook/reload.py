@@ -97,7 +97,7 @@ class Reloader:
 
     `last_good` gives the files that were in force when the service last ran, so that a file which is broken at start
     runs as it last did; `remember` stores every revision before it is put in force. `on_report` is told of every
-    reload, after it took effect.
+    reload, after it took effect. `lasting` says that this process lives for its rules: see `_collector_paused`.
     """
 
     def __init__(
@@ -111,6 +111,7 @@ class Reloader:
         on_report: Callable[[ReloadReport], Awaitable[None]] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         look_every: float = LOOK_EVERY,
+        lasting: bool = False,
     ) -> None:
         self.current = Rulebook(revision=revision_of({}, known.default_livemode), rules=())
         self.status = ReloadStatus()
@@ -123,6 +124,7 @@ class Reloader:
         self._on_report = on_report
         self._clock = clock
         self._look_every = look_every
+        self._lasting = lasting
         self._running: dict[str, str] | None = None
         self._remembered: str | None = None
         self._stamp: Stamp = frozenset()
@@ -180,7 +182,7 @@ class Reloader:
 
     def _read(self, running: Mapping[str, str]) -> tuple[Mapping[str, str], Chosen, tuple[Mistake, ...]]:
         """What there is to run, ready to be matched."""
-        with _short_turns(), _collector_paused():
+        with _short_turns(), _collector_paused(lasting=self._lasting):
             sources, chosen, unreadable = self._choose(running)
             chosen.loaded.rulebook.prepare(self.current)
         return sources, chosen, unreadable
@@ -235,15 +237,20 @@ def _short_turns() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Rules leave next to no cycles behind, and the collector would look through all of them again and again while
-    they are read, and make everyone wait. Afterwards the server has it look elsewhere (`gc.freeze`)."""
+def _collector_paused(*, lasting: bool) -> Iterator[None]:
+    """The collector would look through all rules again and again while they are read, and make everyone wait.
+
+    Where they are `lasting` it never looks at them at all, nor at anything else that there is at the end: rules that
+    are replaced go without it, because there are no cycles in them, and reading them leaves next to none behind.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if enabled:
+            if lasting:
+                gc.freeze()  # before it is enabled: it would at once look through what was made meanwhile
             gc.enable()
 
 

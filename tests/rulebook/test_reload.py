@@ -50,7 +50,7 @@ class Folder:
         self.reports: list[ReloadReport] = []
         self.reloader = self.start()
 
-    def start(self, known: Known = KNOWN) -> Reloader:
+    def start(self, known: Known = KNOWN, *, lasting: bool = False) -> Reloader:
         """A process started on the same folder and store."""
 
         async def told(report: ReloadReport) -> None:
@@ -64,6 +64,7 @@ class Folder:
             remember=self.memory.remember,
             on_report=told,
             look_every=0.5,
+            lasting=lasting,
         )
         return self.reloader
 
@@ -353,6 +354,17 @@ async def test_a_rulebook_that_is_replaced_is_let_go(folder: Folder) -> None:
     await folder.reload()
     assert gc.isenabled()
     assert sys.getswitchinterval() == turns
+
+
+async def test_the_collector_never_looks_at_lasting_rules(folder: Folder) -> None:
+    """They are put out of its sight before it goes on, and not by those who only look at them."""
+    folder.write(a=rule("a"))
+    for lasting in (False, True):
+        folder.start(lasting=lasting)
+        with patch.object(gc, "freeze") as freeze, patch.object(gc, "enable", wraps=gc.enable) as enable:
+            freeze.side_effect = lambda: enable.assert_not_called()
+            await folder.reload()
+            assert (freeze.called, enable.called) == (lasting, True)
 
 
 async def test_a_name_that_changes_is_read_anew_wherever_it_is_used(folder: Folder) -> None:
