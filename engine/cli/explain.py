@@ -18,7 +18,7 @@ from engine.cli.stored import event_of, with_store
 from engine.errors import TocsinError
 from engine.model.delivery import Delivery, DeliveryStatus
 from engine.model.event import Event, Json
-from engine.model.rule import Verb
+from engine.model.rule import Severity, Step, Verb
 
 if TYPE_CHECKING:
     from engine.rulebook import Rulebook
@@ -115,15 +115,20 @@ def _why_unread(deliveries: Sequence[Delivery]) -> str | None:
 
 
 def _from_file(file: str, rule: str | None, all_rules: bool) -> Explained:
-    from engine import wiring
     from engine.pipeline import make_plan
+    from engine.settings import load_settings
+    from notifiers import Destination, expand
 
-    settings = wiring.load()
+    settings = load_settings()
     event, book = event_in(file), rules_now(settings).rulebook
     source = source_of(file)
     unread = f"the event is from {source}; give the id of a stored one"
     found = _explained(event, book, rule, all_rules, unread=unread)
-    plan = make_plan(event, [match.rule for match in book.match(event)], book.revision, wiring.expander(settings))
+
+    def towards(step: Step, severity: Severity, livemode: bool) -> tuple[Destination, ...]:
+        return expand(step, severity=severity, livemode=livemode, settings=settings)
+
+    plan = make_plan(event, [match.rule for match in book.match(event)], book.revision, towards)
     return replace(found, source=source, deliveries=_by_rule(plan.deliveries))
 
 
