@@ -19,7 +19,6 @@ from engine.model.event import Event
 
 if TYPE_CHECKING:
     from engine.model.rule import Rule
-    from engine.settings import Settings
 
 ENDING = ending(
     "tocsin new payout.failed",
@@ -73,7 +72,11 @@ def new(
     event = _sampled(type) if type is not None else _real(str(source))
     there = [path for path in settings.rules if path.exists()]
     loaded = load(read_rule_files(there, configured.base_of(settings)), configured.known(settings))
-    draft = _draft(settings, loaded.rulebook.rules, event, rule_id, real=source is not None)
+    folder = next((path for path in settings.rules if not path.is_file()), None)
+    if folder is None and not only_print:
+        raise TocsinError("the configuration names single files of rules and no folder to write into: use --print")
+    mode, rules = settings.default_livemode, loaded.rulebook.rules
+    draft = _draft(folder or Path(), rules, event, rule_id, real=source is not None, livemode=mode)
     if only_print:
         typer.echo(draft.text, nl=False)
         return
@@ -96,16 +99,17 @@ def _real(source: str) -> Event:
     return event_in(source) if is_file(source) else with_store(lambda store: event_of(store, source))
 
 
-def _draft(settings: "Settings", rules: "Iterable[Rule]", event: Event, rule_id: str | None, *, real: bool) -> Draft:
+def _draft(
+    folder: Path, rules: "Iterable[Rule]", event: Event, rule_id: str | None, *, real: bool, livemode: bool | None
+) -> Draft:
     from engine.scaffold import rule_id_for, scaffold
 
     taken = [rule.id for rule in rules]
-    folder = next((path for path in settings.rules if not path.is_file()), Path("rules"))
     files = {path.stem for path in folder.glob("*.y*ml")} if folder.is_dir() else set()
     id_ = _checked(rule_id, taken) if rule_id is not None else rule_id_for(event.base_type, [*taken, *files])
     file = folder / f"{id_}.yaml"
     event_file = folder / f"{id_}.json" if real else None
-    text = scaffold(event, id_, file=event_file.name if event_file else None, livemode=settings.default_livemode)
+    text = scaffold(event, id_, file=event_file.name if event_file else None, livemode=livemode)
     return Draft(id=id_, file=file, text=text, event_file=event_file, event=event)
 
 

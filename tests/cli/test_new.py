@@ -78,6 +78,16 @@ def test_it_goes_where_the_configuration_has_its_rules(folder: Path) -> None:
     clean(folder)
 
 
+def test_where_only_files_are_configured_it_does_not_guess(folder: Path) -> None:
+    (folder / "all.yaml").write_text("rules: []\n")
+    (folder / "config.yaml").write_text("rules: [all.yaml]\n")
+    result = run("new", "payout.failed")
+    assert result.exit_code == 1
+    assert "names single files of rules and no folder to write into: use --print" in result.stderr
+    assert run("new", "payout.failed", "--print").exit_code == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["all.yaml", "config.yaml"]
+
+
 def test_a_real_event_is_written_beside_its_rule(folder: Path) -> None:
     """In test mode, too, where rules look at live events."""
     (folder / "config.yaml").write_text("default_livemode: true\n")
