@@ -68,7 +68,7 @@ CODES: dict[str, str] = {
 
 WARNINGS = frozenset(
     {
-        *("unknown-type", "account", "money", "changed-needs-updated"),
+        *("unknown-type", "account", "fetch", "money", "changed-needs-updated"),
         *("duplicate-rule", "shadowed-rule"),
         *("never-holds", "redundant", "scope", "other-accounts"),
         *("unknown-field", "only-an-id", "enum-value", "field-type"),

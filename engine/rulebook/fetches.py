@@ -26,7 +26,7 @@ def read_fetch(found: Findings, node: Node, types: tuple[str, ...] | None, known
         return expected(found, node, _FORMS, f"write [{node.text}]" if _PATH.fullmatch(node.text) else None)
     if isinstance(node, Sequence):
         return _ids(found, node, types or ())
-    if not isinstance(node, Mapping):
+    if not isinstance(node, Mapping) or not node.entries:
         return expected(found, node, _FORMS)
     check_keys(found, node, "fetch", ("object",))
     inner = node.get("object")

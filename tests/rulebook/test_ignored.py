@@ -1,7 +1,11 @@
 """`lint`: warnings that a rule is meant to have."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+from engine.rulebook.codes import WARNINGS
 from tests.rulebook.books import loaded, mistakes, rule
 
 A = "rules/a.yaml"
@@ -78,3 +82,12 @@ def test_a_rule_keeps_what_it_ignores() -> None:
     """For what is found where all rules are held together."""
     found = loaded(rule(when=WHEN, more="lint: {ignore: [unknown-field, enum-value], because: older API}"))
     assert set(found.rulebook.rules[0].ignored) == {"unknown-field", "enum-value"}
+
+
+def test_every_warning_of_a_rule_can_be_ignored() -> None:
+    """But the one about what is ignored for nothing; what is found between rules is ignored there."""
+    root = Path(__file__).parent.parent.parent / "engine"
+    text = "".join(file.read_text() for name in ("rulebook", "testing") for file in (root / name).rglob("*.py"))
+    warned = set(re.findall(r'\.warn\(\s*"([a-z-]+)"', text)) | set(re.findall(r'Doubt\((?:rule, )?"([a-z-]+)"', text))
+    assert warned - WARNINGS == {"unused-ignore", "linear"}
+    assert WARNINGS - warned == set()

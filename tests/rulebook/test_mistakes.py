@@ -92,6 +92,11 @@ EXACT = [
         "{object: {include: [requirements]}}, got the text 'balance_transaction'; write [balance_transaction]",
     ),
     (
+        rule(when="{type: payout.failed, fetch: {}}"),
+        f"{A}:3:40  error[type]  expected 'object', a list of paths to ids like [charge], or {{object: {{include: "
+        "[requirements]}}, got a map",
+    ),
+    (
         rule(when="{type: payout.failed, fetch: ['a b']}"),
         f"{A}:3:41  error[fetch]  a path to an id is a few names with dots between, like charge",
     ),
