@@ -139,5 +139,5 @@ def _explained(
         chosen(rule, "rule", [each.id for each in rulebook.rules])
     verdicts = rulebook.explain(event, rule=rule, all_rules=all_rules, unread=unread)
     if rule is not None:
-        verdicts = tuple(replace(verdict, tree=rulebook.tree(rule, event)) for verdict in verdicts)
+        verdicts = tuple(replace(verdict, tree=rulebook.tree(rule, event, unread=unread)) for verdict in verdicts)
     return Explained(event=event, rulebook=rulebook, verdicts=verdicts)

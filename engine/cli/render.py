@@ -56,13 +56,15 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renderings:
-    """A rule's deliveries for an event. `source` names where it is from, `made_up` the steps whose results are."""
+    """A rule's deliveries for an event. `source` names where it is from, `made_up` the steps whose results are, and
+    `read` what rules want read from Stripe, which is then made up, too."""
 
     rule: Rule
     event: Event
     source: str
     verdict: "Verdict"
     made_up: tuple[str, ...]
+    read: tuple[str, ...]
     all: tuple[Rendered, ...]
 
 
@@ -123,7 +125,7 @@ def render(
     one = as_if_read(one, wants)
     (verdict,) = loaded.rulebook.explain(one, rule=found.id)
     others = [match.rule for match in loaded.rulebook.match(one) if match.rule.id != found.id]
-    shown = _rendered(settings, found, others, one, source, verdict, given)
+    shown = replace(_rendered(settings, found, others, one, source, verdict, given), read=wants)
     if as_json:
         print_json(_as_json(shown))
     else:
@@ -214,6 +216,7 @@ def _rendered(
         source=source,
         verdict=verdict,
         made_up=tuple(made_up),
+        read=(),
         all=tuple(_one(notifiers[each.verb], each, acting, event, results) for each in deliveries),
     )
 
@@ -274,7 +277,7 @@ def _as_json(shown: Renderings) -> dict[str, Json]:
         "event": {"id": shown.event.id, "type": shown.event.type, "source": shown.source},
         "verdict": shown.verdict.kind,
         "because": because and {"path": because.path, "actual": because.actual, "needs": because.needs},
-        "made_up": list(shown.made_up),
+        "made_up": [*shown.read, *shown.made_up],
         "deliveries": [
             {
                 "step": each.delivery.step,

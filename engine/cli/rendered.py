@@ -35,6 +35,8 @@ def _remarks(shown: Renderings) -> list[str]:
         found.append(f"{shown.rule.id} is {state}: this is what it would send if it were live")
     if because is not None and because.path != "mode":
         found.append(f"{shown.rule.id} does not hold for it: {because.path} {because.actual}   needs {because.needs}")
+    if shown.read:
+        found.append(f"made up: what is read from Stripe first ({', '.join(shown.read)})")
     if shown.made_up:
         found.append(f"made up: what {', '.join(shown.made_up)} returned; --result gives it")
     return found

@@ -115,10 +115,10 @@ class Rulebook:
             verdict_of(each, event, looks=each.id in names, taken_by=taken_by, unread=unread) for each in rules
         )
 
-    def tree(self, rule_id: str, event: Event) -> Branch | None:
+    def tree(self, rule_id: str, event: Event, *, unread: str | None = None) -> Branch | None:
         """Everything that the rule of that id asks, with what the event has of it; None if there is no such rule."""
         found = self.rule(rule_id)
-        return None if found is None else tree_of(found, event, self.taken_by(event))
+        return None if found is None else tree_of(found, event, self.taken_by(event), unread)
 
     def _look_at(self, event_type: str) -> tuple[Rule, ...]:
         known = self._looking

@@ -52,11 +52,12 @@ def verdict_of(
     return Verdict(rule=rule.id, kind=kind, because=best.because, held=best.held)
 
 
-def tree_of(rule: Rule, event: Event, taken_by: str | None) -> Branch:
+def tree_of(rule: Rule, event: Event, taken_by: str | None, unread: str | None = None) -> Branch:
     """Everything that a rule asks of an event, each with what was found, whatever the rest of it said: its mode, and
     of each `when` type, scope, livemode, account and `where`; of several one has to hold."""
     off = [_test(_OFF, held=False)] if rule.mode is RuleMode.OFF else []
-    whens = [_branch_of(when, rule, event, taken_by, takes=when in looking(rule, event.type)) for when in rule.when]
+    takers = looking(rule, event.type)
+    whens = [_branch_of(when, rule, event, taken_by, unread, takes=when in takers) for when in rule.when]
     if len(whens) == 1:
         children = (*off, *whens[0].children)
     else:
@@ -64,9 +65,11 @@ def tree_of(rule: Rule, event: Event, taken_by: str | None) -> Branch:
     return Branch(label="all", kind="all", held=all(child.held for child in children), children=children)
 
 
-def _branch_of(when: When, rule: Rule, event: Event, taken_by: str | None, *, takes: bool) -> Branch:
+def _branch_of(
+    when: When, rule: Rule, event: Event, taken_by: str | None, unread: str | None, *, takes: bool
+) -> Branch:
     asked = Because(path="type", actual=event.type, needs=", ".join(when.types), value=event.type)
-    seen, missing = as_seen(when, rule, event)
+    seen, missing = as_seen(when, rule, event, unread)
     where = examine(when.where, seen)
     read = () if missing is None else (_test(missing, held=False),)
     conditions = where.children if where.kind == "all" else (where,)

@@ -17,7 +17,7 @@ from engine.pipeline import make_plan
 from engine.rulebook import Known, load
 from engine.store import Store
 from notifiers import Destination
-from tests.builders import event, snapshot_body
+from tests.builders import event, snapshot_body, thin_body
 from tests.cli.conftest import NOW, RULES, stock
 
 runner = CliRunner()
@@ -282,3 +282,14 @@ def test_many_deliveries_have_a_line_each_in_a_narrow_terminal(
     app(["explain", "evt_1"], standalone_mode=False)
     lines = capsys.readouterr().out.splitlines()
     assert any(line.strip().startswith("callback cases failed (503)") for line in lines)
+
+
+def test_what_a_thin_event_would_have_read_is_not_taken_for_missing(workplace: Path) -> None:
+    """A file has nothing read with it, and says so, also in the tree."""
+    config = (workplace / "config.yaml").read_text()
+    (workplace / "config.yaml").write_text(config + "stripe: {keys: {live: rk_live_1}}\n")
+    body = thin_body("v1.payout.failed", context="acct_1", related_object={"id": "po_1", "type": "payout", "url": "/"})
+    (workplace / "event.json").write_bytes(body)
+    lines = [line.split() for line in explain("event.json", "--rule", "big-payout").stdout.splitlines()]
+    assert lines[1][:3] == ["big-payout", "ERROR", "fetch"]
+    assert ["NO", "fetch", "could", "not", "be", "read:"] in [line[:6] for line in lines]

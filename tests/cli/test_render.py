@@ -138,6 +138,15 @@ def test_what_other_steps_return_is_made_up_unless_it_is_given(place: Path) -> N
         assert "other of x@example.com" in render("asks", "--result", f"charge={value}").stdout
 
 
+def test_what_would_be_read_from_stripe_first_is_made_up_and_said_to_be(place: Path) -> None:
+    rules = "rules: [{id: reads, when: {type: payout.failed, fetch: object}, then: {notify: payments}}]\n"
+    (place / "rules" / "reads.yaml").write_text(rules)
+    result = render("reads")
+    assert result.exit_code == 0, result.output
+    assert "made up: what is read from Stripe first (object)" in result.stdout
+    assert rendered("reads")["made_up"] == ["object"]
+
+
 def test_a_text_that_fails_says_so_and_fails(place: Path) -> None:
     result = render("asks", "--result", 'charge={"object": "charge"}')
     assert result.exit_code == 1
