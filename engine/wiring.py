@@ -27,6 +27,7 @@ from engine.rulebook import Reloader, ReloadReport, Rulebook, rebuild
 from engine.settings import Settings, load_settings
 from engine.source import print_mistakes
 from engine.store import Store
+from engine.work.accounts import AccountBook
 from engine.work.banner import banner
 from engine.work.deliver import Deliverer
 from engine.work.fetch import Fetcher
@@ -196,11 +197,12 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     await reloader.reload()
     conflicts: dict[str, str] = {}
     events = RecentEvents(store.events.get)
+    accounts = AccountBook(store.accounts)
     pipeline = Pipeline(
         rulebook=lambda: reloader.current,
         expand=expander(settings),
         committer=store.committer,
-        seen=_observer(metrics, conflicts, events),
+        seen=_observer(metrics, conflicts, events, accounts),
     )
     service = Service(
         settings=settings,
@@ -216,6 +218,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     revisions = rulebook_of(store, lambda: reloader.current)
     fetcher = Fetcher(
         read=stripe.read,
+        accounts=accounts,
         events=store.events,
         carry_out=store.carry_out,
         rulebook=revisions,
@@ -228,6 +231,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         rulebook=revisions,
         notifiers={**verbs, Verb.FETCH: fetcher},
         finished=_finished(metrics, ops),
+        account=accounts.latest,
     )
     store.committer.on_commit = metrics.commit
     working = work(
@@ -241,6 +245,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     )
     service._tasks += [
         asyncio.create_task(working, name="tocsin-work"),
+        asyncio.create_task(accounts.run(service._stop), name="tocsin-accounts"),
         asyncio.create_task(reloader.watch(service._stop), name="tocsin-watch-rules"),
         asyncio.create_task(service.warm(), name="tocsin-warm"),
     ]
@@ -286,12 +291,15 @@ def _ops(settings: Settings, store: Store) -> Ops | None:
     return Ops(names, report, store.deliveries.insert)
 
 
-def _observer(metrics: Metrics, conflicts: dict[str, str], events: RecentEvents) -> Callable[[Event, Plan, bool], None]:
+def _observer(
+    metrics: Metrics, conflicts: dict[str, str], events: RecentEvents, accounts: AccountBook
+) -> Callable[[Event, Plan, bool], None]:
     """Counts events and firings, keeps for the health page the latest contradiction of each endpoint, and has what
     will be delivered in a moment at hand."""
 
     def seen(event: Event, plan: Plan, new: bool) -> None:
         metrics.event(event.payload, event.scope, event.livemode, not new)
+        accounts.learn(event)
         if event.conflict is not None:
             conflicts[event.endpoint] = event.conflict
         # A snapshot also when its thin twin came first: what it adds is written from it.

@@ -15,7 +15,7 @@ _ROOTS: dict[Base, Callable[[Any], Json]] = {
     Base.OBJECT: lambda subject: subject.object,
     Base.EVENT: lambda subject: subject.data,
     Base.PREVIOUS: lambda subject: subject.previous,
-    Base.ACCOUNT: lambda subject: {"id": subject.account},
+    Base.ACCOUNT: lambda subject: {**(subject.fetched or {}).get("account", {}), "id": subject.account},
     Base.ITEM: lambda subject: subject.value,
     Base.STEPS: lambda subject: getattr(subject, "steps", None),  # an event as such has none
 }

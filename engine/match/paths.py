@@ -2,7 +2,7 @@
 
     amount, evidence_details.due_by, lines.data[*].amount, metadata['my key']      from the event's object
     $.account, $.data..id, $.data.object.items[?@.amount > 100].id                 JSONPath, from the event's root
-    $event.account, $account.id, $previous.amount                                  from a named value
+    $event.account, $account.country, $previous.amount                             from a named value
     $tables.accounts.limit                                                         the cell of the event's account
     $steps.charge.result.amount                                                    what a step before this one gave
     .                                                                              the element or value itself
@@ -124,12 +124,8 @@ def _named(text: str) -> Path:
         raise PathError(f"'{text}' names no column", "write $tables.<table>.<column>")
     if name == "$steps" and not (steps and isinstance(steps[0], str)):
         raise PathError(f"'{text}' names no step", "write $steps.<step>.ok, .result or .reason")
-    if name == "$account":
-        if steps != ("id",):
-            if len(steps) == 1:
-                raise PathError("of the account only $account.id is there yet", code="not-yet")
-            raise PathError("the account is named by its id", "write $account.id")
-        return Path(text=text, base=Base.ACCOUNT, steps=steps, ends=ends)
+    if name == "$account" and not steps:
+        raise PathError("the account is named by its id", "write $account.id, or a field of it, like $account.country")
     return Path(text=text, base=_BASES[name], steps=steps, ends=ends)
 
 

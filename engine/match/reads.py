@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from engine.match.paths import path_of
-from engine.model.condition import Changed, Condition, Operation, PathTest, Reference
+from engine.match.paths import Base, path_of
+from engine.model.condition import All, Any, Changed, Condition, Nothing, Operation, PathTest, Reference
 from engine.model.event import Json
 
 
@@ -15,6 +15,16 @@ def reads_object(condition: Condition) -> bool:
         return True
     references = (each for operation in condition.operations for each in _references(operation.operand))
     return any(path_of(each).of_object is not None for each in references)
+
+
+def reads_account(condition: Condition) -> bool:
+    """Whether the condition asks for more of the account than its id, which is all that every event says of it."""
+    if not isinstance(condition, PathTest):
+        return any(map(reads_account, condition.children))
+    inner = (each.operand for each in condition.operations if isinstance(each.operand, PathTest | All | Any | Nothing))
+    references = (each for operation in condition.operations for each in _references(operation.operand))
+    paths = (path_of(condition), *map(path_of, references))
+    return any(path.base is Base.ACCOUNT and path.steps != ("id",) for path in paths) or any(map(reads_account, inner))
 
 
 def _by_change_alone(operation: Operation) -> bool:

@@ -20,12 +20,14 @@ class Subject(Protocol):
     def account(self) -> str | None: ...
     @property
     def created(self) -> datetime: ...
+    @property
+    def fetched(self) -> Mapping[str, Json] | None: ...
 
 
 class Item:
     """One value within an event, judged by itself: what `.` is. `currency` is that of the object around it."""
 
-    __slots__ = ("account", "created", "currency", "data", "object", "previous", "steps", "value", "whole")
+    __slots__ = ("account", "created", "currency", "data", "fetched", "object", "previous", "steps", "value", "whole")
 
     def __init__(self, subject: Subject, value: Json, currency: str | None) -> None:
         self.object = subject.object
@@ -34,6 +36,7 @@ class Item:
         self.account = subject.account
         self.created = subject.created
         self.steps: Json = getattr(subject, "steps", None)
+        self.fetched = subject.fetched
         self.value = value
         self.currency = currency
         self.whole: dict[str, Json] | None = subject.whole if isinstance(subject, Item) else subject.object
@@ -43,7 +46,7 @@ class AfterSteps:
     """An event after steps of the rule have run: what the `if` of a step is judged on. `steps` is `{id: {ok, result,
     reason}}`."""
 
-    __slots__ = ("account", "created", "data", "object", "previous", "steps")
+    __slots__ = ("account", "created", "data", "fetched", "object", "previous", "steps")
 
     def __init__(self, subject: Subject, steps: Mapping[str, Json]) -> None:
         self.object = subject.object
@@ -52,6 +55,7 @@ class AfterSteps:
         self.account = subject.account
         self.created = subject.created
         self.steps = dict(steps)
+        self.fetched = subject.fetched
 
 
 class Element(Item):

@@ -1,7 +1,7 @@
 """What is read from Stripe for an event before rules are judged on it, and the event as a rule then sees it.
 
 What was read is kept with the event as `fetched`, by what was asked for: `object`, `object:requirements` (with what was
-included), `id:charge` (the object of the id at that path).
+included), `id:charge` (the object of the id at that path), `account` (the account that the event is about).
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from engine.model.event import Event, Json
 if TYPE_CHECKING:
     from engine.model.rule import Rule, When
 
+ACCOUNT = "account"
 OBJECT = "object"
 ID = "id:"
 
@@ -20,11 +21,12 @@ ID = "id:"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
     """What a `when` wants read: the event's object as it is now, with what is to be included in it (API v2), or the
-    objects of the ids at dotted paths of the event's object."""
+    objects of the ids at dotted paths of the event's object; and whether it asks for fields of the event's account."""
 
     object: bool = False
     include: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    account: bool = False
 
     @property
     def object_need(self) -> str:
@@ -34,7 +36,8 @@ class Fetch:
     def needs(self, event: Event) -> tuple[str, ...]:
         """What has to be read for this event. A path at which there is no id has nothing to be read."""
         found = tuple(f"{ID}{path}" for path in self.ids if isinstance(at(event.object, path), str))
-        return (self.object_need, *found) if self.object else found
+        found = (self.object_need, *found) if self.object else found
+        return (ACCOUNT, *found) if self.account and event.account is not None else found
 
     def missing(self, event: Event) -> tuple[str, ...]:
         """What of that has not been read yet."""
@@ -53,9 +56,10 @@ def lacks_object(event: Event) -> bool:
 
 def wanted(when: "When", rule: "Rule", event: Event) -> Fetch | None:
     """What has to be there before that `when` of a rule can be judged, None where the event as it came is enough."""
-    if when.fetch is not None:
-        return when.fetch
-    return WHOLE_OBJECT if (when.reads_object or rule.reads_object) and lacks_object(event) else None
+    fetch, asks = when.fetch, when.reads_object or rule.reads_object
+    if not asks or not lacks_object(event) or (fetch is not None and fetch.object):
+        return fetch
+    return WHOLE_OBJECT if fetch is None else replace(fetch, object=True)
 
 
 def at(value: Json, path: str) -> Json:
@@ -89,10 +93,11 @@ def seen_by(rule: "Rule", event: Event) -> Event:
     """The event as the rule's texts and conditions of steps see it."""
     if event.fetched is None:
         return event
-    for fetch in (when.fetch for when in rule.when):
-        if fetch is not None and fetch.needs(event) and not fetch.missing(event):
+    for when in rule.when:
+        fetch = wanted(when, rule, event)
+        if fetch is not None and not fetch.missing(event):
             return with_fetched(event, fetch)
-    return with_fetched(event, WHOLE_OBJECT) if lacks_object(event) else event
+    return event
 
 
 def _put(value: Json, names: list[str], new: Json) -> Json:

@@ -3,8 +3,9 @@
 from engine.render.alert import render_alert
 from engine.render.default_message import default_message
 from engine.render.message import Message
-from engine.render.scene import scene
+from engine.render.scene import account_name, scene, told_of
 from engine.render.text import (
+    ACCOUNT_NAMES,
     FAILED_NAMES,
     check_template,
     filtered_fields,
@@ -18,8 +19,10 @@ from engine.render.text import (
 )
 
 __all__ = [
+    "ACCOUNT_NAMES",
     "FAILED_NAMES",
     "Message",
+    "account_name",
     "check_template",
     "default_message",
     "filtered_fields",
@@ -32,4 +35,5 @@ __all__ = [
     "render_title",
     "render_value",
     "scene",
+    "told_of",
 ]

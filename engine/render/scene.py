@@ -30,7 +30,7 @@ def scene(
     - `object`, `previous`: empty, and saying why when read, where the event has none;
     - `changed`: `{path: {path, old, new}}`, one for each leaf of `previous`;
     - `account`: id (null: the platform), name, label (`Acme GmbH (acct_1A..)`), url, country, email, is_platform; what
-      `account` gives wins;
+      `account` gives wins; and all fields of Stripe's account, where the rule had them read;
     - `rule`: id, description, severity, owner, tags, runbook; `steps`: step id to `{result: ..}`;
     - `failed`: in the steps of `on_failure` the delivery that was given up (step, verb, destination, reason, attempts);
     - `vars`, `tables`: the global names that the rule's texts read, of a table the row of the event's account;
@@ -50,7 +50,7 @@ def scene(
         about["account"] = _account(event)
     return {
         **about,
-        "account": _labelled({**about["account"], **_given(account)}),
+        "account": _labelled({**_read(event), **about["account"], **_given(account)}),
         "rule": _rule(rule),
         "steps": dict(steps or {}),
         "failed": failed if failed is not None else Absent("only the steps of on_failure know what failed"),
@@ -124,7 +124,7 @@ def _rule(rule: Rule) -> dict[str, Json]:
 def _account(event: Event) -> dict[str, Json]:
     if event.account is None:
         return _platform(event.livemode)
-    itself = event.object if event.object is not None and event.object_id == event.account else {}
+    itself = event.object if event.object is not None and event.object_id == event.account else _read(event)
     return {
         "id": event.account,
         "name": account_name(itself) or event.account,
@@ -133,6 +133,20 @@ def _account(event: Event) -> dict[str, Json]:
         "email": _text(itself, "email") or _text(itself, "contact_email"),
         "is_platform": False,
     }
+
+
+def _read(event: Event | None) -> dict[str, Json]:
+    """The fields of the account, where they were read for the rule."""
+    found = (event.fetched or {}).get("account") if event is not None else None
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def told_of(account: Mapping[str, Json] | None) -> dict[str, Json] | None:
+    """What `scene` may be given of an account that was seen before: name, country and email."""
+    if account is None:
+        return None
+    email = _text(account, "email") or _text(account, "contact_email")
+    return {"name": account_name(account), "country": _text(account, "country"), "email": email}
 
 
 def _given(account: Mapping[str, Json] | None) -> dict[str, Json]:

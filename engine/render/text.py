@@ -26,6 +26,9 @@ EVENT_NAMES = names(
     "snapshot_event"
 )
 RULE_NAMES = frozenset({"id", "description", "severity", "owner", "tags", "runbook"})
+ACCOUNT_NAMES = names("id name label url country email is_platform")
+"""What a text may always read of the account; the rest has to be read from Stripe first."""
+
 FAILED_NAMES = frozenset({"step", "verb", "destination", "reason", "attempts"})
 _FIXED = {"event": EVENT_NAMES, "rule": RULE_NAMES}
 
@@ -148,18 +151,18 @@ def reads_object(template: str) -> bool:
 
 def referenced_shared(template: str) -> frozenset[tuple[str, ...]]:
     """What a text reads of names that are not everywhere: `("vars", "big")`, `("tables", "accounts", "csm")`,
-    `("failed", "reason")`.
+    `("failed", "reason")`, `("account", "metadata")`.
 
     A name whose parts are not written out stands alone: `("vars",)` for `vars[event.type]`, `("tables", "accounts")`
     for a row as a whole. Texts that do not parse name none.
     """
-    if not any(name in template for name in ("vars", "tables", "failed")):
+    if not any(name in template for name in ("vars", "tables", "failed", "account")):
         return frozenset()
     try:
         tree = _parse(template)
     except TemplateError:
         return frozenset()
-    longest = {"vars": 2, "tables": 3, "failed": 2}
+    longest = {"vars": 2, "tables": 3, "failed": 2, "account": 2}
     return frozenset(tuple(map(str, path[: longest[str(path[0])]])) for path in _whole_paths(tree, longest))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from engine.match import Index, TypeIndex
 from engine.match.whens import Entry
 from engine.model.event import Event
-from engine.model.fetch import OBJECT, WHOLE_OBJECT, Fetch, lacks_object, wanted, with_fetched
+from engine.model.fetch import OBJECT, WHOLE_OBJECT, lacks_object, wanted, with_fetched
 from engine.model.rule import Rule, RuleMode, When
 from engine.model.verdict import Branch, Verdict
 from engine.rulebook.verdicts import looking, outside, tree_of, verdict_of
@@ -72,8 +72,9 @@ class Rulebook:
         """What is to be read from Stripe, and was not yet, before every rule can be judged that the event concerns."""
         indexes = self._indexes or self.prepare()
         needs: dict[str, None] = {}
-        for entry, fetch in indexes.fetching_of(event.type):
-            missing = fetch.missing(event)
+        for entry in indexes.fetching_of(event.type):
+            fetch = wanted(entry.when, entry.thing.rule, event)
+            missing = fetch.missing(event) if fetch is not None else ()
             if missing and outside(entry.when, event, None) is None:
                 needs.update(dict.fromkeys(missing))
         if lacks_object(event) and WHOLE_OBJECT.missing(event) and self._asks_for_object(event):
@@ -138,21 +139,24 @@ class _Indexes:
         every = [(when, _match(when, rule)) for rule in rules if rule.mode is not RuleMode.OFF for when in rule.when]
         leftover = [(when, match) for when, match in every if when.unmatched]
         waiting = ((when, match) for when, match in every if not when.unmatched and when.fetch is None)
-        fetching = [(w.types, (Entry(w, match), w.fetch)) for w, match in every if w.fetch is not None]
+        fetching = [(when.types, Entry(when, match)) for when, match in every if when.fetch is not None]
         self.waiting: Index[Match] = Index(waiting, None if before is None else before.waiting)
         self.leftover = Index(leftover) if leftover else None
         self.place: Callable[[Match], int] = lambda match: places[match.rule.id]
         self.fetching = TypeIndex(fetching) if fetching else None
 
-    def fetching_of(self, event_type: str) -> tuple[tuple[Entry[Match], Fetch], ...]:
+    def fetching_of(self, event_type: str) -> tuple[Entry[Match], ...]:
         """The `when` that want something read, of those that take events of the type."""
         return () if self.fetching is None else self.fetching[event_type]
 
     def held(self, event: Event) -> list[Match]:
         """The matches but those of the unmatched, in no order."""
         found = _with_object(self.waiting, event)
-        for entry, fetch in self.fetching_of(event.type):
-            if not fetch.missing(event) and (entry.holds or entry.compiled())(with_fetched(event, fetch)):
+        for entry in self.fetching_of(event.type):
+            fetch = wanted(entry.when, entry.thing.rule, event)
+            if fetch is None or fetch.missing(event):
+                continue
+            if (entry.holds or entry.compiled())(with_fetched(event, fetch)):
                 found.append(entry.thing)
         return found
 

@@ -12,14 +12,14 @@ from engine.source import Mapping, Node, Scalar, Sequence
 
 _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 _INCLUDE = re.compile(r"[a-z][a-z0-9_.]{0,99}", re.ASCII)
+_NO_KEY = "add to config.yaml: stripe: {keys: {live: .., test: ..}}"
 _FORMS = "'object', a list of paths to ids like [charge], or {object: {include: [requirements]}}"
 
 
 def read_fetch(found: Findings, node: Node, types: tuple[str, ...] | None, known: Known) -> Fetch | None:
     """What stands under `fetch`, for events of these types; None with a mistake where it cannot be used."""
     if known.stripe_keys is not None and not known.stripe_keys:
-        hint = "add to config.yaml: stripe: {keys: {live: .., test: ..}}"
-        return found.error("fetch", node, "nothing can be read from Stripe: no key is configured", hint)
+        return found.error("fetch", node, "nothing can be read from Stripe: no key is configured", _NO_KEY)
     if isinstance(node, Scalar) and node.text == "object":
         return Fetch(object=True)
     if isinstance(node, Scalar) and isinstance(node.value, str):
@@ -43,6 +43,13 @@ def read_fetch(found: Findings, node: Node, types: tuple[str, ...] | None, known
     if types and given is not None and not any(name.startswith("v2.") or "*" in name for name in types):
         return found.error("fetch", given, "include is known to API v2 alone", "write fetch: object")
     return Fetch(object=True, include=names)
+
+
+def check_account_fields(found: Findings, node: Node, known: Known) -> None:
+    """Whether fields of the account beyond its id can be read at all."""
+    if known.stripe_keys is not None and not known.stripe_keys:
+        what = "fields of the account but its id are read from Stripe, and no key is configured"
+        found.error("fetch", node, what, _NO_KEY)
 
 
 def _ids(found: Findings, node: Sequence, types: tuple[str, ...]) -> Fetch | None:

@@ -24,6 +24,8 @@ class Findings:
     def __init__(self, names: Names | None = None) -> None:
         self.names = Lookup(names)
         self.steps_read: list[tuple[str, Node]] | None = None  # None: not in an `if`, where alone they can be
+        self.reads_account = False
+        """The same for what is not known of every account."""
         self.reads_object = False
         """Whether a text that was read since this was last set asks for the event's object."""
         self.on_failure = False

@@ -1,14 +1,16 @@
 """A file of rules: its top level, and the keys of each rule."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from engine.match.reads import reads_object
+from engine.match.reads import reads_account, reads_object
+from engine.model.fetch import Fetch
 from engine.model.mistake import Mistake
 from engine.model.position import Position
 from engine.model.rule import Rule, RuleMode, Severity
 from engine.rulebook import definitions
 from engine.rulebook.defaults import read_defaults, with_defaults
+from engine.rulebook.fetches import check_account_fields
 from engine.rulebook.fields import check_keys, expected, identifier, listed, mapping, read, text, texts, with_vars, word
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known
@@ -119,7 +121,7 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
         return None
     errors, before = found.errors, len(found.mistakes)
     found.names.take_shared()  # of a rule that had a mistake
-    found.reads_object = False
+    found.reads_object = found.reads_account = False
     check_keys(found, given, "a rule", RULE_KEYS, LATER_RULE_KEYS)
     rule = with_defaults(given, defaults)
     rule_id = _required(found, given, "id")
@@ -148,6 +150,11 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
         found.silence(before, ignored)
         return None
     apply_ignored(found, before, ignored)
+    if found.reads_account or any(reads_account(step.condition) for step in (*steps, *(failure or ()))):
+        check_account_fields(found, then_node or node, known)
+        if found.errors > errors:
+            return None
+        whens = tuple(replace(when, fetch=replace(when.fetch or Fetch(), account=True)) for when in whens)
     return Rule(
         id=id_,
         when=whens,

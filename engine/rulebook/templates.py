@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from engine.model.rule import When
-from engine.render import FAILED_NAMES, check_template, reads_object, referenced_shared, referenced_steps
+from engine.model.schema import schema
+from engine.render import ACCOUNT_NAMES, FAILED_NAMES, check_template, reads_object, referenced_shared, referenced_steps
 from engine.rulebook.findings import Findings
 from engine.rulebook.lints.texts import advise_text
 from engine.rulebook.names import UnknownName
@@ -42,6 +43,9 @@ def _check_shared(found: Findings, place: Scalar, path: tuple[str, ...]) -> None
     if path[0] == "failed":
         _check_failed(found, place, path)
         return
+    if path[0] == "account":
+        _check_account(found, place, path)
+        return
     if len(path) == 1:
         example = "vars.big" if path[0] == "vars" else "tables.accounts.csm"
         found.error("template", place, f"'{path[0]}' by itself is not known before it runs", f"write {example}")
@@ -50,6 +54,19 @@ def _check_shared(found: Findings, place: Scalar, path: tuple[str, ...]) -> None
         found.names.in_text(path)
     except UnknownName as error:
         found.unknown(place, error)
+
+
+def _check_account(found: Findings, place: Scalar, path: tuple[str, ...]) -> None:
+    """What is not known of every account is read from Stripe first."""
+    if len(path) == 1 or path[1] in ACCOUNT_NAMES:
+        return
+    found.reads_account = True
+    known = schema("account")
+    fields = {*ACCOUNT_NAMES, *(known.fields if known is not None else ())}
+    if path[1] not in fields:
+        near = nearest(path[1], fields)
+        hint = f"did you mean 'account.{near}'?" if near else None
+        found.warn("unknown-field", place, f"account has no field '{path[1]}'", hint)
 
 
 def _check_failed(found: Findings, place: Scalar, path: tuple[str, ...]) -> None:

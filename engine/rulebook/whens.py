@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from engine.match import compile_type_pattern
 from engine.match.patterns import is_literal
-from engine.match.reads import reads_object
+from engine.match.reads import reads_account, reads_object
 from engine.model.catalog import catalog
 from engine.model.condition import ALWAYS, All, Condition
 from engine.model.event import Scope
+from engine.model.fetch import Fetch
 from engine.model.rule import When
 from engine.rulebook.conditions import read_where
-from engine.rulebook.fetches import read_fetch
+from engine.rulebook.fetches import check_account_fields, read_fetch
 from engine.rulebook.fields import check_keys, expected, listed, texts
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known
@@ -70,6 +71,11 @@ def _read_when(found: Findings, node: Node, known: Known) -> When | None:
         hint = "write one rule that reads it, and one for what nobody looks after"
         found.error("fetch", fetch_node, "'unmatched' is known only when everything was read", hint)
     where = _all([condition for condition in conditions if condition is not None])
+    if reads_account(where):
+        fetch = replace(fetch or Fetch(), account=True)
+        check_account_fields(found, node.get("where") or node, known)
+        if unmatched:
+            found.error("fetch", node, "'unmatched' is known only when everything was read, fields of $account too")
     if found.errors > errors or types is None:
         return None
     return When(

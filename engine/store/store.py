@@ -10,6 +10,7 @@ import structlog
 from engine.errors import StoreError
 from engine.model.delivery import Plan
 from engine.settings import Settings
+from engine.store.accounts import Accounts
 from engine.store.adapter import install
 from engine.store.committer import Committer, carry_out
 from engine.store.connect import Pool, Target, Timeouts, translated
@@ -34,7 +35,10 @@ WATCH_EVERY = 0.5
 
 
 class Store:
-    """An opened database: `committer`, `jobs`, `deliveries`, `events`, `revisions`, `writes`. Made by `open`."""
+    """An opened database: `committer`, `jobs`, `deliveries`, `events`, `revisions`, `writes`, `accounts`.
+
+    Made by `open`.
+    """
 
     def __init__(self, target: Target, pool: Pool, parse: Parse, server: EmbeddedServer | None) -> None:
         self._handoff = Handoff()
@@ -44,6 +48,7 @@ class Store:
         self.events = Events(pool, parse)
         self.revisions = Revisions(pool)
         self.writes = Writes(pool)
+        self.accounts = Accounts(pool)
         self._pool = pool
         self._server = server
         self._watch = asyncio.create_task(_watch(server), name="tocsin-watch") if server else None

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from engine.errors import DestinationError
 from engine.model.event import Event, Json, Scope
-from engine.model.fetch import ID, at, included
+from engine.model.fetch import ACCOUNT, ID, at, included
 from engine.model.schema import Kind, field_at
 from engine.stripe_api.client import Call
 from engine.stripe_api.operations import Operation, checked_id, checked_path, operations
@@ -24,7 +24,10 @@ _PREFIXES = {
 
 def read_call(event: Event, need: str) -> Call:
     """The request that reads what `engine.model.fetch` calls `need`. Raises DestinationError where none does."""
-    call = _of_id(event, need.removeprefix(ID)) if need.startswith(ID) else _of_object(event, included(need))
+    if need == ACCOUNT:
+        call = _get(f"/v1/accounts/{checked_id('the account', event.account)}", ())
+    else:
+        call = _of_id(event, need.removeprefix(ID)) if need.startswith(ID) else _of_object(event, included(need))
     account, context = _who(event, call.path)
     return replace(call, account=account, context=context)
 

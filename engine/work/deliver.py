@@ -17,7 +17,7 @@ from engine.model.event import Event, Json
 from engine.model.fetch import seen_by
 from engine.model.outcome import Delivered, Held, Notifier, Outcome, Refused, Retry, Skipped
 from engine.model.rule import RetryPolicy, Rule, Step, Verb
-from engine.render import scene
+from engine.render import scene, told_of
 
 log = structlog.get_logger("tocsin.deliver")
 
@@ -26,6 +26,14 @@ NEXT_TURN = timedelta(seconds=2)
 
 Release = Callable[[Sequence[Delivery]], Sequence[tuple[str, DeliveryStatus, str | None]]]
 """Given all deliveries of a firing as they stand, those that may go on or end: (id, status, reason)."""
+
+
+Account = Callable[[str, bool], Awaitable[Mapping[str, Json] | None]]
+"""The account of that id and mode as it was last seen, None where it never was."""
+
+
+async def _nothing_known(account: str, livemode: bool) -> None:
+    return None
 
 
 class Deliveries(Protocol):
@@ -68,6 +76,7 @@ class Deliverer:
         rulebook: Callable[[str], Awaitable[Rules]],
         notifiers: Mapping[Verb, Notifier],
         finished: Callable[[Delivery, Outcome, Decision, float], Awaitable[None]],
+        account: Account = _nothing_known,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._deliveries = deliveries
@@ -75,6 +84,7 @@ class Deliverer:
         self._rulebook = rulebook
         self._notifiers = notifiers
         self._finished = finished
+        self._account = account
         self._clock = clock
 
     async def __call__(self, delivery_id: str) -> datetime | None:
@@ -135,7 +145,10 @@ class Deliverer:
         if skipped is not None:
             return Skipped(reason=skipped)
         failed = failed_of(rule, siblings) if after_failure else None
-        request = rendered(notifier, delivery, rule, step, event, results, self._clock(), failed=failed)
+        seen = None
+        if event is not None and event.account and event.object_id != event.account:
+            seen = await self._account(event.account, event.livemode)
+        request = rendered(notifier, delivery, rule, step, event, results, self._clock(), failed=failed, account=seen)
         # What is kept is what is sent: another worker may have rendered first.
         return replace(delivery, request=await self._deliveries.set_request(delivery.id, request))
 
@@ -179,9 +192,12 @@ def rendered(
     now: datetime,
     *,
     failed: Mapping[str, Json] | None = None,
+    account: Mapping[str, Json] | None = None,
 ) -> Json:
-    """What every attempt of a delivery sends. Raises TemplateError or DestinationError."""
-    return notifier.render(step, delivery, scene(event, rule, steps=results, failed=failed, now=now))
+    """What every attempt of a delivery sends. `account` is the event's as it was last seen. Raises TemplateError or
+    DestinationError."""
+    names = scene(event, rule, account=told_of(account), steps=results, failed=failed, now=now)
+    return notifier.render(step, delivery, names)
 
 
 def why_skipped(rule: Rule, step: Step, event: Event | None, results: Mapping[str, Json]) -> str | None:

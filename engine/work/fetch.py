@@ -8,12 +8,15 @@ from typing import Protocol
 from engine.errors import DestinationError
 from engine.model.delivery import Delivery, Plan
 from engine.model.event import Event, Json
+from engine.model.fetch import ACCOUNT
 from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
 from engine.model.rule import Step, Verb
 from engine.pipeline import Expand, make_plan
+from engine.render import account_name
 from engine.rulebook import Rulebook
 from engine.stripe_api.client import Call, Failure, Success
 from engine.stripe_api.reads import read_call
+from engine.work.accounts import AccountBook
 
 LARGEST = 1024 * 1024
 """Bytes, as JSON, of all that is read for one event."""
@@ -42,6 +45,7 @@ class Fetcher:
         self,
         *,
         read: Read,
+        accounts: AccountBook,
         events: Keeps,
         carry_out: Callable[[Plan], Awaitable[None]],
         rulebook: Callable[[str], Awaitable[Rulebook]],
@@ -49,6 +53,7 @@ class Fetcher:
         seen: Callable[[Event, Plan], None] = lambda event, plan: None,
     ) -> None:
         self._read = read
+        self._accounts = accounts
         self._events = events
         self._carry_out = carry_out
         self._rulebook = rulebook
@@ -71,15 +76,10 @@ class Fetcher:
         rulebook = await self._rulebook(delivery.revision)
         fetched: dict[str, Json] = dict(event.fetched or {})
         for need in rulebook.wants(event):
-            try:
-                answer = await self._read(event, read_call(event, need))
-            except DestinationError as error:
-                return Refused(reason=str(error))
-            if isinstance(answer, Failure):
-                return _failed(need, answer)
-            if answer.data is None:
-                return Refused(reason=f"{need}: Stripe's answer is too large to keep", status=answer.status)
-            fetched[need] = answer.data
+            found = await (self._account(event) if need == ACCOUNT else self._ask(event, need))
+            if isinstance(found, Outcome):
+                return found
+            fetched[need] = found
         if len(json.dumps(fetched)) > LARGEST:
             return Refused(reason=f"what was read is larger than {LARGEST:,} bytes")
         kept = await self._events.keep_fetched(event.dedupe_key, fetched)
@@ -93,11 +93,39 @@ class Fetcher:
         self._seen(whole, plan)
         return Delivered(status=200, result={"read": sorted(kept)})
 
+    async def _ask(self, event: Event, need: str) -> Mapping[str, Json] | Outcome:
+        try:
+            answer = await self._read(event, read_call(event, need))
+        except DestinationError as error:
+            return Refused(reason=str(error))
+        if isinstance(answer, Failure):
+            return _failed(need, answer)
+        if answer.data is None:
+            return Refused(reason=f"{need}: Stripe's answer is too large to keep", status=answer.status)
+        return dict(answer.data)
+
+    async def _account(self, event: Event) -> Mapping[str, Json] | Outcome:
+        """The account as it was last seen, read anew where that is long ago."""
+        seen = await self._accounts.fresh(event.account or "", event.livemode)
+        if seen.fresh:
+            return named(seen.object)
+        answer = await self._ask(event, ACCOUNT)
+        if not isinstance(answer, Outcome):
+            await self._accounts.keep(event.account or "", event.livemode, answer)
+            return named(answer)
+        # An account that has disconnected cannot be read any more, and is what it was.
+        return named(seen.object) if seen.object and isinstance(answer, Refused) else answer
+
     async def warm(self) -> None:
         """The Stripe notifier imports what both need."""
 
     async def close(self) -> None:
         """The Stripe notifier closes what both use."""
+
+
+def named(account: Mapping[str, Json]) -> dict[str, Json]:
+    """The account with its `name`, which Stripe keeps in several places."""
+    return {**account, "name": account_name(account)}
 
 
 def _failed(need: str, answer: Failure) -> Outcome:

@@ -24,7 +24,6 @@ REFUSED = [
     ("$window.count", "not-yet", None),
     ("$accont.id", "path", "did you mean '$account'?"),
     ("$nothing.like", "path", "$event, $account, $previous"),
-    ("$account.name", "not-yet", None),
     ("$account", "path", "write $account.id"),
     ("x" * 501, "path", None),
 ]

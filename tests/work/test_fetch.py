@@ -1,7 +1,9 @@
 """What rules want read from Stripe: read as the event's account, kept with the event, and rules judged on it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +20,9 @@ from engine.render import render_title
 from engine.rulebook import Known, Rulebook, load
 from engine.settings import StripeSettings
 from engine.store import Store
+from engine.store.accounts import SeenAccount
 from engine.stripe_api.client import StripeApi
+from engine.work.accounts import AccountBook
 from engine.work.deliver import Deliverer
 from engine.work.fetch import Fetcher
 from notifiers import Destination
@@ -54,6 +58,12 @@ rules:
   - id: payout-failed
     when: {type: payout.failed, where: {failure_code: account_closed}}
     then: {notify: risk, title: "{{ object.failure_code }}"}
+  - id: german
+    when: {type: topup.failed, where: {$account.country: DE, $account.charges_enabled: true}}
+    then: {notify: risk, title: "{{ account.name }} {{ account.metadata.tier }}"}
+  - id: called
+    when: refund.failed
+    then: {notify: risk, title: "{{ account.label }}"}
   - id: rest
     when: {unmatched: true}
     then: {notify: risk}
@@ -126,8 +136,14 @@ async def bench(store: Store) -> AsyncIterator[Bench]:
             ended.append((delivery.verb, decision.status))
 
         pipeline = Pipeline(rulebook=lambda: rulebook, expand=expand, committer=store.committer)
+        accounts = AccountBook(store.accounts)
         fetcher = Fetcher(
-            read=stripe.read, events=store.events, carry_out=store.carry_out, rulebook=rules, expand=expand
+            read=stripe.read,
+            accounts=accounts,
+            events=store.events,
+            carry_out=store.carry_out,
+            rulebook=rules,
+            expand=expand,
         )
         deliverer = Deliverer(
             deliveries=store.deliveries,
@@ -135,6 +151,7 @@ async def bench(store: Store) -> AsyncIterator[Bench]:
             rulebook=rules,
             notifiers={Verb.NOTIFY: sent, Verb.FETCH: fetcher},
             finished=finished,
+            account=accounts.latest,
         )
         yield Bench(store, fake, rulebook, pipeline, deliverer, sent, ended)
         await stripe.close()
@@ -259,3 +276,79 @@ async def test_what_was_read_first_stays(bench: Bench) -> None:
     assert bench.rulebook.wants(stored) == ()
     assert [match.rule.id for match in bench.rulebook.match(stored)] == ["due"]
     assert bench.rulebook.match(replace(stored, fetched=None)) == ()
+
+
+ACCOUNT = {
+    "id": "acct_1",
+    "object": "account",
+    "business_profile": {"name": "Acme GmbH"},
+    "country": "DE",
+    "charges_enabled": True,
+    "metadata": {"tier": "gold"},
+}
+
+
+async def test_fields_of_the_account_are_read_once_a_day_and_kept_with_each_event(bench: Bench) -> None:
+    """As the platform; `explain` stays exact when the account changes."""
+    bench.stripe.put("/v1/accounts/acct_1", ACCOUNT, livemode=True)
+    first, second = event("topup.failed"), event("topup.failed")
+    assert await bench.accept(first) == {"tocsin": "delivered", "german": "delivered"}
+    assert await bench.accept(second) == {"tocsin": "delivered", "german": "delivered"}
+    assert bench.sent.titles == ["Acme GmbH gold"] * 2
+    (asked,) = bench.stripe.requests
+    assert (asked.path, asked.account) == ("/v1/accounts/acct_1", None)
+    moved = SeenAccount(
+        account="acct_1", livemode=True, object={**ACCOUNT, "country": "FR"}, as_of=datetime.now(UTC) + timedelta(1)
+    )
+    await bench.store.accounts.keep([moved])
+    third = event("topup.failed")
+    assert await bench.accept(third) == {"tocsin": "delivered", "rest": "delivered"}
+    assert await bench.verdicts(third) == {"german": VerdictKind.NO, "rest": VerdictKind.FIRED}
+    assert (await bench.verdicts(first))["german"] is VerdictKind.FIRED
+
+
+async def test_the_platform_has_no_fields_and_nothing_is_read_for_it(bench: Bench) -> None:
+    """They are missing, which is a no."""
+    assert await bench.accept(event("topup.failed", account=None)) == {"rest": "delivered"}
+    assert bench.stripe.requests == []
+
+
+async def test_an_account_that_cannot_be_read_is_what_it_last_was_else_an_error(bench: Bench) -> None:
+    """It may have disconnected since."""
+    unknown = event("topup.failed", account="acct_9")
+    assert await bench.accept(unknown) == {"tocsin": "dead"}
+    old = SeenAccount(
+        account="acct_9", livemode=True, object={**ACCOUNT, "id": "acct_9"}, as_of=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    await bench.store.accounts.keep([old])
+    known = event("topup.failed", account="acct_9")
+    assert (await bench.accept(known))["german"] == "delivered"
+
+
+async def test_messages_call_accounts_by_the_name_they_were_last_seen_with(bench: Bench) -> None:
+    """Learnt from the account's own events; a rule need not ask for it."""
+    book = AccountBook(bench.store.accounts)
+    stop = asyncio.Event()
+    running = asyncio.create_task(book.run(stop))
+    book.learn(event("account.updated", object={**ACCOUNT, "business_profile": {"name": "Acme"}}))
+    book.learn(event("payout.failed"))
+    for _ in range(100):
+        if await bench.store.accounts.get("acct_1", True):
+            break
+        await asyncio.sleep(0.02)
+    stop.set()
+    await running
+    await bench.accept(event("refund.failed"))
+    assert bench.sent.titles == ["Acme (acct_1)"]
+
+
+async def test_what_is_older_than_what_is_known_of_an_account_changes_nothing(store: Store) -> None:
+    """Events come in any order."""
+    now = datetime.now(UTC)
+    new = SeenAccount(account="acct_3", livemode=True, object={"country": "DE"}, as_of=now)
+    await store.accounts.keep([new])
+    await store.accounts.keep([replace(new, object={"country": "FR"}, as_of=now - timedelta(hours=1))])
+    await store.accounts.keep([replace(new, object={"country": "US"}, livemode=False)])
+    known = await store.accounts.get("acct_3", True)
+    assert known is not None
+    assert known.object == {"country": "DE"}

@@ -99,6 +99,8 @@ def _lead(text: str, patterns: tuple[str, ...], fetched: frozenset[tuple[str, ..
         if steps[:2] not in (("data", "object"), ("data", "previous_attributes")):
             return follow(tuple(Spot(found) for name in _ENVELOPES if (found := schema(name))), steps)
         steps, skipped = steps[2:], 2
+    elif path.base is Base.ACCOUNT and steps[0] not in ("id", "name"):
+        return follow((Spot(schema("account") or UNKNOWN),), steps)
     elif path.base not in (Base.OBJECT, Base.PREVIOUS):
         return (Spot(UNKNOWN),)
     ends = follow(about.spots if about.whole else (Spot(UNKNOWN),), steps, fetched)
