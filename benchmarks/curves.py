@@ -1,4 +1,4 @@
-"""Growth curves as an SVG: both axes logarithmic, each curve named at its end. Legible on white and on black."""
+"""Growth curves as an SVG: both axes logarithmic, each curve named where it ends. Legible on white and on black."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from html import escape
 from itertools import pairwise
 
 WIDTH, HEIGHT = 860, 440
-LEFT, RIGHT, TOP, BOTTOM = 70, 270, 30, 50
+LEFT, RIGHT, TOP, BOTTOM = 70, 210, 30, 50
 GREY = "#808080"
 OWN = ("#1a7f37", "#2da44e", "#57ab5a")
 OTHERS = ("#cf222e", "#bc4c00", "#8250df", "#0969da", "#9a6700")
@@ -58,9 +58,9 @@ def draw(curves: Sequence[Curve], *, x: str, y: str) -> str:
         parts.append(_text(LEFT - 8, up.at(tick) + 4, f"{tick:,}", "end"))
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, x, "middle"))
     parts.append(_text(LEFT - 8, TOP - 12, y, "middle"))
-    ends = _apart([up.at(curve.points[-1][1]) for curve in curves])
+    ends = [curve.points[-1] for curve in curves]
     own, others = iter(OWN * len(curves)), iter(OTHERS * len(curves))
-    for curve, name_at in zip(curves, ends, strict=True):
+    for curve, name_at in zip(curves, _apart([(across.at(a), up.at(b)) for a, b in ends]), strict=True):
         colour = next(own) if curve.own else next(others)
         points = [(across.at(a), up.at(b)) for a, b in curve.points]
         parts += _curve(curve, points, name_at, colour)
@@ -72,25 +72,23 @@ def _axis(values: Sequence[float], start: float, end: float) -> _Axis:
     return _Axis(low, max(high, low + 1), start, end)
 
 
-def _apart(places: Sequence[float]) -> list[float]:
-    """The same places, moved down where two would overlap."""
-    moved = list(places)
-    order = sorted(range(len(places)), key=places.__getitem__)
-    for above, below in pairwise(order):
-        moved[below] = max(moved[below], moved[above] + APART)
-    return moved
+def _apart(ends: Sequence[tuple[float, float]]) -> list[float]:
+    """How high the names stand of curves that end there: moved down where two would overlap."""
+    heights = [height for _, height in ends]
+    for above, below in pairwise(sorted(range(len(ends)), key=ends.__getitem__)):
+        if ends[above][0] == ends[below][0]:
+            heights[below] = max(heights[below], heights[above] + APART)
+    return heights
 
 
 def _curve(curve: Curve, points: Sequence[tuple[float, float]], name_at: float, colour: str) -> list[str]:
     width = 2.5 if curve.own else 1.5
     path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
-    (end, height), name_x = points[-1], WIDTH - RIGHT + 24
+    end = points[-1][0]
     return [
         f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width}"/>',
         *(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{colour}"/>' for a, b in points),
-        f'<path d="M{end + 5:.1f},{height:.1f} L{name_x - 4},{name_at:.1f}" stroke="{colour}" stroke-width="0.5" '
-        'stroke-dasharray="2 3" fill="none"/>',
-        f'<text x="{name_x}" y="{name_at + 4:.1f}" fill="{colour}">{escape(curve.name)}</text>',
+        f'<text x="{end + 8:.1f}" y="{name_at + 4:.1f}" fill="{colour}">{escape(curve.name)}</text>',
     ]
 
 

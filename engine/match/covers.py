@@ -89,7 +89,7 @@ class Covers:
             self._add(own, child, inside)
             if not own:
                 return None
-            best = min(own, key=weight)
+            best = min(own, key=weight) if len(own) > 1 else own[0]
             keys += best
         return tuple(dict.fromkeys(keys)) if len(keys) <= _MOST_KEYS else None
 
@@ -235,21 +235,20 @@ def side_by_side(where: Condition) -> tuple[Condition, ...]:
 
 def _decides(cover: Cover, condition: Condition) -> bool:
     """Whether an event that was found by the cover needs no judging by the condition that it is of."""
-    if isinstance(condition, Any):
-        children = condition.children
-        return not _has("present", cover) and all(
-            isinstance(child, PathTest) and _is_decided(child) for child in children
-        )
-    if not isinstance(condition, PathTest):
+    if isinstance(condition, PathTest):
+        operations = condition.operations
+        if len(operations) == 1:
+            return operations[0].operator in _DECIDED and not _has("present", cover)
+        operators = {operation.operator for operation in operations}
+        return len(operations) == 2 and operators == {"gte", "lt"} and _has("band", cover)
+    if not isinstance(condition, Any) or _has("present", cover):
         return False
-    operations = condition.operations
-    if len(operations) == 2 and {operation.operator for operation in operations} == {"gte", "lt"}:
-        return _has("band", cover)
-    return _is_decided(condition) and not _has("present", cover)
-
-
-def _is_decided(test: PathTest) -> bool:
-    return len(test.operations) == 1 and test.operations[0].operator in _DECIDED
+    for child in condition.children:
+        if not isinstance(child, PathTest) or len(child.operations) != 1:
+            return False
+        if child.operations[0].operator not in _DECIDED:
+            return False
+    return True
 
 
 def _has(facet: Facet, cover: Cover) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from engine.match.comparison import amount_of
-from engine.match.keys import NUMBER, ORDERED, TIME, Slot
+from engine.match.keys import NUMBER, TIME, Slot
 from engine.match.ranges import Bucket, Find, bands, thresholds
 from engine.match.values import folded, identity, number, seconds
 from engine.model.event import Json
@@ -27,7 +27,7 @@ def looks_of(found: Iterable[tuple[Slot, Found]]) -> list[Look]:
     tables: dict[str, Any] = {}
     ordered: dict[str, dict[str, Any]] = {}
     for slot, things in found:
-        if slot.facet in ORDERED:
+        if slot.ordered:
             ordered.setdefault(slot.unit, {})[slot.facet] = things
         else:
             tables[slot.facet] = things

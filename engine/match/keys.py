@@ -73,15 +73,20 @@ ORDERED: frozenset[Facet] = frozenset({"band", "above", "below"})
 
 
 class Slot:
-    """One facet of one place, in one unit. There is one of each, so they are compared by identity, which is quick."""
+    """One facet of one place, in one unit. There is one of each, so they are compared by identity, which is quick.
 
-    __slots__ = ("facet", "rank", "spot", "unit")
+    `ordered` says how it is found, `preference` which of two slots is taken where all else is equal: the lower.
+    """
+
+    __slots__ = ("facet", "ordered", "preference", "rank", "spot", "unit")
 
     def __init__(self, spot: "Spot", facet: Facet, unit: str) -> None:
         self.spot = spot
         self.facet = facet
         self.unit = unit
         self.rank = RANKS[facet]
+        self.ordered = facet in ORDERED
+        self.preference = float(self.rank) / 100
 
 
 Key = tuple[Slot, Json]

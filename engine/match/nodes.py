@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.match.covers import Covers, Way
 from engine.match.facets import Found
-from engine.match.keys import ORDERED, Cover, Facet, Key, Slot
+from engine.match.keys import Cover, Facet, Key, Slot
 from engine.match.probes import Probe, probes_of
 from engine.match.whens import Entry, Remainder
 
@@ -54,7 +54,7 @@ def _node(entries: Sequence[Entry[Any]], known: dict[Entry[Any], list[Way]], use
         cover, decided = way
         left = entry if decided is None else Remainder(entry, decided)
         for slot, key in cover:
-            if slot.facet in ORDERED:
+            if slot.ordered:
                 tables.setdefault(slot, []).append((key, left))
             else:
                 tables.setdefault(slot, {}).setdefault(key, []).append(left)
@@ -91,7 +91,7 @@ def _count(entries: Iterable[Entry[Any]], known: dict[Entry[Any], list[Way]]) ->
     for entry in entries:
         for cover, _ in known[entry]:
             for key in cover:
-                counted = key[0] if key[0].facet in ORDERED else key
+                counted = key[0] if key[0].ordered else key
                 counts[counted] = counts.get(counted, 0) + 1
     return counts
 
@@ -110,8 +110,8 @@ def _best(ways: Iterable[Way], used: frozenset[Slot], counts: dict[Key | Slot, i
             slot = key[0]
             if slot in used:
                 break
-            cost += counts[slot] * _SHARE[slot.facet] if slot.facet in ORDERED else counts[key]
-            cost += slot.rank / 100
+            cost += counts[slot] * _SHARE[slot.facet] if slot.ordered else counts[key]
+            cost += slot.preference
         else:
             if cost < least:
                 best, least = way, cost
