@@ -6,7 +6,7 @@ import hmac
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ import structlog
 from engine.configured import base_of, known
 from engine.decide.retry import Decision
 from engine.errors import ConfigError, StoreError, TocsinError
-from engine.model.delivery import OWN_RULE, Delivery, DeliveryStatus, Plan
+from engine.model.delivery import OWN_RULE, Delivery, DeliveryStatus, Firing, Plan
 from engine.model.event import Event, Payload
 from engine.model.outcome import Notifier, Outcome
 from engine.model.rule import Severity, Step, Verb
@@ -223,7 +223,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         carry_out=store.carry_out,
         rulebook=revisions,
         expand=pipeline.expand,
-        seen=_late(metrics),
+        fired=_counter(metrics),
     )
     deliverer = Deliverer(
         deliveries=store.deliveries,
@@ -315,14 +315,14 @@ def _observer(
     return seen
 
 
-def _late(metrics: Metrics) -> Callable[[Event, Plan], None]:
-    """Counts the firings of an event for which something had to be read first."""
+def _counter(metrics: Metrics) -> Callable[[Sequence[Firing]], None]:
+    """Counts the firings that had to wait for something to be read."""
 
-    def seen(event: Event, plan: Plan) -> None:
-        for firing in plan.firings:
+    def fired(firings: Sequence[Firing]) -> None:
+        for firing in firings:
             metrics.fired(firing.rule, firing.mode)
 
-    return seen
+    return fired
 
 
 def _finished(metrics: Metrics, ops: Ops | None) -> Callable[[Delivery, Outcome, Decision, float], Awaitable[None]]:
@@ -337,10 +337,14 @@ def _finished(metrics: Metrics, ops: Ops | None) -> Callable[[Delivery, Outcome,
         if ops is None:
             return
         if delivery.verb is Verb.FETCH and decision.status is DeliveryStatus.DEAD:
+            status = getattr(outcome, "status", None)
+            why = (
+                f"Stripe answered {status}." if status else f"{decision.reason}."
+            )  # the same text is told once an hour
             await ops.report(
                 "fetch",
                 "Rules were not judged: what they want from Stripe could not be read",
-                f"{decision.reason}\n\nSee the events: tocsin deliveries ls --rule tocsin --status dead. "
+                f"{why}\n\nSee the events: tocsin deliveries ls --rule tocsin --status dead. "
                 "Read again what can be: tocsin retry --failed",
             )
         if decision.status is DeliveryStatus.HELD:

@@ -1,12 +1,12 @@
 """The way of an event for the rules that want something read first: read it, keep it, match, plan, commit."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from engine.errors import DestinationError
-from engine.model.delivery import Delivery, Plan
+from engine.model.delivery import Delivery, Firing, Plan
 from engine.model.event import Event, Json
 from engine.model.fetch import ACCOUNT
 from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
@@ -50,7 +50,7 @@ class Fetcher:
         carry_out: Callable[[Plan], Awaitable[None]],
         rulebook: Callable[[str], Awaitable[Rulebook]],
         expand: Expand,
-        seen: Callable[[Event, Plan], None] = lambda event, plan: None,
+        fired: Callable[[Sequence[Firing]], None] = lambda firings: None,
     ) -> None:
         self._read = read
         self._accounts = accounts
@@ -58,7 +58,7 @@ class Fetcher:
         self._carry_out = carry_out
         self._rulebook = rulebook
         self._expand = expand
-        self._seen = seen
+        self._fired = fired
 
     def render(self, step: Step, delivery: Delivery, scene: Scene) -> Json:
         """Never needed: what is wanted stands in the delivery from the start."""
@@ -90,7 +90,8 @@ class Fetcher:
         plan = make_plan(whole, rules, delivery.revision, self._expand)
         if plan.firings:
             await self._carry_out(plan)
-        self._seen(whole, plan)
+        before = {match.rule.id for match in rulebook.match(event)}
+        self._fired([firing for firing in plan.firings if firing.rule not in before])
         return Delivered(status=200, result={"read": sorted(kept)})
 
     async def _ask(self, event: Event, need: str) -> Mapping[str, Json] | Outcome:

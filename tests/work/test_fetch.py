@@ -94,7 +94,7 @@ class Bench:
     pipeline: Pipeline
     deliverer: Deliverer
     sent: Texts
-    ended: list[tuple[str, DeliveryStatus]]
+    fired: list[str]
 
     async def settle(self, given: Event) -> dict[str, str]:
         """Attempt everything of an event that is due, until nothing is; how each rule's deliveries stand."""
@@ -125,6 +125,7 @@ async def bench(store: Store) -> AsyncIterator[Bench]:
         stripe = StripeNotifier(StripeSettings(keys=keys, api_base=fake.url, allow=()), (), Claims(), api=api)
         sent = Texts(Verb.NOTIFY, [])
         ended: list[tuple[str, DeliveryStatus]] = []
+        fired: list[str] = []
 
         def expand(step: Step, severity: Any, livemode: bool) -> list[Destination]:
             return [Destination(name=target) for target in step.targets]
@@ -144,6 +145,7 @@ async def bench(store: Store) -> AsyncIterator[Bench]:
             carry_out=store.carry_out,
             rulebook=rules,
             expand=expand,
+            fired=lambda firings: fired.extend(firing.rule for firing in firings),
         )
         deliverer = Deliverer(
             deliveries=store.deliveries,
@@ -153,7 +155,7 @@ async def bench(store: Store) -> AsyncIterator[Bench]:
             finished=finished,
             account=accounts.latest,
         )
-        yield Bench(store, fake, rulebook, pipeline, deliverer, sent, ended)
+        yield Bench(store, fake, rulebook, pipeline, deliverer, sent, fired)
         await stripe.close()
 
 
@@ -194,6 +196,7 @@ async def test_an_id_is_replaced_by_its_object_and_the_other_rules_do_not_wait(b
     done = await bench.settle(given)
     assert done == {"tocsin": "delivered", "any-dispute": "delivered", "big-charge": "delivered"}
     assert "ch_1 du_1" in bench.sent.titles
+    assert bench.fired == ["big-charge"]  # what fired at once is counted when it does
     (asked,) = bench.stripe.requests
     assert (asked.path, asked.account) == ("/v1/charges/ch_1", "acct_1")
 
