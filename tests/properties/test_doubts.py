@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.match import holds
+from engine.match.selectors import Found, selector_of
 from engine.model.condition import All, Money, Nothing, Operation, PathTest
 from engine.model.event import Json, Scope
 from engine.model.position import Position
@@ -13,6 +14,7 @@ from engine.model.rule import Rule, When
 from engine.rulebook.book import Rulebook
 from engine.rulebook.findings import Findings
 from engine.rulebook.lints.contradictions import check_contradictions
+from engine.rulebook.lints.cost import surely_found
 from engine.rulebook.lints.repeats import covers
 from tests.builders import event
 
@@ -110,3 +112,10 @@ def test_nor_do_tests_that_stand_apart(parts: list[tuple[Operation, bool]], valu
             for currency in ("usd", "eur"):
                 assert not holds(where, event("charge.failed", object={"amount": value, "currency": currency}))
         assert not holds(where, event("charge.failed", object={"currency": "usd"}))
+
+
+@given(st.lists(OPERATIONS, min_size=1, max_size=3), st.sampled_from(["amount", "a.b", "lines.data[*].amount"]))
+def test_a_rule_that_is_surely_found_is_never_scanned(operations: list[Operation], path: str) -> None:
+    """The quick look of the warning about many rules agrees with the index."""
+    when = When(types=("charge.failed",), where=PathTest(path=path, operations=tuple(operations), position=PLACE))
+    assert not surely_found(when) or selector_of(when).found is not Found.SCAN

@@ -37,17 +37,17 @@ def check_contradictions(found: Findings, when: When) -> None:
     """Warn of tests that no value passes, each where the second of two stands that exclude each other."""
     _Checker(found, carried(when.types)).walk(when.where)
     if when.livemode is not None:
-        for test in _conjuncts(when.where):
+        for test in conjuncts(when.where):
             _check_mode(found, when, test)
 
 
-def _conjuncts(condition: Condition) -> Iterator[PathTest]:
+def conjuncts(condition: Condition) -> Iterator[PathTest]:
     """The tests that must all hold."""
     if isinstance(condition, PathTest):
         yield condition
     elif isinstance(condition, All):
         for child in condition.children:
-            yield from _conjuncts(child)
+            yield from conjuncts(child)
 
 
 def _check_mode(found: Findings, when: When, test: PathTest) -> None:
@@ -96,9 +96,9 @@ class _Checker:
     def _check_together(self, condition: All, inside: bool) -> None:
         """Tests of one path that stand apart are about one value, unless it may be a list: then elements may differ."""
         tests: dict[str, list[Operation]] = {}
-        for test in _conjuncts(condition):
+        for test in conjuncts(condition):
             tests.setdefault(test.path, []).extend(test.operations)
-        apart = {test.path: test.operations for test in _conjuncts(condition)}
+        apart = {test.path: test.operations for test in conjuncts(condition)}
         for path, operations in tests.items():
             if len(operations) > len(apart[path]) and not inside and self._is_one(path):
                 self._check(tuple(operations))
