@@ -4,6 +4,7 @@ import re
 
 from engine.model.catalog import catalog
 from engine.model.fetch import Fetch
+from engine.model.rule import When
 from engine.model.schema import Field, Kind, field_at
 from engine.rulebook.fields import check_keys, expected, texts
 from engine.rulebook.findings import Findings
@@ -50,6 +51,14 @@ def check_account_fields(found: Findings, node: Node, known: Known) -> None:
     if known.stripe_keys is not None and not known.stripe_keys:
         what = "fields of the account but its id are read from Stripe, and no key is configured"
         found.error("fetch", node, what, _NO_KEY)
+
+
+def check_object(found: Findings, node: Node, when: When, known: Known, *, asked: bool) -> None:
+    """Warn of a rule on events of API v2 that asks for their object, which nothing can read. `asked`: by a text."""
+    keyless = known.stripe_keys is not None and not known.stripe_keys
+    if keyless and (asked or when.reads_object) and all(pattern.startswith("v2.") for pattern in when.types):
+        what = "these events carry no object, and no key is configured to read it: the rule can never be judged"
+        found.warn("fetch", node, what, _NO_KEY)
 
 
 def _ids(found: Findings, node: Sequence, types: tuple[str, ...]) -> Fetch | None:

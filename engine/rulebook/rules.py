@@ -10,7 +10,7 @@ from engine.model.position import Position
 from engine.model.rule import Rule, RuleMode, Severity
 from engine.rulebook import definitions
 from engine.rulebook.defaults import read_defaults, with_defaults
-from engine.rulebook.fetches import check_account_fields
+from engine.rulebook.fetches import check_account_fields, check_object
 from engine.rulebook.fields import check_keys, expected, identifier, listed, mapping, read, text, texts, with_vars, word
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known
@@ -146,14 +146,19 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     severity = read(rule, "severity", lambda value: word(found, value, Severity, "a severity"))
     mode = read(rule, "mode", lambda value: word(found, value, RuleMode, "a mode"))
     tags = read(rule, "tags", lambda value: texts(found, value, "a tag"))
+    asks_object = found.reads_object or any(reads_object(step.condition) for step in steps or ())
+    asks_account = found.reads_account or any(
+        reads_account(each.condition) for each in (*(steps or ()), *(failure or ()))
+    )
+    for when in whens or ():
+        check_object(found, when_node or node, when, known, asked=asks_object)
+    if asks_account:
+        check_account_fields(found, then_node or node, known)
     if found.errors > errors or id_ is None or whens is None or steps is None:
         found.silence(before, ignored)
         return None
     apply_ignored(found, before, ignored)
-    if found.reads_account or any(reads_account(step.condition) for step in (*steps, *(failure or ()))):
-        check_account_fields(found, then_node or node, known)
-        if found.errors > errors:
-            return None
+    if asks_account:
         whens = tuple(replace(when, fetch=replace(when.fetch or Fetch(), account=True)) for when in whens)
     return Rule(
         id=id_,
@@ -164,7 +169,7 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
         severity=severity or Severity.MEDIUM,
         mode=mode or RuleMode.LIVE,
         tags=tags or (),
-        reads_object=found.reads_object or any(reads_object(step.condition) for step in steps),
+        reads_object=asks_object,
         shared=found.names.take_shared(),
         ignored=ignored,
         position=rule_id.position if rule_id is not None else node.position,

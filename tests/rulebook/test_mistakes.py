@@ -438,3 +438,13 @@ def test_nothing_is_read_without_a_key() -> None:
         "add to config.yaml: stripe: {keys: {live: .., test: ..}}"
     ]
     assert mistakes(text, replace(KNOWN, stripe_keys=("test",))) == []
+    thin = rule(when="v2.core.account.closed", then="{notify: risk, title: '{{ object.id }}'}")
+    assert mistakes(thin, replace(KNOWN, stripe_keys=())) == [
+        f"{A}:3:11  warning[fetch]  these events carry no object, and no key is configured to read it: "
+        "the rule can never be judged; add to config.yaml: stripe: {keys: {live: .., test: ..}}"
+    ]
+    of_account = rule(then="{notify: risk, title: '{{ account.metadata.tier }}'}")
+    assert mistakes(of_account, replace(KNOWN, stripe_keys=())) == [
+        f"{A}:4:11  error[fetch]  fields of the account but its id are read from Stripe, and no key is configured; "
+        "add to config.yaml: stripe: {keys: {live: .., test: ..}}"
+    ]
