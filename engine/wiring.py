@@ -29,6 +29,7 @@ from engine.source import print_mistakes
 from engine.store import Store
 from engine.work.accounts import AccountBook
 from engine.work.banner import banner
+from engine.work.dead import DeadReports
 from engine.work.deliver import Deliverer
 from engine.work.fetch import Fetcher
 from engine.work.ops import Ops
@@ -246,6 +247,9 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     service._tasks += [
         asyncio.create_task(working, name="tocsin-work"),
         asyncio.create_task(accounts.run(service._stop), name="tocsin-accounts"),
+        asyncio.create_task(
+            DeadReports(store.dead, None if ops is None else ops.report).run(service._stop), name="tocsin-dead"
+        ),
         asyncio.create_task(reloader.watch(service._stop), name="tocsin-watch-rules"),
         asyncio.create_task(service.warm(), name="tocsin-warm"),
     ]

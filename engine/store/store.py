@@ -14,6 +14,7 @@ from engine.store.accounts import Accounts
 from engine.store.adapter import install
 from engine.store.committer import Committer, carry_out
 from engine.store.connect import Pool, Target, Timeouts, translated
+from engine.store.dead import DeadDeliveries
 from engine.store.deliveries import Deliveries
 from engine.store.embedded import EmbeddedServer
 from engine.store.events import Events, Parse
@@ -35,7 +36,8 @@ WATCH_EVERY = 0.5
 
 
 class Store:
-    """An opened database: `committer`, `jobs`, `deliveries`, `events`, `revisions`, `writes`, `accounts`.
+    """An opened database: `committer`, `jobs`, `deliveries`, `events`, `revisions`, `writes`, `accounts`,
+    `dead`.
 
     Made by `open`.
     """
@@ -49,6 +51,7 @@ class Store:
         self.revisions = Revisions(pool)
         self.writes = Writes(pool)
         self.accounts = Accounts(pool)
+        self.dead = DeadDeliveries(pool)
         self._pool = pool
         self._server = server
         self._watch = asyncio.create_task(_watch(server), name="tocsin-watch") if server else None
