@@ -20,7 +20,8 @@ from engine.model.event import Event, Payload
 from engine.model.outcome import Notifier, Outcome
 from engine.model.rule import Severity, Step, Verb
 from engine.observe import CONTENT_TYPE, Health, Metrics, logs
-from engine.pipeline import Destination, Pipeline
+from engine.pipeline import Pipeline
+from engine.plan import Destination
 from engine.receive.parse import parse
 from engine.receive.webhook import WebhookPaths
 from engine.rulebook import Reloader, ReloadReport, Rulebook, rebuild

@@ -10,7 +10,7 @@ LAYERS = [
     {"engine.source"},
     {"engine.match", "engine.decide", "engine.render", "engine.settings", "engine.observe"},
     {"engine.rulebook", "engine.store", "engine.receive", "engine.stripe_api"},
-    {"notifiers", "engine.samples"},
+    {"notifiers", "engine.samples", "engine.plan"},
     {"engine.pipeline", "engine.scaffold", "engine.configured"},
     {"engine.work"},
     {"engine.testing"},

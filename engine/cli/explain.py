@@ -115,7 +115,7 @@ def _why_unread(deliveries: Sequence[Delivery]) -> str | None:
 
 
 def _from_file(file: str, rule: str | None, all_rules: bool) -> Explained:
-    from engine.pipeline import make_plan
+    from engine.plan import make_plan
     from engine.settings import load_settings
     from notifiers import Destination, expand
 

@@ -199,7 +199,7 @@ def _rendered(
     """By the pipeline's own plan, each delivery by its own notifier. `others` are the rules that hold for the event,
     too, and may supersede this one."""
     from engine import wiring
-    from engine.pipeline import make_plan
+    from engine.plan import make_plan
 
     acting = replace(rule, mode=RuleMode.LIVE)
     plan = make_plan(event, [acting, *others], "", wiring.expander(settings))

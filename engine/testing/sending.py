@@ -13,7 +13,7 @@ from engine.model.delivery import Delivery, DeliveryStatus
 from engine.model.event import Event, Json
 from engine.model.outcome import Notifier
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
-from engine.pipeline import make_plan
+from engine.plan import make_plan
 from engine.settings import StripeSettings
 from engine.work.deliver import failed_of, rendered, results_of, why_skipped
 from notifiers.callback import CallbackNotifier

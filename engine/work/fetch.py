@@ -11,7 +11,7 @@ from engine.model.event import Event, Json
 from engine.model.fetch import ACCOUNT
 from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
 from engine.model.rule import Step, Verb
-from engine.pipeline import Expand, make_plan
+from engine.plan import Expand, make_plan
 from engine.render import account_name
 from engine.rulebook import Rulebook
 from engine.stripe_api.client import Call, Failure, Success

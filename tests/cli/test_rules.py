@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from engine.cli.app import app
 from engine.model.event import Event
-from engine.pipeline import make_plan
+from engine.plan import make_plan
 from engine.rulebook import Known, load
 from engine.store import Store
 from notifiers import Destination

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from engine.model.condition import Bounds, Column, Members, Operation, PathTest
-from engine.pipeline import make_plan
+from engine.plan import make_plan
 from engine.render import render_text, scene
 from engine.rulebook import Loaded, Rulebook, load
 from engine.settings import Settings

@@ -14,7 +14,7 @@ from engine.model.delivery import Delivery, DeliveryStatus
 from engine.model.event import Json
 from engine.model.outcome import Delivered, Held, Outcome, Refused, Retry, Scene
 from engine.model.rule import OnError, Rule, Step, Verb, When
-from engine.pipeline import make_plan
+from engine.plan import make_plan
 from engine.store import Store
 from engine.work.deliver import Deliverer
 from tests.builders import event

@@ -8,7 +8,7 @@ from engine.model.delivery import DeliveryStatus, Plan
 from engine.model.event import Event
 from engine.model.position import Position
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
-from engine.pipeline import make_plan
+from engine.plan import make_plan
 from tests.builders import event
 
 
