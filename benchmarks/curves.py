@@ -7,7 +7,7 @@ from html import escape
 from itertools import pairwise
 
 WIDTH, HEIGHT = 860, 440
-LEFT, RIGHT, TOP, BOTTOM = 70, 210, 30, 50
+LEFT, RIGHT, TOP, BOTTOM = 86, 200, 30, 50
 GREY = "#808080"
 OWN = ("#1a7f37", "#2da44e", "#57ab5a")
 OTHERS = ("#cf222e", "#bc4c00", "#8250df", "#0969da", "#9a6700")

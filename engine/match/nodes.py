@@ -67,6 +67,9 @@ def _node(entries: Sequence[Entry[Any]], known: dict[Entry[Any], list[Way]], use
     probes = probes_of(found)
     if rest:
         probes.append(_all_of(rest))
+    for things in tables.values():
+        while isinstance(things, list) and things:
+            things.pop()
     while counts:
         counts.popitem()
     return Node(probes)

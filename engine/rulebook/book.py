@@ -143,6 +143,8 @@ class _Indexes:
         self.waiting: Index[Match] = Index(waiting, None if before is None else before.waiting)
         self.leftover = Index(leftover) if leftover else None
         self.place: Callable[[Match], int] = lambda match: places[match.rule.id]
+        while every:  # bit by bit: freed at once, many would keep everyone waiting
+            every.pop()
         self.fetching = TypeIndex(fetching) if fetching else None
 
     def fetching_of(self, event_type: str) -> tuple[Entry[Match], ...]:
