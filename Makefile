@@ -26,6 +26,10 @@ $(VENV)/.made-test: $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
 	@touch $@
 
+$(VENV)/.made-bench: $(VENV)/.made-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,bench]'
+	@touch $@
+
 run: $(VENV)/.made
 	@$(BIN)/tocsin check --quiet
 	@PORT=$(PORT) exec $(BIN)/uvicorn engine.main:app --port $(PORT) --no-access-log
@@ -42,11 +46,10 @@ format: $(VENV)/.made-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.made-test
-	$(BIN)/python benchmarks/ingest.py
-	$(BIN)/python benchmarks/latency.py
-	$(BIN)/python benchmarks/matching.py
-	$(BIN)/python benchmarks/reload.py
+bench: $(VENV)/.made-bench
+	@failed=; for each in ingest latency matching reload; do \
+	  echo "benchmarks/$$each.py"; $(BIN)/python benchmarks/$$each.py || failed="$$failed $$each"; \
+	done; test -z "$$failed" || { echo "limits missed:$$failed"; exit 1; }
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache *.egg-info
