@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Protocol
 
 from engine.decide.release import released
-from engine.match import unmet
+from engine.match import holds, unmet
 from engine.model.delivery import OWN_RULE, Delivery, DeliveryStatus, Firing, Plan, delivery_id, firing_id
 from engine.model.event import Event
-from engine.model.fetch import seen_by
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
+from engine.rulebook import as_seen, looking, outside
 
 STRIPE = "stripe"
 """Where what rules want is read."""
@@ -76,10 +76,26 @@ def make_plan(
     return Plan(firings=tuple(firings), deliveries=tuple(deliveries))
 
 
+def seen_by(rule: Rule, event: Event) -> Event:
+    """The event as the texts of a rule and the conditions of its steps see it: as the `when` does that held, else one
+    that looks at it, with what was read for it."""
+    if event.fetched is None:
+        return event
+    first: Event | None = None
+    for when in looking(rule, event.type):
+        seen, missing = as_seen(when, rule, event)
+        if missing is None and outside(when, event, None) is None:
+            if holds(when.where, seen):
+                return seen
+            first = first or seen
+    return first or event
+
+
 def _reading(event: Event, revision: str, wants: Sequence[str], replay: int) -> tuple[Firing, Delivery]:
     """What is wanted from Stripe, as a delivery of Tocsin's own: retried, recorded and reported like any other."""
     firing = Firing(
-        id=firing_id(OWN_RULE, event.dedupe_key, replay),
+        # By what is wanted: the other twin of an event may want something else.
+        id=firing_id(OWN_RULE, f"{event.dedupe_key} {' '.join(sorted(wants))}", replay),
         rule=OWN_RULE,
         revision=revision,
         event=event.dedupe_key,

@@ -19,6 +19,7 @@ from engine.match.paths import NAMES as PATH_NAMES
 from engine.model.delivery import DeliveryStatus
 from engine.model.rule import OnError, Rule, RuleMode, Severity, Step, Verb
 from engine.observe import Metrics
+from engine.plan import seen_by
 from engine.render import render_text, render_value, scene
 from engine.render.filters import FILTERS
 from engine.render.text import EVENT_NAMES, NAMES, RULE_NAMES
@@ -161,7 +162,11 @@ def test_texts_in_the_docs_render(where: str, text: str) -> None:
         for type_ in (name for when in rule.when for name in when.types if "*" not in name):
             event = examples.event(type_)
             event = as_if_read(event, book.wants(event))
-            names = scene(event, rule, steps={step.id: {"ok": True, "result": _result(step)} for step in rule.steps})
+            names = scene(
+                seen_by(rule, event),
+                rule,
+                steps={step.id: {"ok": True, "result": _result(step)} for step in rule.steps},
+            )
             for step in rule.steps:
                 render_value(dict(step.options), names)
                 for target in set(step.targets) - set(step.columns):

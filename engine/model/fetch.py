@@ -34,8 +34,10 @@ class Fetch:
         return f"{OBJECT}:{','.join(self.include)}" if self.include else OBJECT
 
     def needs(self, event: Event) -> tuple[str, ...]:
-        """What has to be read for this event. A path at which there is no id has nothing to be read."""
-        found = tuple(f"{ID}{path}" for path in self.ids if isinstance(at(event.object, path), str))
+        """What has to be read for this event, as far as is known yet: the ids of an object when that has been read. A
+        path at which there is no id has nothing to be read."""
+        known = (event.fetched or {}).get(self.object_need, event.object) if self.object else event.object
+        found = tuple(f"{ID}{path}" for path in self.ids if isinstance(at(known, path), str))
         found = (self.object_need, *found) if self.object else found
         return (ACCOUNT, *found) if self.account and event.account is not None else found
 
@@ -87,17 +89,6 @@ def with_fetched(event: Event, fetch: Fetch) -> Event:
     inner = event.data.get("data")
     data = {**event.data, "data": {**(inner if isinstance(inner, dict) else {}), "object": found}}
     return replace(event, object=found, data=data)
-
-
-def seen_by(rule: "Rule", event: Event) -> Event:
-    """The event as the rule's texts and conditions of steps see it."""
-    if event.fetched is None:
-        return event
-    for when in rule.when:
-        fetch = wanted(when, rule, event)
-        if fetch is not None and not fetch.missing(event):
-            return with_fetched(event, fetch)
-    return event
 
 
 def _put(value: Json, names: list[str], new: Json) -> Json:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from engine.model.event import Event, Json, Payload
-from engine.model.fetch import seen_by
 from engine.model.outcome import Scene
 from engine.model.rule import Rule
 from engine.render.dashboard import account_url, owner_of, url_of
@@ -38,7 +37,6 @@ def scene(
 
     `event` None is for Tocsin's own reports, which are about no event.
     """
-    event = None if event is None else seen_by(rule, event)
     if event is None:
         about: dict[str, Any] = {name: Absent("this message is about no event") for name in ("event", "object")}
         about |= {"previous": Absent("this message is about no event"), "changed": {}}

@@ -9,7 +9,7 @@ from engine.rulebook.known import Known, StripeOperations
 from engine.rulebook.last_good import FileState
 from engine.rulebook.load import Loaded, load, rebuild
 from engine.rulebook.reload import Reloader, ReloadReport, ReloadStatus
-from engine.rulebook.verdicts import looking, verdict_json
+from engine.rulebook.verdicts import as_seen, looking, outside, verdict_json
 from engine.rulebook.whynot import Obstacle, Tally, WhyNot
 
 __all__ = [
@@ -27,9 +27,11 @@ __all__ = [
     "StripeOperations",
     "Tally",
     "WhyNot",
+    "as_seen",
     "defaults_text",
     "load",
     "looking",
+    "outside",
     "read_rule_files",
     "read_test_files",
     "rebuild",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from engine.match import Index, TypeIndex
 from engine.match.whens import Entry
@@ -104,17 +105,14 @@ class Rulebook:
 
         `unread`: why what rules want read could not be; None: it is still to be read.
         """
-        taken_by = self.taken_by(event)
+        judge = partial(verdict_of, event=event, taken_by=self.taken_by(event), unread=unread, wants=self.wants(event))
         if rule is not None:
             one = self.rule(rule)
-            looks = one is not None and bool(looking(one, event.type))
-            return () if one is None else (verdict_of(one, event, looks=looks, taken_by=taken_by, unread=unread),)
+            return () if one is None else (judge(one, looks=bool(looking(one, event.type))),)
         looking_at = self._look_at(event.type)
         rules: Sequence[Rule] = self.rules if all_rules else looking_at
         names = {each.id for each in looking_at}
-        return tuple(
-            verdict_of(each, event, looks=each.id in names, taken_by=taken_by, unread=unread) for each in rules
-        )
+        return tuple(judge(each, looks=each.id in names) for each in rules)
 
     def tree(self, rule_id: str, event: Event, *, unread: str | None = None) -> Branch | None:
         """Everything that the rule of that id asks, with what the event has of it; None if there is no such rule."""

@@ -56,25 +56,26 @@ class Chooser:
             bad = bad or set(loaded.unusable)
             if not bad:
                 break
+            before = frozenset(choice.held)  # what is held now on account of another was not read as such yet
             for file in sorted(bad):
-                if file in choice.held or file not in running:
-                    self._support(choice, reading, file)
-                else:
+                if file in before or file not in running:
+                    self._support(choice, reading, file, before)
+                elif file not in choice.held:
                     choice.hold(file)
                     self._hold_users(choice, reading, file)
         self._reader.forget(sources, running)
         return Chosen(loaded=loaded, states=_states(choice, loaded), mistakes=in_order(tuple(mistakes)))
 
-    def _support(self, choice: "_Choice", reading: Reading, file: str) -> None:
+    def _support(self, choice: "_Choice", reading: Reading, file: str, held: frozenset[str]) -> None:
         """A running version that does not stand by itself needs the running versions of what it uses; without any
-        more of those, it is left out."""
+        more of those than were `held` when it was read, it is left out."""
         needed = {name for each in reading.files if each.file == file for name in each.uses}
-        if file in choice.held:
+        if file in held:
             before = self._reader.read(choice.running, trusted=choice.running)
             providers = {each.file for each in before.definitions.values() if each.names & needed}
             own = before.definitions.get(file)
             providers |= set(own.csv) if own is not None else set()
-            more = (providers & set(choice.running)) - choice.held - {file}
+            more = (providers & set(choice.running)) - held - {file}
             if more:
                 for provider in more:
                     choice.hold(provider)
@@ -134,5 +135,6 @@ def _states(choice: _Choice, loaded: Loaded) -> dict[str, FileState]:
         else:
             states[file] = FileState.UNCHANGED if choice.running.get(file) == text else FileState.LOADED
     for file in choice.held - set(choice.sources):
-        states[file] = FileState.KEPT  # deleted, but what is kept needs it
+        if file in choice.texts:
+            states[file] = FileState.KEPT  # deleted, but what is kept needs it
     return dict(sorted(states.items()))

@@ -51,10 +51,11 @@ def assemble(reading: Reading, default_livemode: bool | None) -> Loaded:
         if file.usable and not again:
             used.append(file)
             taken.update({rule.id: rule for rule in file.rules})
-    circle = _circle(taken)
-    if circle is not None:
-        mistakes.append(circle[0])
-        used = [file for file in used if file.file != circle[1]]
+    while (circle := _circle(taken)) is not None:
+        mistake, blamed = circle
+        mistakes.append(mistake)
+        used = [file for file in used if blamed not in file.rules]
+        taken[blamed.id] = replace(blamed, supersedes={})
     mistakes += _unknown_superseded(used, {rule.id for file in reading.files for rule in file.rules})
     used.sort(key=lambda file: file.file)
     texts = {file.file: file.text for file in used}
@@ -108,8 +109,8 @@ def files_with_errors(mistakes: Iterable[Mistake]) -> Collection[str]:
     }
 
 
-def _circle(rules: Mapping[str, Rule]) -> tuple[Mistake, str] | None:
-    """Rules that supersede each other, so that none of them would notify: the mistake, and its file."""
+def _circle(rules: Mapping[str, Rule]) -> tuple[Mistake, Rule] | None:
+    """Rules that supersede each other, so that none of them would notify: the mistake, and the rule that closes it."""
     done: set[str] = set()
     for start in rules:
         trail: list[str] = []
@@ -122,10 +123,10 @@ def _circle(rules: Mapping[str, Rule]) -> tuple[Mistake, str] | None:
                 del trail[-1:]
             elif following in trail:
                 circle = [*trail[trail.index(following) :], following]
-                position = rules[trail[-1]].supersedes[following]
+                closing = rules[trail[-1]]
                 message = f"these rules supersede each other, and none would notify: {' -> '.join(circle)}"
-                mistake = Mistake(level=MistakeLevel.ERROR, code="supersedes", message=message, position=position)
-                return mistake, position.file
+                position = closing.supersedes[following]
+                return Mistake(level=MistakeLevel.ERROR, code="supersedes", message=message, position=position), closing
             elif following in rules and following not in done:
                 trail.append(following)
                 pending.append(iter(rules[following].supersedes))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from engine.match.reads import reads_account, reads_object
+from engine.model.delivery import OWN_RULE
 from engine.model.fetch import Fetch
 from engine.model.mistake import Mistake
 from engine.model.position import Position
@@ -20,7 +21,7 @@ from engine.rulebook.lints.ignored import read_lint
 from engine.rulebook.names import Names
 from engine.rulebook.steps import read_steps
 from engine.rulebook.whens import read_whens
-from engine.source import Document, Node, Scalar, Sequence, parse
+from engine.source import Document, Entry, Node, Scalar, Sequence, parse
 from engine.source import Mapping as MappingNode
 
 FILE_KEYS = ("rules", "defaults", *definitions.KEYS)
@@ -97,6 +98,7 @@ def _read_root(found: Findings, document: Document, known: Known) -> list[Rule]:
     defaults = None
     if defaults_node is not None:
         defaults = read_defaults(found, defaults_node, RULE_KEYS, LATER_RULE_KEYS)
+        defaults = None if defaults is None else _with_when(found, defaults)[0]
     if rules_node is None:
         return []
     if not isinstance(rules_node, Sequence):
@@ -123,12 +125,14 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     found.names.take_shared()  # of a rule that had a mistake
     found.reads_object = found.reads_account = False
     check_keys(found, given, "a rule", RULE_KEYS, LATER_RULE_KEYS)
+    given, broken = _with_when(found, given)
     rule = with_defaults(given, defaults)
     rule_id = _required(found, given, "id")
-    when_node = _required(found, rule, "when")
+    when_node = None if broken else _required(found, rule, "when")
     then_node = _required(found, rule, "then")
     id_ = None if rule_id is None else identifier(found, rule_id, "a rule")
-    when_node = None if when_node is None else with_vars(found, when_node)
+    if rule_id is not None and id_ == OWN_RULE:
+        found.error("id", rule_id, f"'{OWN_RULE}' is what Tocsin's own reports stand under", "give the rule another id")
     whens = None if when_node is None else read_whens(found, when_node, known)
     steps = None if then_node is None else read_steps(found, then_node, known, whens)
     failure_node = rule.get("on_failure")
@@ -146,14 +150,17 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     severity = read(rule, "severity", lambda value: word(found, value, Severity, "a severity"))
     mode = read(rule, "mode", lambda value: word(found, value, RuleMode, "a mode"))
     tags = read(rule, "tags", lambda value: texts(found, value, "a tag"))
-    asks_object = found.reads_object or any(reads_object(step.condition) for step in steps or ())
-    asks_account = found.reads_account or any(
-        reads_account(each.condition) for each in (*(steps or ()), *(failure or ()))
-    )
+    conditions = [step.condition for step in (*(steps or ()), *(failure or ()))]
+    asks_object = found.reads_object or any(map(reads_object, conditions))
+    asks_account = found.reads_account or any(map(reads_account, conditions))
     for when in whens or ():
         check_object(found, when_node or node, when, known, asked=asks_object)
     if asks_account:
         check_account_fields(found, then_node or node, known)
+        if any(when.unmatched for when in whens or ()):
+            found.error(
+                "fetch", then_node or node, "'unmatched' is known only when everything was read, the account too"
+            )
     if found.errors > errors or id_ is None or whens is None or steps is None:
         found.silence(before, ignored)
         return None
@@ -187,6 +194,19 @@ def _read_supersedes(found: Findings, node: Node | None, own: str | None) -> dic
         elif given is not None:
             named[given] = place.position
     return named
+
+
+def _with_when(found: Findings, node: MappingNode) -> tuple[MappingNode, bool]:
+    """The map with variables put in under its `when`, and whether nothing of that was left."""
+    entry = node.entry("when")
+    if entry is None:
+        return node, False
+    value = with_vars(found, entry.value)
+    if value is entry.value:
+        return node, False
+    entries = [Entry(each.key, value) if each is entry and value is not None else each for each in node.entries]
+    kept = tuple(each for each in entries if each is not entry or value is not None)
+    return replace(node, entries=kept), value is None
 
 
 def _required(found: Findings, rule: MappingNode, key: str) -> Node | None:

@@ -15,7 +15,7 @@ import posixpath
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -40,6 +40,7 @@ MOST_ROWS = 1_000_000
 LARGEST = 100_000_000
 """Characters of a CSV file."""
 
+_NUMBER = re.compile(r"[+-]?(\d{1,60}(\.\d{0,60})?|\.\d{1,60})([eE][+-]?\d{1,3})?", re.ASCII)
 _UNREADABLE = re.compile("[\ud800-\udfff\x00]")
 
 Row = Mapping[str, Json]
@@ -298,11 +299,10 @@ def _cell(written: str, kind: CellType) -> Json:
         return written
     if kind is CellType.BOOLEAN:
         return {"true": True, "false": False}.get(written.lower())
-    try:
-        number = Decimal(written)
-    except InvalidOperation:
+    if not _NUMBER.fullmatch(written):
         return None
-    if not number.is_finite() or abs(number.adjusted()) > 30:
+    number = Decimal(written)
+    if abs(number.adjusted()) > 30:
         return None
     if kind is CellType.INTEGER:
         return int(number) if number == number.to_integral_value() else None

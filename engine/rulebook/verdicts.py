@@ -31,19 +31,25 @@ _OFF = Because(path="mode", actual="off", needs="live or shadow", value="off")
 
 
 def verdict_of(
-    rule: Rule, event: Event, *, looks: bool, taken_by: str | None = None, unread: str | None = None
+    rule: Rule,
+    event: Event,
+    *,
+    looks: bool,
+    taken_by: str | None = None,
+    unread: str | None = None,
+    wants: tuple[str, ...] = (),
 ) -> Verdict:
     """The verdict on one rule, without its tree. `looks`: whether one of its patterns takes the event's type;
     `taken_by`: a live rule that holds, so that the event is not `unmatched`; `unread`: why what the rule wants read
-    could not be."""
+    could not be; `wants`: what rules wait for, so that nobody knows yet whether the event is `unmatched`."""
     if not looks:
         patterns = ", ".join(dict.fromkeys(pattern for when in rule.when for pattern in when.types))
         missed = Because(path="type", actual=event.type, needs=patterns, value=event.type)
         return Verdict(rule=rule.id, kind=VerdictKind.NO, because=missed)
     if rule.mode is RuleMode.OFF:
         return Verdict(rule=rule.id, kind=VerdictKind.NO, because=_OFF, held=("type",))
-    judged = [_judge(when, rule, event, taken_by, unread) for when in looking(rule, event.type)]
-    best = next((each for each in judged if each.because is None), None) or max(judged, key=lambda j: len(j.held))
+    judged = [_judge(when, rule, event, taken_by, unread, wants) for when in looking(rule, event.type)]
+    best = min(judged, key=_rank)
     kind = VerdictKind.WOULD if rule.mode is RuleMode.SHADOW else VerdictKind.FIRED
     if best.because is not None:
         kind = VerdictKind.NO
@@ -89,13 +95,23 @@ def looking(rule: Rule, event_type: str) -> tuple[When, ...]:
     return tuple(when for when in rule.when if any(compile_type_pattern(pattern)(event_type) for pattern in when.types))
 
 
-def _judge(when: When, rule: Rule, event: Event, taken_by: str | None, unread: str | None) -> _Judged:
+def _rank(judged: _Judged) -> tuple[int, int]:
+    """What held before what could not be judged, and that before the one that came furthest: it is no plain no."""
+    reason = judged.because
+    return 0 if reason is None else 1 if reason.path == FETCH else 2, -len(judged.held)
+
+
+def _judge(
+    when: When, rule: Rule, event: Event, taken_by: str | None, unread: str | None, wants: tuple[str, ...]
+) -> _Judged:
     passed = ["type"]
     for about, fits in _frame(when, event, taken_by):
         if not fits:
             return _Judged(tuple(passed), about)
         passed.append(about.path)
     seen, missing = as_seen(when, rule, event, unread)
+    if missing is None and when.unmatched and wants:
+        missing = _not_read(wants, unread)
     if missing is not None:
         return _Judged(tuple(passed), missing)
     tree = examine(when.where, seen)
@@ -110,8 +126,12 @@ def as_seen(when: When, rule: Rule, event: Event, unread: str | None = None) -> 
     missing = fetch.missing(event)
     if not missing:
         return with_fetched(event, fetch), None
+    return event, _not_read(missing, unread)
+
+
+def _not_read(missing: tuple[str, ...], unread: str | None) -> Because:
     actual = "not read yet" if unread is None else f"could not be read: {unread}"
-    return event, Because(path=FETCH, actual=actual, needs=", ".join(missing))
+    return Because(path=FETCH, actual=actual, needs=", ".join(missing))
 
 
 def outside(when: When, event: Event, taken_by: str | None) -> Because | None:

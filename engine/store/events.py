@@ -109,10 +109,8 @@ NAME_TYPES = """
     select type from named
 """
 
-# What was read first stays: rules may have been judged on it.
-KEEP_FETCHED = """
-    update tocsin.events set fetched = coalesce(fetched, $2) where dedupe_key = $1 returning fetched
-"""
+LOCK_FETCHED = "select fetched from tocsin.events where dedupe_key = $1 for update"
+SET_FETCHED = "update tocsin.events set fetched = $2 where dedupe_key = $1"
 
 SELECT_REVISION = "select revision from tocsin.events where dedupe_key = $1"
 
@@ -235,9 +233,17 @@ class Events:
         return await hits_of(self._pool, rules, since)
 
     async def keep_fetched(self, event_key: str, fetched: Mapping[str, Json]) -> Mapping[str, Json] | None:
-        """Keep what was read for an event, unless something is kept already; what is. None: there is no such event."""
-        kept: Mapping[str, Json] | None = from_json(await self._pool.value(KEEP_FETCHED, event_key, to_json(fetched)))
-        return kept
+        """Keep what was read for an event; all that is kept for it now. None: there is no such event.
+
+        Of each thing what was read first stays: rules may have been judged on it.
+        """
+        async with self._pool.transaction() as connection:
+            row = await connection.fetchrow(LOCK_FETCHED, event_key)
+            if row is None:
+                return None
+            kept: dict[str, Json] = {**fetched, **(from_json(row["fetched"]) or {})}
+            await connection.execute(SET_FETCHED, event_key, to_json(kept))
+            return kept
 
     async def revision_of(self, event_key: str) -> str | None:
         """The revision of the rules that judged the event of that dedupe key."""

@@ -86,12 +86,14 @@ class AccountBook:
             self._remember(key, found)
         return found
 
-    async def fresh(self, account: str, livemode: bool) -> "Seen":
-        """The account as the database has it, and whether that is recent enough to judge a rule on."""
+    async def fresh(self, account: str, livemode: bool, since: datetime | None = None) -> "Seen":
+        """The account as the database has it, and whether that is recent enough to judge a rule on: of today, and not
+        from before `since`."""
         seen = await self._kept.get(account, livemode)
         if seen is None:
             return Seen({}, fresh=False)
-        return Seen(seen.object, fresh=self._clock() - seen.as_of <= FRESH)
+        recent = self._clock() - seen.as_of <= FRESH and (since is None or seen.as_of >= since)
+        return Seen(seen.object, fresh=recent)
 
     async def keep(self, account: str, livemode: bool, found: Mapping[str, Json]) -> None:
         """Keep what Stripe answered just now."""

@@ -14,9 +14,9 @@ from engine.match import unmet
 from engine.match.subjects import AfterSteps
 from engine.model.delivery import Attempt, Delivery, DeliveryStatus
 from engine.model.event import Event, Json
-from engine.model.fetch import seen_by
 from engine.model.outcome import Delivered, Held, Notifier, Outcome, Refused, Retry, Skipped
 from engine.model.rule import RetryPolicy, Rule, Step, Verb
+from engine.plan import seen_by
 from engine.render import scene, told_of
 
 log = structlog.get_logger("tocsin.deliver")
@@ -136,7 +136,6 @@ class Deliverer:
         if rule is None or step is None:
             raise DestinationError(f"revision {delivery.revision[:12]} has no rule {delivery.rule} with this step")
         event = await self._event(delivery.event) if delivery.event else None
-        event = None if event is None else seen_by(rule, event)
         after_failure = step in rule.on_failure
         waited = bool(step.needs) or after_failure
         siblings = await self._deliveries.siblings(delivery.firing) if waited and delivery.firing else []
@@ -196,6 +195,7 @@ def rendered(
 ) -> Json:
     """What every attempt of a delivery sends. `account` is the event's as it was last seen. Raises TemplateError or
     DestinationError."""
+    event = None if event is None else seen_by(rule, event)
     names = scene(event, rule, account=told_of(account), steps=results, failed=failed, now=now)
     return notifier.render(step, delivery, names)
 
@@ -204,7 +204,7 @@ def why_skipped(rule: Rule, step: Step, event: Event | None, results: Mapping[st
     """Why the `if` of a step that had to wait does not hold; None if it does. That of others was judged at once."""
     if event is None or not (step.asks_steps or step in rule.on_failure):
         return None
-    return unmet(step.condition, AfterSteps(event, results))
+    return unmet(step.condition, AfterSteps(seen_by(rule, event), results))
 
 
 def _reason(outcome: Outcome) -> str | None:

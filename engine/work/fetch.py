@@ -8,7 +8,7 @@ from typing import Protocol
 from engine.errors import DestinationError
 from engine.model.delivery import Delivery, Firing, Plan
 from engine.model.event import Event, Json
-from engine.model.fetch import ACCOUNT
+from engine.model.fetch import ACCOUNT, WHOLE_OBJECT, with_fetched
 from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
 from engine.model.rule import Step, Verb
 from engine.plan import Expand, make_plan
@@ -17,6 +17,9 @@ from engine.rulebook import Rulebook
 from engine.stripe_api.client import Call, Failure, Success
 from engine.stripe_api.reads import read_call
 from engine.work.accounts import AccountBook
+
+ROUNDS = 3
+"""The object, the ids in it, and what is wanted only then."""
 
 LARGEST = 1024 * 1024
 """Bytes, as JSON, of all that is read for one event."""
@@ -74,29 +77,42 @@ class Fetcher:
         if event is None:
             return Refused(reason="the event was forgotten in the meantime")
         rulebook = await self._rulebook(delivery.revision)
-        fetched: dict[str, Json] = dict(event.fetched or {})
-        for need in rulebook.wants(event):
-            found = await (self._account(event) if need == ACCOUNT else self._ask(event, need))
-            if isinstance(found, Outcome):
-                return found
-            fetched[need] = found
-        if len(json.dumps(fetched)) > LARGEST:
-            return Refused(reason=f"what was read is larger than {LARGEST:,} bytes")
-        kept = await self._events.keep_fetched(event.dedupe_key, fetched)
+        whole, failure = await self._read_all(event, rulebook)
+        kept = await self._events.keep_fetched(event.dedupe_key, whole.fetched or {})
         if kept is None:
             return Refused(reason="the event was forgotten in the meantime")
-        whole = replace(event, fetched=kept)
-        rules = [match.rule for match in rulebook.match(whole)]
-        plan = make_plan(whole, rules, delivery.revision, self._expand)
+        whole = replace(whole, fetched=kept)
+        plan = make_plan(whole, [match.rule for match in rulebook.match(whole)], delivery.revision, self._expand)
         if plan.firings:
             await self._carry_out(plan)
         before = {match.rule.id for match in rulebook.match(event)}
         self._fired([firing for firing in plan.firings if firing.rule not in before])
-        return Delivered(status=200, result={"read": sorted(kept)})
+        return failure or Delivered(status=200, result={"read": sorted(kept)})
+
+    async def _read_all(self, event: Event, rulebook: Rulebook) -> tuple[Event, Outcome | None]:
+        """The event with all that could be read for it, and why something could not: what one rule wants is no reason
+        to keep another waiting. An object that was read may have ids that are wanted too."""
+        failures: dict[str, Outcome] = {}
+        for _ in range(ROUNDS):
+            wants = [need for need in rulebook.wants(event) if need not in failures]
+            for need in wants:
+                found = await (self._account(event) if need == ACCOUNT else self._ask(event, need))
+                fetched = {**(event.fetched or {}), need: found}
+                if isinstance(found, Outcome):
+                    failures[need] = found
+                elif len(json.dumps(fetched)) > LARGEST:
+                    failures[need] = Refused(reason=f"{need}: more than {LARGEST:,} bytes were read for this event")
+                else:
+                    event = replace(event, fetched=fetched)
+            if not wants:
+                break
+        retry = next((each for each in failures.values() if isinstance(each, Retry)), None)
+        return event, retry or next(iter(failures.values()), None)
 
     async def _ask(self, event: Event, need: str) -> Mapping[str, Json] | Outcome:
+        seen = with_fetched(event, WHOLE_OBJECT) if event.object is None else event  # ids stand in what was read
         try:
-            answer = await self._read(event, read_call(event, need))
+            answer = await self._read(event, read_call(seen, need))
         except DestinationError as error:
             return Refused(reason=str(error))
         if isinstance(answer, Failure):
@@ -106,8 +122,13 @@ class Fetcher:
         return dict(answer.data)
 
     async def _account(self, event: Event) -> Mapping[str, Json] | Outcome:
-        """The account as it was last seen, read anew where that is long ago."""
-        seen = await self._accounts.fresh(event.account or "", event.livemode)
+        """The account as it was last seen, read anew where that is long ago; of an event that is the account's own,
+        what it says itself."""
+        own = event.object_id == event.account
+        if own and event.object is not None and event.object_type == "account":
+            return named(event.object)
+        since = event.created if own or event.base_type.startswith(("account.", "v2.core.account")) else None
+        seen = await self._accounts.fresh(event.account or "", event.livemode, since)
         if seen.fresh:
             return named(seen.object)
         answer = await self._ask(event, ACCOUNT)

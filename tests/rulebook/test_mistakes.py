@@ -85,7 +85,15 @@ EXACT = [
         rule(more="on_failure: {notify: risk, id: notify-1}"),
         f"{A}:5:36  error[duplicate-id]  step id 'notify-1' is already used on line 4",
     ),
+    (
+        rule(id_="tocsin"),
+        f"{A}:2:9  error[id]  'tocsin' is what Tocsin's own reports stand under; give the rule another id",
+    ),
     # what is read from Stripe first
+    (
+        rule(when="{unmatched: true}", then="{notify: risk, title: '{{ account.metadata.tier }}'}"),
+        f"{A}:4:11  error[fetch]  'unmatched' is known only when everything was read, the account too",
+    ),
     (
         rule(when="{type: payout.failed, fetch: balance_transaction}"),
         f"{A}:3:40  error[type]  expected 'object', a list of paths to ids like [charge], or "
@@ -448,3 +456,23 @@ def test_nothing_is_read_without_a_key() -> None:
         f"{A}:4:11  error[fetch]  fields of the account but its id are read from Stripe, and no key is configured; "
         "add to config.yaml: stripe: {keys: {live: .., test: ..}}"
     ]
+
+
+def test_every_circle_of_superseding_rules_is_found_in_one_run() -> None:
+    """Each by its own mistake, and none of them stays."""
+    pairs = {f"{name}.yaml": rule(name, more=f"supersedes: {other}") for name, other in ("ab", "ba", "cd", "dc")}
+    loaded = load(pairs, KNOWN)
+    circles = [
+        mistake.position.file for mistake in loaded.mistakes if mistake.code == "supersedes" and mistake.position
+    ]
+    assert circles == ["b.yaml", "d.yaml"]
+    assert [rule.id for rule in loaded.rulebook.rules] == ["a", "c"]
+
+
+def test_a_variable_can_be_a_whole_when_beside_defaults() -> None:
+    """It is put in before the defaults are laid under it."""
+    text = "vars: {w: {type: payout.failed}}\ndefaults: {when: {scope: connected}}\n" + rule(when="$vars.w")
+    loaded = load({"a.yaml": text}, KNOWN)
+    assert [str(mistake) for mistake in loaded.mistakes] == []
+    (when,) = loaded.rulebook.rules[0].when
+    assert (when.types, when.scopes) == (("payout.failed",), frozenset({"connected"}))

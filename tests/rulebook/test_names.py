@@ -244,6 +244,7 @@ ROWS: list[tuple[str, str]] = [
     ("account,limit\n", "accounts.csv:1:1  error[table]  accounts.csv has no rows"),
     ("account,limit\nacct_1\n", "accounts.csv:2:1  error[table]  this row has 1 cells, the first line 2"),
     ("account,limit\nacct_1,many\n", "accounts.csv:2:1  error[table]  limit is to be an integer, got 'many'"),
+    ("account,limit\nacct_1,1_000\n", "accounts.csv:2:1  error[table]  limit is to be an integer, got '1_000'"),
     ("account,limit\nacct_1,1.5\n", "accounts.csv:2:1  error[table]  limit is to be an integer, got '1.5'"),
     ("account,limit\n,5\n", "accounts.csv:2:1  error[table]  this row has no account, which is the key"),
     ("account,limit\na,5\n\na,6\n", "accounts.csv:4:1  error[table]  there is a row for a already, in line 2"),

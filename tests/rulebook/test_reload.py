@@ -443,3 +443,28 @@ async def test_tables_are_reloaded_and_kept_like_rules(folder: Folder) -> None:
     csv.write_text("account,limit\nacct_1,7\n")
     assert await folder.reload() == {"a": "unchanged", "accounts.csv": "loaded"}
     assert limit() == 7
+
+
+async def test_two_mistakes_at_once_keep_both_files(folder: Folder) -> None:
+    """Whichever of them uses the other's names, and whatever they are called."""
+    for names, using in (("a", "b"), ("b", "a")):
+        folder.write(**{names: NAMED, using: USING})
+        await folder.reload()
+        folder.write(
+            **{names: NAMED.replace("5", "6") + rule(when="[") + "x: 1\n", using: USING.replace("when", "wen")}
+        )
+        assert await folder.reload() == {names: "kept last good", using: "kept last good"}
+        assert folder.rules == ["using"]
+        assert _operand(folder, "using") == 5
+        folder.write(**{names: "", using: ""})
+        await folder.reload()
+
+
+async def test_what_is_deleted_with_what_needs_it_broken_goes_on(folder: Folder) -> None:
+    """Every file that a kept one needs is kept, however many there are."""
+    folder.write(one=NAMED, two=USING, three=rule("three"))
+    await folder.reload()
+    (folder.path / "one.yaml").unlink()
+    folder.write(two=USING + BROKEN.removeprefix("rules:\n"), three=BROKEN)
+    assert await folder.reload() == {"one": "kept last good", "two": "kept last good", "three": "kept last good"}
+    assert folder.rules == ["three", "using"]

@@ -62,3 +62,35 @@ def test_it_says_which_rule_took_the_event(book: Rulebook) -> None:
     assert verdict.because is not None
     assert (verdict.because.path, verdict.because.actual) == ("unmatched", "failed holds")
     assert verdict.because.needs == "no other live rule to hold"
+
+
+def test_nobody_knows_yet_what_is_unmatched_while_something_is_read() -> None:
+    """Explain says so, and is right whether it comes or cannot be had."""
+    text = """
+    rules:
+      - {id: reads, when: {type: payout.failed, fetch: object, where: {status: paid}}, then: {notify: risk}}
+      - {id: rest, when: {unmatched: true}, then: {notify: risk}}
+    """
+    book = loaded(text).rulebook
+    given = event()
+    assert book.match(given) == ()
+    assert {verdict.rule: str(verdict.kind) for verdict in book.explain(given)} == {
+        "reads": "waiting",
+        "rest": "waiting",
+    }
+    dead = {verdict.rule: str(verdict.kind) for verdict in book.explain(given, unread="404")}
+    assert dead == {"reads": "error", "rest": "error"}
+
+
+def test_what_could_not_be_read_is_no_plain_no_even_where_another_when_came_further() -> None:
+    """It might have held."""
+    text = """
+    rules:
+      - id: either
+        when:
+          - {type: payout.failed, fetch: object, where: {status: paid}}
+          - {type: payout.failed, where: {currency: usd, amount: {gt: 999999}}}
+        then: {notify: risk}
+    """
+    (verdict,) = loaded(text).rulebook.explain(event(object={"currency": "usd"}), unread="404")
+    assert str(verdict.kind) == "error"

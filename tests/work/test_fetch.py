@@ -64,6 +64,20 @@ rules:
   - id: called
     when: refund.failed
     then: {notify: risk, title: "{{ account.label }}"}
+  - id: of-a-word
+    when: {type: transfer.created, fetch: [metadata.ref], where: {metadata.ref.amount: 5}}
+    then: {notify: risk}
+  - id: german-transfer
+    when: {type: transfer.created, where: {$account.country: DE}}
+    then: {notify: risk}
+  - id: switched-off
+    when: {type: account.updated, where: {id: {same_as: $account.id}, $account.charges_enabled: false}}
+    then: {notify: risk}
+  - id: several
+    when:
+      - {type: topup.canceled, fetch: [balance_transaction]}
+      - {type: refund.created, fetch: [charge], where: {charge.amount: 5}}
+    then: {notify: risk, title: "{{ object.charge.amount }}"}
   - id: rest
     when: {unmatched: true}
     then: {notify: risk}
@@ -355,3 +369,62 @@ async def test_what_is_older_than_what_is_known_of_an_account_changes_nothing(st
     known = await store.accounts.get("acct_3", True)
     assert known is not None
     assert known.object == {"country": "DE"}
+
+
+async def test_what_one_rule_wants_and_cannot_have_keeps_no_other_waiting(bench: Bench) -> None:
+    """It is on record as what could not be read; the other rule is judged on what was."""
+    bench.stripe.put("/v1/accounts/acct_1", ACCOUNT, livemode=True)
+    given = event("transfer.created", object={"metadata": {"ref": "hello"}})
+    assert await bench.accept(given) == {"tocsin": "dead", "german-transfer": "delivered"}
+    assert await bench.verdicts(given) == {
+        "of-a-word": VerdictKind.WAITING,
+        "german-transfer": VerdictKind.FIRED,
+        "rest": VerdictKind.NO,
+    }
+
+
+async def test_the_ids_of_an_object_that_is_read_are_read_after_it(bench: Bench) -> None:
+    """Of a thin event, where the ids are known only then."""
+    dispute = {"id": "du_1", "object": "dispute", "charge": "ch_1"}
+    bench.stripe.put("/v1/disputes/du_1", dispute, account="acct_1", livemode=True)
+    charge = {"id": "ch_1", "object": "charge", "amount": 5000, "currency": "usd"}
+    bench.stripe.put("/v1/charges/ch_1", charge, account="acct_1", livemode=True)
+    related = {"id": "du_1", "type": "dispute", "url": "/v1/disputes/du_1"}
+    twin = event("v1.charge.dispute.created", context="acct_1", related_object=related, snapshot_event="evt_9")
+    assert (await bench.accept(twin))["big-charge"] == "delivered"
+    assert "ch_1 du_1" in bench.sent.titles
+
+
+async def test_a_snapshot_has_read_what_its_twin_did_not_want(bench: Bench) -> None:
+    """The two ask for different things; what the first had read stays."""
+    related = {"id": "du_2", "type": "dispute", "url": "/v1/disputes/du_2"}
+    twin = event("v1.charge.dispute.created", context="acct_1", related_object=related, snapshot_event="evt_10")
+    await bench.accept(twin)  # which finds no dispute
+    charge = {"id": "ch_2", "object": "charge", "amount": 5000, "currency": "usd"}
+    bench.stripe.put("/v1/charges/ch_2", charge, account="acct_1", livemode=True)
+    snapshot = event(
+        "charge.dispute.created", id="evt_10", object={"id": "du_2", "object": "dispute", "charge": "ch_2"}
+    )
+    await bench.accept(snapshot)
+    assert [firing.rule for firing in await bench.store.events.firings("evt_10")].count("big-charge") == 1
+    kept = await bench.store.events.keep_fetched("evt_10", {"id:charge": {"amount": 1}, "more": {}})
+    assert kept is not None
+    assert (kept["id:charge"]["amount"], kept["more"]) == (5000, {})
+
+
+async def test_an_event_of_the_account_itself_says_what_its_fields_are(bench: Bench) -> None:
+    """However lately it was seen to be otherwise."""
+    seen = SeenAccount(account="acct_1", livemode=True, object=ACCOUNT, as_of=datetime.now(UTC))
+    await bench.store.accounts.keep([seen])
+    given = event("account.updated", object={**ACCOUNT, "charges_enabled": False})
+    assert (await bench.accept(given))["switched-off"] == "delivered"
+    assert bench.stripe.requests == []
+
+
+async def test_texts_see_the_event_as_the_when_that_held(bench: Bench) -> None:
+    """Of several, whichever comes first."""
+    charge = {"id": "ch_1", "object": "charge", "amount": 5}
+    bench.stripe.put("/v1/charges/ch_1", charge, account="acct_1", livemode=True)
+    given = event("refund.created", object={"id": "re_1", "object": "refund", "charge": "ch_1"})
+    assert (await bench.accept(given))["several"] == "delivered"
+    assert bench.sent.titles == ["5"]

@@ -145,7 +145,7 @@ def _next(spot: Spot, step: object) -> Iterator[Spot]:
 
 
 def _fetched(spot: Spot) -> Iterator[Spot]:
-    if spot.field.kind is not Kind.ID:
+    if spot.field.kind not in (Kind.ID, Kind.TEXT):  # a text, of metadata say, may well be an id
         yield spot
         return
     yield from (Spot(schema(name) or UNKNOWN) for name in spot.field.of or ("",))

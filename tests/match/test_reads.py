@@ -1,0 +1,32 @@
+"""What a condition looks at, wherever in it that stands."""
+
+import pytest
+
+from engine.match.reads import reads_account, reads_object
+from tests.match.conditions import condition
+
+
+@pytest.mark.parametrize(
+    ("where", "of_object", "of_account"),
+    [
+        ("{a: 1}", True, False),
+        ('{"$.data.object.a": 1}', True, False),
+        ("{$event.type: x}", False, False),
+        ("{$account.id: acct_1}", False, False),
+        ("{$account.country: DE}", False, True),
+        ("{none: [{any: [{$account.country: DE}]}]}", False, True),
+        ("{a: {same_as: $account.default_currency}}", True, True),
+        ("{a: {changed: true}}", False, False),
+        ("{a: {changed: {from: x}}}", False, False),
+        ("{a: {changed: {to: x}}}", True, False),
+        ("{a: {changed: {from: {same_as: b}}}}", True, False),
+        ("{a: {changed: {added: {same_as: $account.country}}}}", False, True),
+        ("{$previous.a: {any_item: {b: 1}}}", False, False),
+        ("{$previous.a: {any_item: {b: {same_as: '$.data.object.c'}}}}", True, False),
+        ("{$previous.a: {any_item: {b: {same_as: $account.country}}}}", False, True),
+    ],
+)
+def test_it_reads(where: str, of_object: bool, of_account: bool) -> None:
+    """The object, and fields of the account: what has to be read for some events."""
+    found = condition(where)
+    assert (reads_object(found), reads_account(found)) == (of_object, of_account)
