@@ -73,7 +73,7 @@ def jsonpath_ng(specs: Sequence[Spec]) -> Count:
 
 
 def rule_engine(specs: Sequence[Spec]) -> Count:
-    """https://pypi.org/project/rule-engine/: an expression a rule, compiled, one after the other."""
+    """rule-engine: an expression a rule, compiled, one after the other."""
     import rule_engine as engine
 
     context = engine.Context(resolver=engine.resolve_item, default_value=None)
@@ -98,7 +98,7 @@ def _text(spec: Spec) -> str:
 
 
 def zen_engine(specs: Sequence[Spec]) -> Count:
-    """https://pypi.org/project/zen-engine/: one decision table that collects every row that holds."""
+    """zen-engine: one decision table that collects every row that holds."""
     import zen
 
     fields = ("type", "account", "amount", "description")
@@ -146,7 +146,7 @@ def _row(number: int, spec: Spec) -> dict[str, str]:
 
 
 def json_rules_engine(specs: Sequence[Spec], asked: Iterable[Event], rounds: int) -> tuple[float, list[int]]:
-    """https://www.npmjs.com/package/json-rules-engine, in a Node process: seconds an event, and how many rules held."""
+    """json-rules-engine, in a Node process: seconds an event, and how many rules held."""
     given = {"rules": [_conditions(spec) for spec in specs], "events": [flat(each) for each in asked], "rounds": rounds}
     done = subprocess.run(
         ["node", HERE / "json_rules.js"],
