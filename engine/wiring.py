@@ -238,7 +238,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     store.committer.on_commit = metrics.commit
     working = work(
         store.jobs,
-        dict.fromkeys(map(str, Verb), deliverer),
+        dict.fromkeys((str(verb) for verb in Verb if verb is not Verb.FETCH), deliverer),
         sweep=store.deliveries.sweep,
         forget=store.forget,
         keep=settings.retention.events,

@@ -23,7 +23,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from engine.model.delivery import Delivery
 from engine.store.connect import Connection, is_unavailable
 from engine.store.handoff import Handoff
-from engine.store.queue import lane
+from engine.store.queue import kind, lane
 
 POLL = timedelta(seconds=1)
 """How often a class looks for jobs without being told; with HEARTBEAT_TIMEOUT, a dead worker's are back in 4.5 s."""
@@ -171,7 +171,7 @@ class JobSource(Queries):
                 heartbeat=now,
                 execute_after=now,
                 status="picked",
-                entrypoint=QueueEntrypoint(delivery.verb),
+                entrypoint=QueueEntrypoint(kind(delivery)),
                 payload=delivery.id.encode(),
                 queue_manager_id=self.id,
                 headers={"lane": lane(delivery)},
@@ -290,7 +290,7 @@ async def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> Non
     """A job for each delivery that has none, due now; part of the caller's transaction."""
     if deliveries:
         await Queries(AsyncpgDriver(connection), **builders()).enqueue(
-            [str(delivery.verb) for delivery in deliveries],
+            [str(kind(delivery)) for delivery in deliveries],
             [delivery.id.encode() for delivery in deliveries],
             [0] * len(deliveries),
             dedupe_key=[delivery.id for delivery in deliveries],

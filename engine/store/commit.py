@@ -10,7 +10,7 @@ from engine.model.event import Event
 from engine.store import deliveries, events, firings
 from engine.store.columns import columns
 from engine.store.connect import Connection
-from engine.store.queue import INSERT_JOBS, lane
+from engine.store.queue import INSERT_JOBS, kind, lane
 
 
 def _counted_from(first: int, sql: str) -> str:
@@ -64,7 +64,7 @@ async def commit(
         *columns([firing for plan in plans for firing in plan.firings], *firings.COLUMNS),
         *columns(wanted, *deliveries.COLUMNS),
         [delivery.id for delivery in due],
-        [delivery.verb for delivery in due],
+        [kind(delivery) for delivery in due],
         [lane(delivery) for delivery in due],
         [takers.get(delivery.id) for delivery in due],
     )

@@ -11,6 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from engine.model.delivery import Delivery
+from engine.store.queue import kind
 
 FRESH = 1.0
 """Seconds after its commit in which a delivery need not be read again: well within what the queue waits for a sign of
@@ -50,7 +51,7 @@ class Offer:
         self._handoff = handoff
         self._kept: list[tuple[Delivery, Taker]] = []
         for delivery in due:
-            taker = handoff.takers.get(delivery.verb)
+            taker = handoff.takers.get(kind(delivery))
             if taker is not None and taker.room > 0:
                 taker.expect(1)
                 self.takers[delivery.id] = taker.id

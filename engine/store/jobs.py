@@ -36,12 +36,11 @@ logging.getLogger("pgqueuer").addFilter(lambda record: "flush failed" not in str
 
 
 class JobKind(StrEnum):
-    """The classes of jobs: one for each verb."""
+    """The classes of jobs: one for each verb of a rule."""
 
     NOTIFY = Verb.NOTIFY
     CALLBACK = Verb.CALLBACK
     STRIPE = Verb.STRIPE
-    FETCH = Verb.FETCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +62,6 @@ _CLASSES = {
     JobKind.CALLBACK: _Class(batch=20, running=256, seats=16),
     JobKind.NOTIFY: _Class(batch=16, running=64, seats=4),
     JobKind.STRIPE: _Class(batch=16, running=64, seats=16),
-    JobKind.FETCH: _Class(batch=16, running=64, seats=64),
 }
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=3.5)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from engine.model.delivery import Delivery
+from engine.model.rule import Verb
 from engine.store.connect import Pool
 
 # As PgQueuer's enqueue has it, without the row that its log keeps of each job that was queued. A job with a taker is
@@ -40,6 +41,15 @@ async def prune(pool: Pool) -> None:
     for _ in range(PRUNE_BATCHES):
         if await pool.execute(PRUNE, LOG_KEPT, PRUNE_BATCH) < PRUNE_BATCH:
             return
+
+
+def kind(delivery: Delivery) -> str:
+    """The class of jobs that a delivery is of.
+
+    What is read for rules goes with all else that goes to Stripe: each class has a manager of its own, and every one of
+    them is woken by every commit that leaves jobs.
+    """
+    return Verb.STRIPE if delivery.verb is Verb.FETCH else delivery.verb
 
 
 def lane(delivery: Delivery) -> str:
