@@ -10,8 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-
-import structlog
+from typing import TYPE_CHECKING
 
 from engine.errors import ConfigError
 from engine.model.event import Json
@@ -23,7 +22,8 @@ from engine.rulebook.last_good import Chooser, Chosen, FileState
 from engine.rulebook.load import revision_of
 from engine.source import counted, print_mistakes, to_json
 
-log = structlog.get_logger("tocsin.rules")
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
 
 LOOK_EVERY = 5.0
 """Seconds between looks at the files, for file systems that do not say when something changes."""
@@ -176,7 +176,7 @@ class Reloader:
                             failed = False
             except Exception as error:  # the outermost loop: rules that nobody watches any more would go stale unseen
                 failed = True
-                log.warning("rules_not_reloaded", reason=f"{type(error).__name__}: {error}"[:300])
+                _logger().warning("rules_not_reloaded", reason=f"{type(error).__name__}: {error}"[:300])
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), self._look_every)
 
@@ -254,12 +254,19 @@ def _collector_paused(*, lasting: bool) -> Iterator[None]:
             gc.enable()
 
 
+def _logger() -> "BoundLogger":
+    import structlog  # here: it takes a tenth of a second, and only the server logs
+
+    logger: BoundLogger = structlog.get_logger("tocsin.rules")
+    return logger
+
+
 def _log(report: ReloadReport) -> None:
     errors = [str(mistake) for mistake in report.mistakes if mistake.level is MistakeLevel.ERROR]
     if errors:
         more = max(0, len(errors) - _MOST_SHOWN)
-        log.error("rules_broken", files=list(report.broken), mistakes=errors[:_MOST_SHOWN], more=more)
-    log.info("rules_loaded", rules=len(report.rulebook.rules), revision=report.rulebook.revision[:12])
+        _logger().error("rules_broken", files=list(report.broken), mistakes=errors[:_MOST_SHOWN], more=more)
+    _logger().info("rules_loaded", rules=len(report.rulebook.rules), revision=report.rulebook.revision[:12])
 
 
 def _folders(paths: Sequence[Path]) -> dict[tuple[int, int], Path]:
