@@ -233,7 +233,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         rulebook=revisions,
         notifiers={**verbs, Verb.FETCH: fetcher},
         finished=_finished(metrics, ops),
-        account=accounts.latest,
+        account=accounts.told,
     )
     store.committer.on_commit = metrics.commit
     working = work(

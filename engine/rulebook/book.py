@@ -117,7 +117,7 @@ class Rulebook:
     def tree(self, rule_id: str, event: Event, *, unread: str | None = None) -> Branch | None:
         """Everything that the rule of that id asks, with what the event has of it; None if there is no such rule."""
         found = self.rule(rule_id)
-        return None if found is None else tree_of(found, event, self.taken_by(event), unread)
+        return None if found is None else tree_of(found, event, self.taken_by(event), unread, self.wants(event))
 
     def _look_at(self, event_type: str) -> tuple[Rule, ...]:
         known = self._looking

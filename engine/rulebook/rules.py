@@ -8,7 +8,7 @@ from engine.model.delivery import OWN_RULE
 from engine.model.fetch import Fetch
 from engine.model.mistake import Mistake
 from engine.model.position import Position
-from engine.model.rule import Rule, RuleMode, Severity
+from engine.model.rule import Rule, RuleMode, Severity, When
 from engine.rulebook import definitions
 from engine.rulebook.defaults import read_defaults, with_defaults
 from engine.rulebook.fetches import check_account_fields, check_object
@@ -139,7 +139,8 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     failure = read_steps(found, failure_node, known, whens, main=steps) if failure_node is not None and steps else ()
     supersedes = _read_supersedes(found, rule.get("supersedes"), id_)
     advise(found, whens or ())
-    for step in (*(steps or ()), *(failure or ())):
+    acting = (*(steps or ()), *(failure or ()))
+    for step in acting:
         advise_step(found, whens or (), step)
     ignored = read_lint(found, rule.get("lint"), given.get("lint"))
     fields = {
@@ -150,17 +151,9 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     severity = read(rule, "severity", lambda value: word(found, value, Severity, "a severity"))
     mode = read(rule, "mode", lambda value: word(found, value, RuleMode, "a mode"))
     tags = read(rule, "tags", lambda value: texts(found, value, "a tag"))
-    conditions = [step.condition for step in (*(steps or ()), *(failure or ()))]
-    asks_object = found.reads_object or any(map(reads_object, conditions))
-    asks_account = found.reads_account or any(map(reads_account, conditions))
-    for when in whens or ():
-        check_object(found, when_node or node, when, known, asked=asks_object)
-    if asks_account:
-        check_account_fields(found, then_node or node, known)
-        if any(when.unmatched for when in whens or ()):
-            found.error(
-                "fetch", then_node or node, "'unmatched' is known only when everything was read, the account too"
-            )
+    asks_object = found.reads_object or any(reads_object(step.condition) for step in acting)
+    asks_account = found.reads_account or any(reads_account(step.condition) for step in acting)
+    _check_wants(found, rule, whens or (), known, asks_object=asks_object, asks_account=asks_account)
     if found.errors > errors or id_ is None or whens is None or steps is None:
         found.silence(before, ignored)
         return None
@@ -182,6 +175,26 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
         position=rule_id.position if rule_id is not None else node.position,
         **fields,
     )
+
+
+def _check_wants(
+    found: Findings,
+    rule: MappingNode,
+    whens: tuple[When, ...],
+    known: Known,
+    *,
+    asks_object: bool,
+    asks_account: bool,
+) -> None:
+    """Whether what the steps ask for can be read; `when` has looked after itself."""
+    for when in whens:
+        check_object(found, rule.get("when") or rule, when, known, asked=asks_object)
+    if not asks_account:
+        return
+    place = rule.get("then") or rule
+    check_account_fields(found, place, known)
+    if any(when.unmatched for when in whens):
+        found.error("fetch", place, "'unmatched' is known only when everything was read, the account too")
 
 
 def _read_supersedes(found: Findings, node: Node | None, own: str | None) -> dict[str, Position]:

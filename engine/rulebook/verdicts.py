@@ -58,12 +58,14 @@ def verdict_of(
     return Verdict(rule=rule.id, kind=kind, because=best.because, held=best.held)
 
 
-def tree_of(rule: Rule, event: Event, taken_by: str | None, unread: str | None = None) -> Branch:
+def tree_of(
+    rule: Rule, event: Event, taken_by: str | None, unread: str | None = None, wants: tuple[str, ...] = ()
+) -> Branch:
     """Everything that a rule asks of an event, each with what was found, whatever the rest of it said: its mode, and
     of each `when` type, scope, livemode, account and `where`; of several one has to hold."""
     off = [_test(_OFF, held=False)] if rule.mode is RuleMode.OFF else []
     takers = looking(rule, event.type)
-    whens = [_branch_of(when, rule, event, taken_by, unread, takes=when in takers) for when in rule.when]
+    whens = [_branch_of(when, rule, event, taken_by, unread, wants, takes=when in takers) for when in rule.when]
     if len(whens) == 1:
         children = (*off, *whens[0].children)
     else:
@@ -72,10 +74,17 @@ def tree_of(rule: Rule, event: Event, taken_by: str | None, unread: str | None =
 
 
 def _branch_of(
-    when: When, rule: Rule, event: Event, taken_by: str | None, unread: str | None, *, takes: bool
+    when: When,
+    rule: Rule,
+    event: Event,
+    taken_by: str | None,
+    unread: str | None,
+    wants: tuple[str, ...],
+    *,
+    takes: bool,
 ) -> Branch:
     asked = Because(path="type", actual=event.type, needs=", ".join(when.types), value=event.type)
-    seen, missing = as_seen(when, rule, event, unread)
+    seen, missing = as_seen(when, rule, event, unread, wants)
     where = examine(when.where, seen)
     read = () if missing is None else (_test(missing, held=False),)
     conditions = where.children if where.kind == "all" else (where,)
@@ -109,24 +118,25 @@ def _judge(
         if not fits:
             return _Judged(tuple(passed), about)
         passed.append(about.path)
-    seen, missing = as_seen(when, rule, event, unread)
-    if missing is None and when.unmatched and wants:
-        missing = _not_read(wants, unread)
+    seen, missing = as_seen(when, rule, event, unread, wants)
     if missing is not None:
         return _Judged(tuple(passed), missing)
     tree = examine(when.where, seen)
     return _Judged((*passed, *held(tree)), because(tree))
 
 
-def as_seen(when: When, rule: Rule, event: Event, unread: str | None = None) -> tuple[Event, Because | None]:
-    """The event as a `when` sees it, and where something is missing that it wants read first, that."""
+def as_seen(
+    when: When, rule: Rule, event: Event, unread: str | None = None, wants: tuple[str, ...] = ()
+) -> tuple[Event, Because | None]:
+    """The event as a `when` sees it, and where something has to be read before it can be judged, that: what it wants
+    itself, and for one that is about `unmatched` events what any rule `wants`."""
     fetch = wanted(when, rule, event)
-    if fetch is None:
-        return event, None
-    missing = fetch.missing(event)
-    if not missing:
-        return with_fetched(event, fetch), None
-    return event, _not_read(missing, unread)
+    missing = () if fetch is None else fetch.missing(event)
+    if not missing and when.unmatched:
+        missing = wants
+    if missing:
+        return event, _not_read(missing, unread)
+    return (event if fetch is None else with_fetched(event, fetch)), None
 
 
 def _not_read(missing: tuple[str, ...], unread: str | None) -> Because:

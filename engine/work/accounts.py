@@ -9,6 +9,7 @@ from typing import Protocol
 import structlog
 
 from engine.model.event import Event, Json, Payload
+from engine.render import told_of
 from engine.store.accounts import SeenAccount
 
 log = structlog.get_logger("tocsin.accounts")
@@ -16,7 +17,7 @@ log = structlog.get_logger("tocsin.accounts")
 FRESH = timedelta(hours=24)
 """How old what is known of an account may be before rules that ask for it have it read again."""
 
-MOST_WAITING = 10_000
+MOST_WAITING = 1_000
 MOST_KNOWN = 10_000
 KNOWN_FOR = timedelta(minutes=1)
 """How long an account is remembered without a look at the database."""
@@ -76,14 +77,14 @@ class AccountBook:
         finally:
             stopping.cancel()
 
-    async def latest(self, account: str, livemode: bool) -> Mapping[str, Json] | None:
-        """The account as it was last seen, None if it never was; as known here for up to a minute."""
+    async def told(self, account: str, livemode: bool) -> Mapping[str, Json] | None:
+        """What messages say of the account as it was last seen (`engine.render.told_of`), None if it never was; as it
+        was known here up to a minute ago."""
         key, now = (account, livemode), self._clock()
         at, found = self._known.get(key, (None, None))
         if at is None or now - at > KNOWN_FOR:
             seen = await self._kept.get(account, livemode)
-            found = None if seen is None else seen.object
-            self._remember(key, found)
+            found = self._remember(key, None if seen is None else seen.object)
         return found
 
     async def fresh(self, account: str, livemode: bool, since: datetime | None = None) -> "Seen":
@@ -112,8 +113,11 @@ class AccountBook:
         except Exception as error:  # the outermost loop: what accounts are called is worth no crash
             log.warning("accounts_not_kept", accounts=len(batch), reason=type(error).__name__)
 
-    def _remember(self, key: tuple[str, bool], found: Mapping[str, Json] | None) -> None:
+    def _remember(self, key: tuple[str, bool], found: Mapping[str, Json] | None) -> Mapping[str, Json] | None:
+        """Keep what messages say, and no more: whole accounts of ten thousand would fill the memory."""
+        told = told_of(found)
         self._known.pop(key, None)
-        self._known[key] = (self._clock(), found)
+        self._known[key] = (self._clock(), told)
         if len(self._known) > MOST_KNOWN:
             del self._known[next(iter(self._known))]
+        return told

@@ -17,7 +17,7 @@ from engine.model.event import Event, Json
 from engine.model.outcome import Delivered, Held, Notifier, Outcome, Refused, Retry, Skipped
 from engine.model.rule import RetryPolicy, Rule, Step, Verb
 from engine.plan import seen_by
-from engine.render import scene, told_of
+from engine.render import scene
 
 log = structlog.get_logger("tocsin.deliver")
 
@@ -29,7 +29,7 @@ Release = Callable[[Sequence[Delivery]], Sequence[tuple[str, DeliveryStatus, str
 
 
 Account = Callable[[str, bool], Awaitable[Mapping[str, Json] | None]]
-"""The account of that id and mode as it was last seen, None where it never was."""
+"""What is told of the account of that id and mode, as it was last seen; None where it never was."""
 
 
 async def _nothing_known(account: str, livemode: bool) -> None:
@@ -193,10 +193,10 @@ def rendered(
     failed: Mapping[str, Json] | None = None,
     account: Mapping[str, Json] | None = None,
 ) -> Json:
-    """What every attempt of a delivery sends. `account` is the event's as it was last seen. Raises TemplateError or
+    """What every attempt of a delivery sends. `account` is what is told of the event's. Raises TemplateError or
     DestinationError."""
     event = None if event is None else seen_by(rule, event)
-    names = scene(event, rule, account=told_of(account), steps=results, failed=failed, now=now)
+    names = scene(event, rule, account=account, steps=results, failed=failed, now=now)
     return notifier.render(step, delivery, names)
 
 

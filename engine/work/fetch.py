@@ -30,7 +30,7 @@ Read = Callable[[Event, Call], Awaitable[Success | Failure]]
 
 
 class Keeps(Protocol):
-    """What is kept of it: `store.events` and `store.deliveries`."""
+    """Where it is kept: `store.events`."""
 
     async def get(self, event: str) -> Event | None: ...
     async def keep_fetched(self, event_key: str, fetched: Mapping[str, Json]) -> Mapping[str, Json] | None: ...
@@ -97,10 +97,11 @@ class Fetcher:
             wants = [need for need in rulebook.wants(event) if need not in failures]
             for need in wants:
                 found = await (self._account(event) if need == ACCOUNT else self._ask(event, need))
-                fetched = {**(event.fetched or {}), need: found}
                 if isinstance(found, Outcome):
                     failures[need] = found
-                elif len(json.dumps(fetched)) > LARGEST:
+                    continue
+                fetched = {**(event.fetched or {}), need: found}
+                if len(json.dumps(fetched)) > LARGEST:
                     failures[need] = Refused(reason=f"{need}: more than {LARGEST:,} bytes were read for this event")
                 else:
                     event = replace(event, fetched=fetched)

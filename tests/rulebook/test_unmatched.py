@@ -80,6 +80,9 @@ def test_nobody_knows_yet_what_is_unmatched_while_something_is_read() -> None:
     }
     dead = {verdict.rule: str(verdict.kind) for verdict in book.explain(given, unread="404")}
     assert dead == {"reads": "error", "rest": "error"}
+    tree = book.tree("rest", given)
+    assert tree is not None
+    assert [branch.label for branch in tree.children if not branch.held] == ["fetch"]
 
 
 def test_what_could_not_be_read_is_no_plain_no_even_where_another_when_came_further() -> None:

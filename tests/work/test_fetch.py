@@ -167,7 +167,7 @@ async def bench(store: Store) -> AsyncIterator[Bench]:
             rulebook=rules,
             notifiers={Verb.NOTIFY: sent, Verb.FETCH: fetcher},
             finished=finished,
-            account=accounts.latest,
+            account=accounts.told,
         )
         yield Bench(store, fake, rulebook, pipeline, deliverer, sent, fired)
         await stripe.close()
@@ -355,6 +355,7 @@ async def test_messages_call_accounts_by_the_name_they_were_last_seen_with(bench
         await asyncio.sleep(0.02)
     stop.set()
     await running
+    assert await book.told("acct_1", True) == {"name": "Acme", "country": "DE", "email": None}  # and no more of it
     await bench.accept(event("refund.failed"))
     assert bench.sent.titles == ["Acme (acct_1)"]
 
