@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from engine.errors import DestinationError
 from engine.model.event import Event, Json, Scope
@@ -35,8 +35,7 @@ def read_call(event: Event, need: str) -> Call:
 def _of_object(event: Event, include: tuple[str, ...]) -> Call:
     related = event.data.get("related_object")
     if isinstance(related, Mapping):
-        url = related.get("url")
-        parts = urlsplit(url) if isinstance(url, str) else None
+        parts = _split(related.get("url"))
         if parts is None or parts.scheme or parts.netloc or not parts.path:
             raise DestinationError("the event does not say where its object is read")
         own = (names for key, names in parse_qs(parts.query).items() if key.startswith("include"))
@@ -44,6 +43,13 @@ def _of_object(event: Event, include: tuple[str, ...]) -> Call:
     if event.object is None or event.object_id is None or event.object_type is None:
         raise DestinationError("the event has no object that could be read")
     return _get(_path_of(event.object_type, event.object_id, event), include)
+
+
+def _split(url: Json) -> SplitResult | None:
+    try:
+        return urlsplit(url) if isinstance(url, str) else None
+    except ValueError:  # brackets that are no IPv6 address
+        return None
 
 
 def _of_id(event: Event, path: str) -> Call:

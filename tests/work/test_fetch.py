@@ -270,7 +270,7 @@ async def test_a_failure_is_tried_again_and_never_a_no(bench: Bench) -> None:
     assert verdict.because.actual.startswith("could not be read: object:requirements: Stripe answered 404")
 
 
-@pytest.mark.parametrize("url", ["//evil.example/x", "http://evil.example/v1/x", "/v1/../x", "/other", None, 7])
+@pytest.mark.parametrize("url", ["//evil.example/x", "//[", "http://evil.example/v1/x", "/v1/../x", "/other", None, 7])
 async def test_a_url_that_leads_elsewhere_is_never_followed(bench: Bench, url: Json) -> None:
     """However the event came by it."""
     given = event(DUE, related_object={"id": "acct_1", "type": "v2.core.account", "url": url})
