@@ -9,6 +9,7 @@ from engine.model.condition import ALWAYS, Column, Condition
 from engine.model.event import Json, Scope
 from engine.model.fetch import Fetch
 from engine.model.position import Position
+from engine.model.timing import NO_TIMING, Timing
 
 
 class Severity(StrEnum):
@@ -155,7 +156,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule of the language, without state.
+    """One rule of the language, without state. `timing`: what it remembers, waits for and keeps quiet about.
 
     `supersedes`: the rules whose notify steps are not for an event that this one fires for, and where each is named.
     `on_failure`: steps for when one of `steps` is given up, once a firing. `reads_object`: a text of it, or the `if` of
@@ -175,13 +176,23 @@ class Rule:
     supersedes: Mapping[str, Position] = field(default_factory=dict)
     on_failure: tuple[Step, ...] = ()
     reads_object: bool = False
+    timing: Timing = NO_TIMING
     shared: Shared = Shared()
     ignored: Mapping[str, Position | None] = field(default_factory=dict)
     position: Position | None = None
 
     def step(self, step_id: str) -> Step | None:
         """The step of that id, None if there is none."""
-        return next((step for step in (*self.steps, *self.on_failure) if step.id == step_id), None)
+        return next((step for step in self.every_step if step.id == step_id), None)
+
+    @property
+    def every_step(self) -> tuple[Step, ...]:
+        """The steps of `then`, and of everything else that it may come to."""
+        timing = self.timing
+        if timing is NO_TIMING:
+            return (*self.steps, *self.on_failure)
+        escalations = (step for escalation in timing.escalate for step in escalation.steps)
+        return (*self.steps, *self.on_failure, *timing.on_update, *timing.on_resolve, *escalations)
 
     @property
     def waits(self) -> bool:
