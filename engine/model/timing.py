@@ -27,8 +27,8 @@ BY_ACCOUNT: Per = (Reference(path="$account.id"),)
 class Other:
     """Another event than the one that the rule is for, and how it belongs to it.
 
-    `when` has the types, `where` and scopes of it; its livemode is the trigger's. `same`: pairs of a path of the trigger
-    and a path of the other event, whose values must be equal; an event where one is missing belongs to nothing.
+    `when` has the types, `where` and scopes of it; its livemode is the trigger's. `same`: pairs of a path of the
+    trigger and a path of the other event, whose values must be equal; an event where one is missing belongs to nothing.
     `within` is the time between the two, None where there is no bound.
     """
 

@@ -143,11 +143,9 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     for step in acting:
         advise_step(found, whens or (), step)
     ignored = read_lint(found, rule.get("lint"), given.get("lint"))
-    fields = {
-        "description": read(rule, "description", lambda value: text(found, value)),
-        "owner": read(rule, "owner", lambda value: text(found, value)),
-        "runbook": read(rule, "runbook", lambda value: text(found, value)),
-    }
+    description = read(rule, "description", lambda value: text(found, value))
+    owner = read(rule, "owner", lambda value: text(found, value))
+    runbook = read(rule, "runbook", lambda value: text(found, value))
     severity = read(rule, "severity", lambda value: word(found, value, Severity, "a severity"))
     mode = read(rule, "mode", lambda value: word(found, value, RuleMode, "a mode"))
     tags = read(rule, "tags", lambda value: texts(found, value, "a tag"))
@@ -165,6 +163,9 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
         when=whens,
         steps=steps,
         on_failure=failure or (),
+        description=description,
+        owner=owner,
+        runbook=runbook,
         supersedes=supersedes,
         severity=severity or Severity.MEDIUM,
         mode=mode or RuleMode.LIVE,
@@ -173,7 +174,6 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
         shared=found.names.take_shared(),
         ignored=ignored,
         position=rule_id.position if rule_id is not None else node.position,
-        **fields,
     )
 
 
