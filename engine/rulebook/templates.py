@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from engine.model.rule import When
 from engine.model.schema import schema
-from engine.render import ACCOUNT_NAMES, FAILED_NAMES, check_template, reads_object, referenced_shared, referenced_steps
+from engine.render import ACCOUNT_NAMES, FAILED_NAMES, survey
 from engine.rulebook.findings import Findings
 from engine.rulebook.lints.texts import advise_text
 from engine.rulebook.names import UnknownName
@@ -26,15 +25,15 @@ def check_texts(found: Findings, node: Node, whens: tuple[When, ...] = ()) -> tu
     rule, which say what the event's object is."""
     needs: dict[str, Need] = {}
     for scalar in _texts(node):
-        problem, steps, shared, reads_object = _checked(scalar.text)
-        if problem is not None:
-            found.error("template", scalar, problem)
+        asks = survey(scalar.text)
+        if asks.problem is not None:
+            found.error("template", scalar, asks.problem)
             continue
-        advise_text(found, scalar, whens)
-        found.reads_object = found.reads_object or reads_object
-        for path in shared:
+        advise_text(found, scalar, asks, whens)
+        found.reads_object = found.reads_object or asks.reads_object
+        for path in sorted(asks.shared):
             _check_shared(found, scalar, path)
-        for step in steps:
+        for step in sorted(asks.steps):
             needs.setdefault(step, Need(step, scalar))
     return tuple(needs.values())
 
@@ -76,18 +75,6 @@ def _check_failed(found: Findings, place: Scalar, path: tuple[str, ...]) -> None
         near = nearest(path[1], FAILED_NAMES)
         hint = f"did you mean 'failed.{near}'?" if near else f"it has {', '.join(sorted(FAILED_NAMES))}"
         found.error("template", place, f"'failed.{path[1]}' is undefined", hint)
-
-
-@lru_cache(maxsize=4_096)
-def _checked(template: str) -> tuple[str | None, tuple[str, ...], tuple[tuple[str, ...], ...], bool]:
-    """What is wrong with a text, the steps and the global names it reads, and whether it asks for the object.
-    Remembered: to check texts is most of what a reload of a large file costs, and nearly all of them are as they were.
-    """
-    problem = check_template(template)
-    if problem is not None:
-        return problem, (), (), False
-    shared = tuple(sorted(referenced_shared(template)))
-    return None, tuple(sorted(referenced_steps(template))), shared, reads_object(template)
 
 
 def _texts(node: Node) -> Iterator[Scalar]:

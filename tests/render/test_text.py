@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from engine.errors import TemplateError
-from engine.render import check_template, referenced_steps, render_text, render_title, render_value
+from engine.render import check_template, render_text, render_title, render_value, survey
 from engine.render.sandbox import MAX_TEXT, Absent
 from tests.render.scenes import scene_with
 
@@ -161,12 +161,14 @@ def test_check_finds_what_can_be_known_without_an_event(text: str, problem: str 
     assert check_template(text) == problem
 
 
-def test_the_steps_a_value_reads_are_found_wherever_they_stand() -> None:
+def test_the_steps_a_text_reads_are_found_wherever_they_stand() -> None:
     """They decide what waits for what."""
-    value = {"a": "{{ steps.charge.result.id }}", "b": ["{% if steps['re-fund'].result %}x{% endif %}"], "c": 1}
-    assert referenced_steps(value) == {"charge", "re-fund"}
-    assert referenced_steps("steps.charge, but no template") == frozenset()
-    assert referenced_steps("{{ broken steps.x") == frozenset()
+    assert survey("{{ steps.charge.result.id }} {% if steps['re-fund'].result %}x{% endif %}").steps == {
+        "charge",
+        "re-fund",
+    }
+    assert survey("steps.charge, but no template").steps == frozenset()
+    assert survey("{{ broken steps.x").steps == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from engine.render import referenced_fields
+from engine.render import survey
 from tests.rulebook.books import mistakes
 
 DISPUTE = "   (charge.dispute.created carries a dispute)"
@@ -65,13 +65,22 @@ def test_of_several_types_one_that_has_the_field_is_enough() -> None:
 
 
 def test_what_a_text_reads_is_what_is_written_out() -> None:
-    assert referenced_fields("{{ object.a.b }} {{ object['c'][0].d }} {{ object.e[x].f }} {{ previous.g }}") == {
+    assert survey("{{ object.a.b }} {{ object['c'][0].d }} {{ object.e[rule.id].f }} {{ previous.g }}").fields == {
         ("object", "a", "b"),
         ("object", "c", 0, "d"),
         ("object", "e"),
         ("previous", "g"),
     }
-    assert referenced_fields("{{ object }} {{ account.id }} {{ object.") == frozenset()
+    assert survey("{{ object }} {{ account.id }} {{ object.").fields == frozenset()
+    assert survey("{{ object.data[true].id }} {{ object.data[1].id }}").fields == {
+        ("object", "data"),
+        ("object", "data", 1, "id"),
+    }
+
+
+def test_a_place_that_is_no_number_is_no_place() -> None:
+    """`true` is not the second element, and `check` goes on."""
+    assert said("{{ object.balance_transactions[true].id }}") == []
 
 
 @pytest.mark.parametrize(

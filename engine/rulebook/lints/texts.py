@@ -7,7 +7,7 @@ from functools import lru_cache
 from engine.match import parse_path
 from engine.model.rule import When
 from engine.model.schema import Field, Kind
-from engine.render import filtered_fields, referenced_fields
+from engine.render import Survey
 from engine.render.filters import AMOUNT_FIELDS
 from engine.rulebook.findings import Findings
 from engine.rulebook.lints.carried import Carried, Lost, carried, lead, with_ids
@@ -17,16 +17,17 @@ from engine.source import Scalar
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _FILTERS = frozenset({"money", "date", "ago"})
+_Path = tuple[str | int, ...]
 _ROOTS = {"object": "", "previous": "$previous."}
 
 
-def advise_text(found: Findings, text: Scalar, whens: tuple[When, ...]) -> None:
+def advise_text(found: Findings, text: Scalar, asks: Survey, whens: tuple[When, ...]) -> None:
     """Warn of fields in a text that no object has of the events that its rule takes."""
     about = with_ids(carried(tuple(dict.fromkeys(pattern for when in whens for pattern in when.types))), whens)
     if about.whole:
-        for path, root in _paths(text.text):
+        for path, root in _paths(asks.fields):
             spots_of(found, parse_path(path), Context(about=about, within=root), text.position)
-        for path, name, told in _filtered(text.text):
+        for path, name, told in _filtered(asks.filtered):
             ends = lead(parse_path(path), about, None) if path else about.spots
             doubts = [] if isinstance(ends, Lost) else [_doubt(path, name, told, spot.field, about) for spot in ends]
             first = doubts[0] if doubts and all(doubts) else None
@@ -35,10 +36,10 @@ def advise_text(found: Findings, text: Scalar, whens: tuple[When, ...]) -> None:
 
 
 @lru_cache(maxsize=4_096)
-def _paths(template: str) -> tuple[tuple[str, str], ...]:
-    """The paths that a text reads, as rules write them, and the name that stands before each in the text."""
+def _paths(fields: frozenset[_Path]) -> tuple[tuple[str, str], ...]:
+    """The fields that a text reads as paths of the rule language, and the name that stands before each in the text."""
     found: list[tuple[str, str]] = []
-    for root, *steps in sorted(referenced_fields(template), key=str):
+    for root, *steps in sorted(fields, key=str):
         path = _written(steps)
         if path:
             found.append((f"{_ROOTS[str(root)]}{path}", str(root)))
@@ -46,12 +47,11 @@ def _paths(template: str) -> tuple[tuple[str, str], ...]:
 
 
 @lru_cache(maxsize=4_096)
-def _filtered(template: str) -> tuple[tuple[str, str, bool], ...]:
-    """The paths that a text sends through the filters of times and money (empty: the object itself)."""
-    found = sorted(filtered_fields(template), key=str)
+def _filtered(filtered: frozenset[tuple[_Path, str, bool]]) -> tuple[tuple[str, str, bool], ...]:
+    """The paths that go through the filters of times and money (empty: the object itself)."""
     return tuple(
         (_written(steps), name, told)
-        for (_, *steps), name, told in found
+        for (_, *steps), name, told in sorted(filtered, key=str)
         if name in _FILTERS and all(map(_is_plain, steps))
     )
 
