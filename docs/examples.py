@@ -11,7 +11,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from engine.cli.app import GROUPS, ORDER, app
+from engine.cli.app import GROUPS, SUMMARIES, app
 from engine.cli.explained import Explained, print_explained
 from engine.cli.test import print_failure
 from engine.cli.whynot import print_why_not
@@ -20,7 +20,8 @@ from engine.model.outcome import Scene
 from engine.model.rule import Rule
 from engine.receive.normalize import normalize
 from engine.render import default_message, render_text, scene
-from engine.rulebook import Known, WhyNot, load
+from engine.rulebook import Known, load
+from engine.rulebook.whynot import WhyNot
 from engine.samples import sample
 from engine.source import print_mistakes
 from engine.stripe_api import operations
@@ -30,7 +31,7 @@ from engine.testing.running import Runner
 DOCS = Path(__file__).parent
 CREATED = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 COMMANDS = [
-    *([name] for name in ORDER if name not in GROUPS),
+    *([name] for name in SUMMARIES if name not in GROUPS),
     *([group, name] for group in GROUPS for name in ("ls", "show")),
 ]
 """Every command that does something, as it is typed."""

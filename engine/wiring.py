@@ -24,7 +24,8 @@ from engine.pipeline import Pipeline
 from engine.plan import Destination
 from engine.receive.parse import parse
 from engine.receive.webhook import WebhookPaths
-from engine.rulebook import Reloader, ReloadReport, Rulebook, rebuild
+from engine.rulebook import Rulebook, rebuild
+from engine.rulebook.reload import Reloader, ReloadReport
 from engine.settings import Settings, load_settings
 from engine.source import print_mistakes
 from engine.store import Store

@@ -22,7 +22,7 @@ from engine.observe import Metrics
 from engine.plan import seen_by
 from engine.render import render_text, render_value, scene
 from engine.render.filters import FILTERS
-from engine.render.text import EVENT_NAMES, NAMES, RULE_NAMES
+from engine.render.survey import EVENT_NAMES, NAMES, RULE_NAMES
 from engine.rulebook import CODES as RULE_CODES
 from engine.rulebook import Rulebook, load, read_rule_files
 from engine.rulebook.codes import OF_SEVERAL_RULES

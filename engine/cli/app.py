@@ -3,55 +3,40 @@
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
-from engine.cli import (
-    check,
-    coverage,
-    deliveries,
-    events,
-    explain,
-    new,
-    render,
-    retry,
-    rules,
-    schema,
-    send_test,
-    serve,
-    sign,
-    simulate,
-    test,
-    verify,
-)
 from engine.cli.help import FAILED, INTERRUPTED, ending
 from engine.errors import ConfigError, TocsinError
 
 SETTINGS_VARIABLE = "TOCSIN_CONFIG"
 
 
-ORDER = [
-    "check",
-    "test",
-    "new",
-    "serve",
-    "simulate",
-    "events",
-    "explain",
-    "rules",
-    "coverage",
-    "render",
-    "deliveries",
-    "retry",
-    "send-test",
-    "sign",
-    "verify",
-    "schema",
-]
-"""The commands as the help lists them: in the order of a newcomer's day."""
+SUMMARIES = {
+    "check": "Find every mistake in configuration and rules.",
+    "test": "Run the rules' own tests.",
+    "new": "Write a first rule for an event type.",
+    "serve": "Receive events, match rules, deliver.",
+    "simulate": "Post a signed, plausible event of any type.",
+    "events": "What Stripe sent, and what came of it.",
+    "explain": "Why each rule did or did not fire.",
+    "rules": "The rules, how often they fired, and why not.",
+    "coverage": "What the rules leave out of what Stripe sends.",
+    "render": "What a rule would send, and to whom.",
+    "deliveries": "What was sent, what was not, and why.",
+    "retry": "Send again what was given up or held.",
+    "send-test": "Send a test message to a channel.",
+    "sign": "The signature header of a body.",
+    "verify": "Whether a signature holds, or exactly why not.",
+    "schema": "JSON Schemas for editors.",
+}
+"""The commands as the help lists them: in the order of a newcomer's day. Each is in the module of its name, which is
+imported when the command is asked for."""
 
 GROUPS = ("events", "rules", "deliveries")
 """Those that have `ls` and `show`."""
@@ -61,8 +46,26 @@ class Commands(TyperGroup):
     """All commands. What Tocsin says it cannot do ends in its reason and an exit code, not in a traceback."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """As in ORDER."""
-        return sorted(super().list_commands(ctx), key=ORDER.index)
+        """As in SUMMARIES."""
+        return list(SUMMARIES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, its module imported if it was not before."""
+        if cmd_name not in self.commands and cmd_name in SUMMARIES:
+            self.commands[cmd_name] = _command(cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that is meant; the error of an unknown name knows all that there are."""
+        if args[0] not in SUMMARIES:
+            for name in SUMMARIES:
+                self.get_command(ctx, name)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The list of commands in the help, for which none is imported."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """`--config` may stand anywhere on the line, as people write it after the command as often as before."""
@@ -81,6 +84,18 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             typer.echo("interrupted", err=True)
             raise typer.Exit(INTERRUPTED) from None
+
+
+def _command(name: str) -> Any:
+    """The command, or the group of commands, of that name."""
+    word = name.replace("-", "_")
+    module = import_module(f"engine.cli.{word}")
+    if name in GROUPS:
+        return get_command(module.app)
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    run = module.run_tests if name == "test" else getattr(module, word)
+    alone.command(name, epilog=module.ENDING, short_help=SUMMARIES[name])(run)
+    return get_command(alone)
 
 
 def _version(asked: bool) -> None:
@@ -166,24 +181,3 @@ def _tell(error: TocsinError) -> None:
 def _close_quietly() -> None:
     """Whoever read our output has left; Python must not complain of it at exit."""
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-
-
-app.add_typer(events.app, name="events")
-app.add_typer(deliveries.app, name="deliveries")
-app.add_typer(rules.app, name="rules")
-for _name, _module, _run, _summary in (
-    ("check", check, check.check, "Find every mistake in configuration and rules."),
-    ("test", test, test.run_tests, "Run the rules' own tests."),
-    ("new", new, new.new, "Write a first rule for an event type."),
-    ("serve", serve, serve.serve, "Receive events, match rules, deliver."),
-    ("simulate", simulate, simulate.simulate, "Post a signed, plausible event of any type."),
-    ("explain", explain, explain.explain, "Why each rule did or did not fire."),
-    ("coverage", coverage, coverage.coverage, "What the rules leave out of what Stripe sends."),
-    ("render", render, render.render, "What a rule would send, and to whom."),
-    ("retry", retry, retry.retry, "Send again what was given up or held."),
-    ("send-test", send_test, send_test.send_test, "Send a test message to a channel."),
-    ("sign", sign, sign.sign, "The signature header of a body."),
-    ("verify", verify, verify.verify, "Whether a signature holds, or exactly why not."),
-    ("schema", schema, schema.schema, "JSON Schemas for editors."),
-):
-    app.command(_name, epilog=_module.ENDING, short_help=_summary)(_run)

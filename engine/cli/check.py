@@ -13,7 +13,7 @@ from engine.cli.chosen import ChosenFiles, choose_files
 from engine.cli.effects import effects_json, print_effects, print_summary
 from engine.cli.help import FAILED, STRICT, ending, plural
 from engine.cli.options import Usage
-from engine.cli.report import console, print_json
+from engine.cli.report import in_color, print_json
 from engine.errors import ConfigError
 from engine.model.mistake import Mistake, MistakeLevel
 
@@ -81,19 +81,22 @@ def check(
 
     Nothing is started or sent. Without a configuration file the built-in defaults are checked with the rules.
     """
+    from engine.source import collector_paused
+
     for path in paths or []:
         if not path.exists():
             raise Usage(f"there is no file or folder '{path}'")
-    found = examine(paths or [])
-    match Format.JSON if as_json else format:
-        case Format.JSON:
-            _print_json(found)
-        case Format.GITHUB:
-            _print_github(found)
-        case Format.TEXT:
-            _print_text(found, quiet)
-            if effects:
-                print_effects(found.effects)
+    with collector_paused():  # to the end: what is found out is needed until it is printed
+        found = examine(paths or [])
+        match Format.JSON if as_json else format:
+            case Format.JSON:
+                _print_json(found)
+            case Format.GITHUB:
+                _print_github(found)
+            case Format.TEXT:
+                _print_text(found, quiet)
+                if effects:
+                    print_effects(found.effects)
     if found.errors:
         raise typer.Exit(FAILED)
     if found.warnings and strict:
@@ -164,7 +167,7 @@ def _usual_rules() -> list[Path]:
 def _print_text(found: Examination, quiet: bool) -> None:
     from engine.source import counted, print_mistakes
 
-    color = console().color_system is not None
+    color = in_color()
     typer.echo(print_mistakes(found.mistakes, found.sources, color=color), nl=False)
     if quiet:
         return

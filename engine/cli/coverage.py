@@ -16,7 +16,9 @@ from engine.model.event import Json
 from engine.model.rule import Rule, RuleMode
 
 if TYPE_CHECKING:
-    from engine.rulebook import Coverage, Rulebook, WhyNot
+    from engine.rulebook import Rulebook
+    from engine.rulebook.coverage import Coverage
+    from engine.rulebook.whynot import WhyNot
     from engine.store import Store
     from engine.store.events import Received
 
@@ -63,7 +65,9 @@ def coverage(days: Days = 30, most: Most = 10_000, as_json: JsonOut = False) -> 
 
 
 async def _look(store: "Store", book: "Rulebook", days: int, most: int) -> _Found:
-    from engine.rulebook import Coverage, WhyNot, looking
+    from engine.rulebook import looking
+    from engine.rulebook.coverage import Coverage
+    from engine.rulebook.whynot import WhyNot
 
     since = since_days(days)
     acting = [rule for rule in book.rules if rule.mode is not RuleMode.OFF]

@@ -44,7 +44,9 @@ SHOW_ENDING = ending(
 
 RETRYABLE = frozenset({DeliveryStatus.DEAD, DeliveryStatus.HELD})
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What was sent, what was not, and why.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, rich_markup_mode=None, help="What was sent, what was not, and why."
+)
 
 Statuses = Annotated[list[DeliveryStatus] | None, typer.Option("--status", help="In this status; may be repeated.")]
 RulePattern = Annotated[str | None, typer.Option("--rule", metavar="RULE", help="Of this rule; * stands for anything.")]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from engine.cli.help import plural
-from engine.cli.table import Column, Row, print_table
 from engine.model.event import Json
 from engine.model.rule import RuleMode
 
@@ -45,6 +44,8 @@ def _counted(name: str, count: int, caps: Mapping[str, str]) -> str:
 
 def print_effects(found: Iterable["Effects"]) -> None:
     """A row for each rule."""
+    from engine.cli.table import Column, Row, print_table
+
     columns = [Column(title="RULE", whole=True), Column(title="MODE"), *(Column(title=title) for title in _TITLES)]
     rows = [
         Row(cells=(effects.rule, effects.mode, *(", ".join(targets(effects)) for targets in _WAYS.values())))

@@ -32,7 +32,9 @@ SHOW_ENDING = ending(
     _1="no such event, or the store cannot be reached",
 )
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What Stripe sent, and what came of it.")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, rich_markup_mode=None, help="What Stripe sent, and what came of it."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,12 @@ def console(*, stderr: bool = False) -> "Console":
     )
 
 
+def in_color() -> bool:
+    """Whether standard output takes colour. Rich, which knows, is not loaded for a pipe that nothing is forced on."""
+    forced = any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
+    return (to_terminal() or forced) and console().color_system is not None
+
+
 def to_terminal() -> bool:
     """Whether people read standard output directly."""
     return sys.stdout.isatty()

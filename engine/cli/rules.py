@@ -18,7 +18,8 @@ from engine.model.event import Json
 from engine.model.rule import Rule, RuleMode
 
 if TYPE_CHECKING:
-    from engine.rulebook import Loaded, WhyNot
+    from engine.rulebook import Loaded
+    from engine.rulebook.whynot import WhyNot
     from engine.settings import Settings
     from engine.store import Store
     from engine.store.firings import Hits
@@ -36,7 +37,12 @@ SHOW_ENDING = ending(
     _2="usage: no such rule",
 )
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The rules, how often they fired, and why not.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The rules, how often they fired, and why not.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +194,8 @@ def _hits(hits: "Hits") -> str:
 async def _look_back(
     store: "Store", settings: "Settings", loaded: "Loaded", rule: Rule, days: int, most: int
 ) -> _Shown:
-    from engine.rulebook import WhyNot, defaults_text, looking, rule_text
+    from engine.rulebook import defaults_text, looking, rule_text
+    from engine.rulebook.whynot import WhyNot
 
     since = since_days(days)
     types = [name for name in await store.events.type_names() if looking(rule, name)]

@@ -7,7 +7,7 @@ from engine.cli.report import print_line, say, styled
 from engine.model.event import Json
 
 if TYPE_CHECKING:
-    from engine.rulebook import Obstacle, Tally, WhyNot
+    from engine.rulebook.whynot import Obstacle, Tally, WhyNot
 
 _VALUES = 3
 _PATHS = 12

@@ -1,32 +1,24 @@
-"""Rule files to rules: read with every mistake at its place, matched, explained, and reloaded while running."""
+"""Rule files to rules: read with every mistake at its place, matched, and explained.
+
+What reloads them while running is in `reload`, what counts over stored events in `coverage` and `whynot`: a check needs
+none of those.
+"""
 
 from engine.rulebook.book import Match, Rulebook
 from engine.rulebook.codes import CODES
-from engine.rulebook.coverage import Coverage
 from engine.rulebook.excerpt import defaults_text, rule_text
 from engine.rulebook.files import read_rule_files, read_test_files
 from engine.rulebook.known import Known, StripeOperations
-from engine.rulebook.last_good import FileState
 from engine.rulebook.load import Loaded, load, rebuild
-from engine.rulebook.reload import Reloader, ReloadReport, ReloadStatus
 from engine.rulebook.verdicts import as_seen, looking, outside, verdict_json
-from engine.rulebook.whynot import Obstacle, Tally, WhyNot
 
 __all__ = [
     "CODES",
-    "Coverage",
-    "FileState",
     "Known",
     "Loaded",
     "Match",
-    "Obstacle",
-    "ReloadReport",
-    "ReloadStatus",
-    "Reloader",
     "Rulebook",
     "StripeOperations",
-    "Tally",
-    "WhyNot",
     "as_seen",
     "defaults_text",
     "load",

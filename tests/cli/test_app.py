@@ -11,13 +11,13 @@ import typer
 from typer.testing import CliRunner
 
 from engine.cli import app as module
-from engine.cli.app import GROUPS, ORDER, app, hoisted
+from engine.cli.app import GROUPS, SUMMARIES, app, hoisted
 from engine.errors import StoreUnavailable
 
 runner = CliRunner()
 
 COMMANDS = [
-    *([name] for name in ORDER if name not in GROUPS),
+    *([name] for name in SUMMARIES if name not in GROUPS),
     *([group, name] for group in GROUPS for name in ("ls", "show")),
 ]
 TOCSIN = [sys.executable, "-c", "from engine.cli import main; main()"]
@@ -58,18 +58,52 @@ def test_the_list_of_commands_has_no_cut_summaries() -> None:
         assert "..." not in listed
 
 
-def test_help_is_quick_and_loads_nothing_heavy() -> None:
+def loaded(*arguments: str, among: set[str], cwd: Path | None = None) -> tuple[str, set[str]]:
+    """What the command prints, and which of these modules it imports."""
     code = (
-        "import sys; sys.argv[1:] = ['--help']\n"
+        f"import sys; sys.argv[1:] = {list(arguments)}\n"
         "from engine.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'asyncio', 'pydantic', 'yaml', 'asyncpg', 'aiohttp', 'apprise', 'stripe', 'rich', 'jinja2'}\n"
-        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+        f"print(*sorted({among} & set(sys.modules)), file=sys.stderr)\n"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert found.stderr == "[]\n"
-    assert "simulate" in found.stdout
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True, cwd=cwd)
+    return done.stdout, set(done.stderr.split())
+
+
+def test_help_is_quick_and_loads_nothing_heavy() -> None:
+    heavy = {"asyncio", "pydantic", "yaml", "asyncpg", "aiohttp", "apprise", "stripe", "rich", "jinja2"}
+    commands = {f"engine.cli.{name.replace('-', '_')}" for name in SUMMARIES}
+    said, found = loaded("--help", among=heavy | commands)
+    assert found == set()
+    assert "simulate" in said
+
+
+def test_check_loads_nothing_of_what_stores_sends_or_serves(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    text = "{{ object.amount | money }}"
+    (tmp_path / "rules" / "a.yaml").write_text(
+        "rules:\n"
+        f"  - {{id: a, when: {{type: payout.failed}}, then: {{notify: console, text: '{text}'}}}}\n"
+        "  - {id: b, when: {type: payout.failed}, then: {stripe: payouts.retrieve, with: {id: '{{ object.id }}'}}}\n"
+    )
+    heavy = {"stripe", "apprise", "aiohttp", "asyncpg", "pgqueuer", "notifiers", "uvicorn", "starlette", "structlog"}
+    ours = {"engine.store", "engine.wiring", "engine.work", "engine.receive", "engine.rulebook.reload"}
+    said, found = loaded("check", among={*heavy, *ours, "rich", "watchfiles", "prometheus_client"}, cwd=tmp_path)
+    assert found == set()
+    assert "2 rules: no mistakes" in said
+
+
+def test_the_help_of_a_group_says_what_the_list_says_of_it() -> None:
+    for group in GROUPS:
+        assert SUMMARIES[group] in runner.invoke(app, [group, "--help"]).stdout
+
+
+def test_a_mistyped_command_is_told_the_nearest_one() -> None:
+    """Though only what is run is imported."""
+    result = run("explian")
+    assert result.returncode == 2
+    assert "Did you mean 'explain'?" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -148,7 +182,7 @@ def test_version() -> None:
 def test_only_what_is_there_is_offered() -> None:
     """Commands of later issues must not appear before they work."""
     there = "check coverage deliveries events explain new render retry rules schema send-test serve sign simulate"
-    assert sorted(ORDER) == [*there.split(), "test", "verify"]
+    assert sorted(SUMMARIES) == [*there.split(), "test", "verify"]
     result = runner.invoke(app, ["replay"])
     assert result.exit_code == 2
 

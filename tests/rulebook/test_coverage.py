@@ -1,8 +1,7 @@
 """What the rules leave out, found by judging events."""
 
 from engine.model.event import Scope
-from engine.rulebook import Coverage
-from engine.rulebook.coverage import LEAST
+from engine.rulebook.coverage import LEAST, Coverage
 from tests.builders import endpoint, event
 from tests.rulebook.books import loaded
 

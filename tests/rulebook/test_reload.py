@@ -14,7 +14,9 @@ import pytest
 from engine.errors import StoreUnavailable
 from engine.match import nodes, whens
 from engine.model.condition import PathTest, Reference
-from engine.rulebook import FileState, Known, Reloader, ReloadReport
+from engine.rulebook import Known
+from engine.rulebook.last_good import FileState
+from engine.rulebook.reload import Reloader, ReloadReport
 from tests.builders import event
 from tests.rulebook.books import KNOWN, rule
 

@@ -1,8 +1,7 @@
 """What kept a rule from firing, counted over many events."""
 
 from engine.model.event import Scope
-from engine.rulebook import WhyNot
-from engine.rulebook.whynot import DISTINCT
+from engine.rulebook.whynot import DISTINCT, WhyNot
 from tests.builders import endpoint, event
 from tests.rulebook.books import loaded
 
