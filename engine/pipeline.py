@@ -4,6 +4,7 @@
     match                        which rules hold for the event; pure, microseconds. Rules that want something read from
                                  Stripe first are matched later, in a job of their own: engine/work/fetch
     plan                         what must come of it: firings, and a delivery per step and destination: engine/plan
+    decide                       where a rule has a memory, the plan is made inside the commit: engine/decision
     commit                       the event and its plan in one durable commit; only then is Stripe answered 200
     deliver                      engine/work, woken by the commit: render once, attempt until it has ended
 
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from engine.decision import Undecided
 from engine.model.delivery import NOTHING, Plan
 from engine.model.event import Event
 from engine.plan import Expand, make_plan
@@ -24,6 +26,7 @@ class Committer(Protocol):
     """Where events become durable. Raises StoreUnavailable: then nothing was stored."""
 
     async def commit(self, event: Event, plan: Plan, revision: str) -> bool: ...
+    async def decide(self, event: Event, undecided: Undecided, revision: str) -> tuple[bool, Plan]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +42,17 @@ class Pipeline:
     seen: Callable[[Event, Plan, bool], None] = lambda event, plan, new: None
 
     async def accept(self, event: Event) -> bool:
-        """Match, plan and commit one event; True when it was new. When this returns, nothing can lose it."""
+        """Match, plan or decide, and commit one event; True when it was new. When this returns, nothing can lose it."""
         rulebook = self.rulebook()
         matches = rulebook.match(event)
         wants = rulebook.wants(event)
-        plan = NOTHING
-        if matches or wants:
-            plan = make_plan(event, (m.rule for m in matches), rulebook.revision, self.expand, wants=wants)
-        new = await self.committer.commit(event, plan, rulebook.revision)
+        sightings = rulebook.sightings(event, matches)
+        rules, revision = [match.rule for match in matches], rulebook.revision
+        if sightings:
+            undecided = Undecided(event, rules, sightings, revision, self.expand, wants)
+            new, plan = await self.committer.decide(event, undecided, revision)
+        else:
+            plan = make_plan(event, rules, revision, self.expand, wants=wants) if rules or wants else NOTHING
+            new = await self.committer.commit(event, plan, revision)
         self.seen(event, plan, new)
         return new

@@ -3,14 +3,25 @@
 Pure, and the same whenever it is made: ids are fixed by event, rule, step and destination.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from engine.decide.judge import FIRED, Verdict
+from engine.decide.noise import ALOUD, Noise
 from engine.decide.release import released
 from engine.match import holds, unmet
-from engine.model.delivery import OWN_RULE, Delivery, DeliveryStatus, Firing, Plan, delivery_id, firing_id
+from engine.model.delivery import (
+    OWN_RULE,
+    Delivery,
+    DeliveryStatus,
+    Firing,
+    FiringStatus,
+    Plan,
+    delivery_id,
+    firing_id,
+)
 from engine.model.event import Event
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
 from engine.rulebook import as_seen, looking, outside
@@ -28,6 +39,8 @@ class Destination(Protocol):
     def skipped(self) -> str | None: ...
 
 
+NO_VERDICTS: Mapping[str, Verdict] = {}
+
 Expand = Callable[[Step, Severity, bool], Iterable[Destination]]
 """The destinations of a step, for an event of this severity and livemode: `notifiers.expand` on the settings."""
 
@@ -40,16 +53,26 @@ def make_plan(
     replay: int = 0,
     *,
     wants: Sequence[str] = (),
+    verdicts: Mapping[str, Verdict] = NO_VERDICTS,
+    quieten: Callable[[Rule], Noise] = lambda rule: ALOUD,
 ) -> Plan:
     """Everything that must come of `event`, given the rules that hold for it. Ids are fixed: twice is once.
 
     `wants` is what is to be read from Stripe before further rules can be judged: engine/work/fetch plans again then.
+    `verdicts` says of rules with a memory, by id, what became of their match; `quieten` of a rule that fired what is to
+    be done with its messages.
     """
     rules = tuple(rules)
-    superseded = {id_: rule.id for rule in rules if rule.mode is RuleMode.LIVE for id_ in rule.supersedes}
+    fired = [rule for rule in rules if verdicts.get(rule.id, FIRED).status is FiringStatus.FIRED]
+    superseded = {id_: rule.id for rule in fired if rule.mode is RuleMode.LIVE for id_ in rule.supersedes}
     firings: list[Firing] = []
     deliveries: list[Delivery] = []
+    noises: list[Noise] = []
     for rule in rules:
+        verdict = verdicts.get(rule.id, FIRED)
+        has_fired = verdict.status is FiringStatus.FIRED
+        noise = quieten(rule) if has_fired and rule.id not in superseded else ALOUD
+        noises.append(noise)
         firing = Firing(
             id=firing_id(rule.id, event.dedupe_key, replay),
             rule=rule.id,
@@ -60,20 +83,32 @@ def make_plan(
             mode=rule.mode,
             replay=replay,
             created=event.received,
+            status=verdict.status,
+            reason=verdict.reason or (noise.reason if rule.mode is RuleMode.SHADOW else None),
+            context=verdict.context,
         )
         firings.append(firing)
-        if rule.mode is RuleMode.LIVE:
-            by = superseded.get(rule.id)
-            seen = seen_by(rule, event)
-            steps = [(step, _why_not(step, seen, by)) for step in rule.steps]
-            steps += [(step, None) for step in rule.on_failure]
-            planned = [d for step, why in steps for d in _deliveries(event, rule, firing, step, why, expand)]
-            deliveries += _settle(rule, planned, event.received)
+        if has_fired and rule.mode is RuleMode.LIVE:
+            deliveries += deliveries_of(event, rule, firing, expand, superseded.get(rule.id), noise)
     if wants:
         firing, reading = _reading(event, revision, wants, replay)
         firings.append(firing)
         deliveries.append(reading)
-    return Plan(firings=tuple(firings), deliveries=tuple(deliveries))
+    timers = [timer for verdict in verdicts.values() for timer in verdict.timers]
+    timers += [timer for noise in noises for timer in noise.timers]
+    settled = [each for verdict in verdicts.values() for each in verdict.settled]
+    return Plan(firings=tuple(firings), deliveries=tuple(deliveries), timers=tuple(timers), settled=tuple(settled))
+
+
+def deliveries_of(
+    event: Event, rule: Rule, firing: Firing, expand: Expand, superseded_by: str | None = None, noise: Noise = ALOUD
+) -> Iterable[Delivery]:
+    """The deliveries of a rule that has fired live: of the steps of `then`, and those that wait for a failure."""
+    seen = seen_by(rule, event)
+    steps = [(step, _why_not(step, seen, superseded_by)) for step in rule.steps]
+    planned = [d for step, why in steps for d in _deliveries(event, rule, firing, step, why, expand, noise)]
+    planned += [d for step in rule.on_failure for d in _deliveries(event, rule, firing, step, None, expand)]
+    return _settle(rule, planned, firing.created)
 
 
 def seen_by(rule: Rule, event: Event) -> Event:
@@ -131,13 +166,26 @@ def _why_not(step: Step, event: Event, superseded_by: str | None) -> str | None:
 
 
 def _deliveries(
-    event: Event, rule: Rule, firing: Firing, step: Step, why_not: str | None, expand: Expand
+    event: Event,
+    rule: Rule,
+    firing: Firing,
+    step: Step,
+    why_not: str | None,
+    expand: Expand,
+    noise: Noise = ALOUD,
 ) -> Iterable[Delivery]:
     waits = bool(step.needs) or step in rule.on_failure
+    noise = noise if step.verb is Verb.NOTIFY else ALOUD
     for destination in _destinations(event, rule, step, expand):
-        skipped = why_not or destination.skipped
+        reason = why_not or destination.skipped
         status = DeliveryStatus.WAITING if waits else DeliveryStatus.PENDING
-        status = DeliveryStatus.SKIPPED if skipped else status
+        if reason is not None:
+            status = DeliveryStatus.SKIPPED
+        elif noise.silence is not None:
+            status, reason = DeliveryStatus.SUPPRESSED, noise.reason
+        elif noise.digest is not None:
+            status, reason = DeliveryStatus.GATHERED, noise.reason
+        ended = status in (DeliveryStatus.SKIPPED, DeliveryStatus.SUPPRESSED)
         yield Delivery(
             id=delivery_id(firing.id, step.id, destination.name),
             firing=firing.id,
@@ -151,10 +199,13 @@ def _deliveries(
             livemode=event.livemode,
             needs=step.needs,
             status=status,
-            reason=skipped,
-            next_attempt=_due(status, event.received),
-            created=event.received,
-            finished=event.received if status is DeliveryStatus.SKIPPED else None,
+            reason=reason,
+            next_attempt=_due(status, firing.created),
+            created=firing.created,
+            finished=firing.created if ended else None,
+            note=noise.note,
+            silence=noise.silence if status is DeliveryStatus.SUPPRESSED else None,
+            digest=noise.digest if status is DeliveryStatus.GATHERED else None,
         )
 
 

@@ -16,9 +16,9 @@ from engine.configured import base_of, known
 from engine.decide.retry import Decision
 from engine.errors import ConfigError, StoreError, TocsinError
 from engine.model.delivery import OWN_RULE, Delivery, DeliveryStatus, Firing, Plan
-from engine.model.event import Event, Payload
+from engine.model.event import Event, Json, Payload
 from engine.model.outcome import Notifier, Outcome
-from engine.model.rule import Severity, Step, Verb
+from engine.model.rule import Rule, Severity, Step, Verb
 from engine.observe import CONTENT_TYPE, Health, Metrics, logs
 from engine.pipeline import Pipeline
 from engine.plan import Destination
@@ -28,6 +28,7 @@ from engine.rulebook import Rulebook, rebuild
 from engine.rulebook.reload import Reloader, ReloadReport
 from engine.settings import Settings, load_settings
 from engine.source import print_mistakes
+from engine.source.durations import format_duration
 from engine.store import Store
 from engine.work.accounts import AccountBook
 from engine.work.banner import banner
@@ -37,6 +38,7 @@ from engine.work.fetch import Fetcher
 from engine.work.ops import Ops
 from engine.work.readiness import Queue, readiness
 from engine.work.recent import RecentEvents
+from engine.work.timers import Clock
 from engine.work.worker import work
 from notifiers import expand
 from notifiers.callback import CallbackNotifier
@@ -224,6 +226,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         accounts=accounts,
         events=store.events,
         carry_out=store.carry_out,
+        decide=store.decide,
         rulebook=revisions,
         expand=pipeline.expand,
         fired=_counter(metrics),
@@ -235,6 +238,14 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         notifiers={**verbs, Verb.FETCH: fetcher},
         finished=_finished(metrics, ops),
         account=accounts.told,
+    )
+    clock = Clock(
+        timers=store.timers,
+        event=events.get,
+        rulebook=lambda: reloader.current,
+        expand=pipeline.expand,
+        summary=summary,
+        fired=_counter(metrics),
     )
     store.committer.on_commit = metrics.commit
     working = work(
@@ -249,6 +260,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     service._tasks += [
         asyncio.create_task(working, name="tocsin-work"),
         asyncio.create_task(accounts.run(service._stop), name="tocsin-accounts"),
+        asyncio.create_task(clock.run(service._stop), name="tocsin-timers"),
         asyncio.create_task(
             DeadReports(store.dead, None if ops is None else ops.report).run(service._stop), name="tocsin-dead"
         ),
@@ -319,6 +331,19 @@ def _observer(
                 metrics.fired(firing.rule, firing.mode)
 
     return seen
+
+
+def summary(rule: Rule, event: Event, left_out: int, since: datetime | None, now: datetime) -> Json:
+    """The message that says what a throttle left out, where no other message says it."""
+    throttle = rule.timing.throttle
+    assert throttle is not None
+    about = "" if event.account is None else f" about {event.account}"
+    span = f"between {since:%H:%M} and {now:%H:%M} UTC" if since else f"until {now:%H:%M} UTC"
+    what = "1 more alert" if left_out == 1 else f"{left_out:,} more alerts"
+    title = f"{what} of {rule.id}{about} left out"
+    limit = f"{throttle.max} every {format_duration(throttle.every)}"
+    text = f"{what} of {rule.id}{about} came {span} and were left out: its throttle is {limit}."
+    return {**report(title, text, rule.severity), "account": event.account, "rule": rule.id, "live": event.livemode}
 
 
 def _counter(metrics: Metrics) -> Callable[[Sequence[Firing]], None]:

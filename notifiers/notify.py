@@ -49,7 +49,7 @@ class NotifyNotifier:
         event, account = scene["event"], scene["account"]
         about = event if type(event) is dict else {}
         return {
-            **_message(message.title, message.text, markup, Severity(scene["rule"]["severity"])),
+            **_message(message.title, _noted(message.text, delivery), markup, Severity(scene["rule"]["severity"])),
             "live": about.get("livemode") is not False,
             "event": about.get("id"),
             "type": about.get("type"),
@@ -118,6 +118,10 @@ class NotifyNotifier:
         except Exception as error:  # plugins of many authors; the type names the fault, its text may hold the URL
             return Retry(reason=f"{channel.name}: its plugin failed ({type(error).__name__})", maybe_delivered=True)
         return _outcome(channel, sent)
+
+
+def _noted(text: str, delivery: Delivery) -> str:
+    return text if delivery.note is None else f"{text.rstrip()}\n\n{delivery.note}"
 
 
 def _content(request: Json) -> channels.Content:

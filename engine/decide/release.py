@@ -6,7 +6,7 @@ from engine.model.delivery import Delivery, DeliveryStatus
 from engine.model.rule import OnError, Rule
 
 ENDED = frozenset(
-    {DeliveryStatus.DELIVERED, DeliveryStatus.DEAD, DeliveryStatus.SKIPPED, DeliveryStatus.HELD},
+    set(DeliveryStatus) - {DeliveryStatus.WAITING, DeliveryStatus.PENDING},
 )
 
 

@@ -23,9 +23,21 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
+class FiringStatus(StrEnum):
+    """What became of a match. A rule without memory fires at once."""
+
+    FIRED = "fired"
+    WAITING = "waiting"  # for a time to pass; `reason` says which
+    NO = "no"  # what the rule asks beyond its event did not hold; `reason` says what
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firing:
-    """A rule that fired for an event. `event` is the event's dedupe key, `revision` the rules that judged it."""
+    """A rule whose `when` held for an event, and what became of that.
+
+    `event` is the event's dedupe key, `revision` the rules that judged it. `context` is what texts read of the rule's
+    memory, by name (`window`).
+    """
 
     id: str
     rule: str
@@ -36,6 +48,9 @@ class Firing:
     mode: RuleMode
     replay: int
     created: datetime
+    status: FiringStatus = FiringStatus.FIRED
+    reason: str | None = None
+    context: Json = None
 
 
 OWN_RULE = "tocsin"
@@ -43,7 +58,7 @@ OWN_RULE = "tocsin"
 
 
 class DeliveryStatus(StrEnum):
-    """Where a delivery stands. PENDING and WAITING are open; all others are ends, DEAD and HELD retryable."""
+    """Where a delivery stands. PENDING, WAITING and GATHERED are open; all others are ends, DEAD and HELD retryable."""
 
     WAITING = "waiting"  # for the result of another step
     PENDING = "pending"  # due at `next_attempt`
@@ -51,6 +66,9 @@ class DeliveryStatus(StrEnum):
     DEAD = "dead"  # gave up; `reason` says why
     SKIPPED = "skipped"  # not meant for this destination (livemode, min_severity, a dead step before it)
     HELD = "held"  # a Stripe write beyond its cap
+    SUPPRESSED = "suppressed"  # kept quiet: throttled, muted, in quiet times, or of an incident that is known
+    GATHERED = "gathered"  # waits for the digest it will be part of
+    MERGED = "merged"  # was part of a digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +79,8 @@ class Delivery:
     `step` is the step's id; `needs` names the steps whose results it reads. `destination` is a channel
     (`channel` or `channel/recipient`), a callback's name or URL, or a Stripe operation. `request` is what was
     rendered, once, and every attempt sends; `result` what came back, for other steps to read.
-    `attempts` counts real tries, `first_attempt` is when the first began.
+    `attempts` counts real tries, `first_attempt` is when the first began. `note` is a line that is sent with the
+    message; `silence` names what kept it quiet (`throttle`, `mute mut_1`), `digest` what it is gathered for.
     """
 
     id: str
@@ -84,6 +103,9 @@ class Delivery:
     result: Json = None
     created: datetime
     finished: datetime | None = None
+    note: str | None = None
+    silence: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +124,45 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timer:
+    """Something of a rule that is due at a time: looked at once then, with what the rule remembers under its key.
+
+    `event` is the dedupe key of the event that it is for, where it is for one. The id is fixed by all of this, so that
+    set twice is set once.
+    """
+
+    rule: str
+    part: str
+    key: str
+    due: datetime
+    event: str | None = None
+    account: str | None = None
+    livemode: bool = True
+
+    @property
+    def id(self) -> str:
+        """`tmr_` and a digest."""
+        return "tmr_" + _digest("timer", self.rule, self.part, self.key, self.event or "", self.due.isoformat())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What became of a match that was still open, or not to fire: the new status, reason and context of its firing."""
+
+    firing: str
+    status: FiringStatus
+    reason: str | None = None
+    context: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that must come of one event, committed with it."""
+    """Everything that must come of one event, or of a time that was waited for; committed as a whole."""
 
     firings: tuple[Firing, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    settled: tuple[Settled, ...] = ()
 
 
 NOTHING = Plan()

@@ -13,6 +13,14 @@ from engine.render.sandbox import Absent
 PLATFORM_NAME = "the platform"
 
 
+REMEMBERED = {
+    "window": "only a rule with a threshold has a window",
+    "incident": "only a rule with an incident has one",
+    "digest": "only a rule with a digest has one",
+}
+"""Names that stand for what a rule remembers, and why a rule has none."""
+
+
 def scene(
     event: Event | None,
     rule: Rule,
@@ -21,6 +29,7 @@ def scene(
     steps: Mapping[str, Mapping[str, Json]] | None = None,
     failed: Mapping[str, Json] | None = None,
     now: datetime | None = None,
+    context: Mapping[str, Json] | None = None,
 ) -> Scene:
     """The names of a text, as plain JSON but for `now`.
 
@@ -33,6 +42,7 @@ def scene(
     - `rule`: id, description, severity, owner, tags, runbook; `steps`: step id to `{result: ..}`;
     - `failed`: in the steps of `on_failure` the delivery that was given up (step, verb, destination, reason, attempts);
     - `vars`, `tables`: the global names that the rule's texts read, of a table the row of the event's account;
+    - `window`, `incident`, `digest`: what the rule remembers, from `context`, in rules that have the key;
     - `now`: when the text is written (default: when the event was received), for `ago`.
 
     `event` None is for Tocsin's own reports, which are about no event.
@@ -53,6 +63,7 @@ def scene(
         "steps": dict(steps or {}),
         "failed": failed if failed is not None else Absent("only the steps of on_failure know what failed"),
         "vars": dict(rule.shared.vars),
+        **{name: (context or {}).get(name) or Absent(why) for name, why in REMEMBERED.items()},
         "tables": rule.shared.rows_of(event.account if event is not None else None),
         "now": now or (event.received if event is not None else datetime.now(UTC)),
     }

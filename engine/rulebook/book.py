@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from engine.decide.sighting import Role, Sighting, watches
 from engine.match import Index, TypeIndex
 from engine.match.whens import Entry
 from engine.model.event import Event
 from engine.model.fetch import OBJECT, WHOLE_OBJECT, lacks_object, wanted, with_fetched
 from engine.model.rule import Rule, RuleMode, When
+from engine.model.timing import NO_TIMING
 from engine.model.verdict import Branch, Verdict
 from engine.rulebook.verdicts import looking, outside, tree_of, verdict_of
 
@@ -68,6 +70,14 @@ class Rulebook:
             if len({id(match.rule) for match in found}) < len(found):  # a rule with several that hold
                 found = list({id(match.rule): match for match in found}.values())
         return tuple(found)
+
+    def sightings(self, event: Event, matches: Sequence[Match]) -> tuple[Sighting, ...]:
+        """What the event is to the rules with a memory: to those of `matches`, and to those that watch for it."""
+        watching = (self._indexes or self.prepare()).watching
+        found = [Sighting(match.rule, Role.MATCH) for match in matches if match.rule.timing is not NO_TIMING]
+        if watching is not None:
+            found += watching.find(event)
+        return tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)
 
     def wants(self, event: Event) -> tuple[str, ...]:
         """What is to be read from Stripe, and was not yet, before every rule can be judged that the event concerns."""
@@ -129,9 +139,10 @@ class Rulebook:
 
 class _Indexes:
     """What an event is looked up in: the rules, those that wait for what no other takes, and those that want something
-    read first (None: there are none). `place` says where in their order one stands."""
+    read first (None: there are none), and what rules with a memory watch for (None: nothing). `place` says where in
+    their order one stands."""
 
-    __slots__ = ("fetching", "leftover", "place", "waiting")
+    __slots__ = ("fetching", "leftover", "place", "waiting", "watching")
 
     def __init__(self, rules: Sequence[Rule], places: Mapping[str, int], before: "_Indexes | None") -> None:
         every = [(when, _match(when, rule)) for rule in rules if rule.mode is not RuleMode.OFF for when in rule.when]
@@ -144,6 +155,9 @@ class _Indexes:
         while every:  # bit by bit: freed at once, many would keep everyone waiting
             every.pop()
         self.fetching = TypeIndex(fetching) if fetching else None
+        watched = [each for rule in rules if rule.timing is not NO_TIMING for each in _watched(rule)]
+        old = None if before is None else before.watching
+        self.watching: Index[Sighting] | None = Index(watched, old) if watched else None
 
     def fetching_of(self, event_type: str) -> tuple[Entry[Match], ...]:
         """The `when` that want something read, of those that take events of the type."""
@@ -159,6 +173,10 @@ class _Indexes:
             if (entry.holds or entry.compiled())(with_fetched(event, fetch)):
                 found.append(entry.thing)
         return found
+
+
+def _watched(rule: Rule) -> Iterable[tuple[When, Sighting]]:
+    return () if rule.mode is RuleMode.OFF else watches(rule)
 
 
 def _match(when: When, rule: Rule) -> Match:

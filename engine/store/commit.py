@@ -27,9 +27,9 @@ COMMIT = f"""
     ), fired as (
         {_counted_from(23, firings.INSERT_FIRINGS.format(where="where event in (select dedupe_key from new)"))}
     ), made as (
-        {_counted_from(32, deliveries.INSERT_DELIVERIES.format(where="where firing in (select id from fired)"))}
+        {_counted_from(35, deliveries.INSERT_DELIVERIES.format(where="where firing in (select id from fired)"))}
     ), queued as (
-        {_counted_from(52, INSERT_JOBS.format(where="where delivery in (select id from made)"))}
+        {_counted_from(58, INSERT_JOBS.format(where="where delivery in (select id from made)"))}
     )
     select dedupe_key as key, null as job from new
     union all

@@ -10,18 +10,19 @@ import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import asyncpg
 import structlog
 
 from engine.errors import StoreUnavailable
-from engine.model.delivery import Delivery, DeliveryStatus, Firing, Plan
+from engine.model.delivery import NOTHING, DeliveryStatus, Plan
 from engine.model.event import Event, Payload
-from engine.store import deliveries, events, firings
-from engine.store.adapter import enqueue
+from engine.store import events
 from engine.store.columns import cleaned
 from engine.store.commit import commit
 from engine.store.connect import Connection, Target, is_unavailable
+from engine.store.decide import Deciding, carry_out, decide
 from engine.store.handoff import Handoff
 
 log = structlog.get_logger("tocsin.committer")
@@ -45,6 +46,7 @@ class _Entry:
     revision: str
     done: asyncio.Future[bool]
     arrived: float
+    undecided: Deciding | None = None
     again: "list[_Entry]" = field(default_factory=list)
 
     def resolve(self, new: bool) -> None:
@@ -83,13 +85,22 @@ class Committer:
         answer is False then too. Raises StoreUnavailable when the database did not take it in time; it may still
         have been stored, so Stripe sends it again and nothing is made twice.
         """
+        return await self._enter(event, plan, revision).done
+
+    async def decide(self, event: Event, undecided: Deciding, revision: str) -> tuple[bool, Plan]:
+        """The same for an event whose plan depends on what rules remember: it is decided inside the commit, under lock.
+        What was planned is returned too; nothing for an event that was there already."""
+        entry = self._enter(event, NOTHING, revision, undecided)
+        return await entry.done, entry.plan
+
+    def _enter(self, event: Event, plan: Plan, revision: str, undecided: Deciding | None = None) -> _Entry:
         if self._closing or len(self._waiting) >= CAPACITY:
             raise StoreUnavailable("shutting down" if self._closing else f"{CAPACITY} events are waiting already")
         loop = asyncio.get_running_loop()
-        entry = _Entry(event, plan, revision, loop.create_future(), self._clock())
+        entry = _Entry(event, plan, revision, loop.create_future(), self._clock(), undecided)
         self._waiting.append(entry)
         self._arrived.set()
-        return await entry.done
+        return entry
 
     async def close(self) -> None:
         """Commit what has arrived, and stop."""
@@ -209,12 +220,15 @@ class Committer:
             self._connection = await self._target.connect("ingest", planned_once=True)
             self._handoff.pid = self._connection.get_server_pid()
         connection = self._connection
-        arrived = [entry.event for entry in batch]
-        revisions = [entry.revision for entry in batch]
-        if any(entry.plan.firings for entry in batch):
-            new = await self._write_all(connection, batch)
-        else:
-            new = await events.insert(connection, arrived, revisions)
+        certain = [entry for entry in batch if entry.undecided is None]
+        new: set[str] = set()
+        if any(entry.plan.firings for entry in certain):
+            new = await self._write_all(connection, certain)
+        elif certain:
+            new = await events.insert(connection, *_arguments(certain))
+        if len(certain) < len(batch):
+            new |= await _decide(connection, [entry for entry in batch if entry.undecided is not None])
+            self._handoff.look()
         late = [e for e in batch if e.event.dedupe_key not in new and e.event.payload is Payload.SNAPSHOT]
         if late:
             await _supplement(connection, late)
@@ -241,24 +255,32 @@ class Committer:
             self._connection = None
 
 
+def _arguments(batch: Sequence[_Entry]) -> tuple[list[Event], list[str]]:
+    return [entry.event for entry in batch], [entry.revision for entry in batch]
+
+
+async def _decide(connection: Connection, batch: Sequence[_Entry]) -> set[str]:
+    """Store events and decide those that are new, in the order in which they happened, in one transaction."""
+    async with connection.transaction():
+        new = await events.insert(connection, *_arguments(batch))
+        await _plan(connection, [entry for entry in batch if entry.event.dedupe_key in new])
+    return new
+
+
+async def _plan(connection: Connection, batch: Sequence[_Entry]) -> None:
+    """Carry out what is to come of stored events, decided under lock where that is needed."""
+    open_ = sorted((e for e in batch if e.undecided is not None), key=lambda entry: entry.event.created)
+    plans = await decide(connection, [e.undecided for e in open_ if e.undecided is not None], datetime.now(UTC))
+    for entry, plan in zip(open_, plans, strict=True):
+        entry.plan = plan
+    await carry_out(connection, [entry.plan for entry in batch if entry.undecided is None])
+
+
 async def _supplement(connection: Connection, late: Sequence[_Entry]) -> None:
     """Let snapshots take over the rows of their thin twins, with what that adds to be done, in one transaction."""
-    arrived, revisions = [entry.event for entry in late], [entry.revision for entry in late]
-    if not any(entry.plan.firings for entry in late):
-        await events.supplement(connection, arrived, revisions)
+    if not any(entry.plan.firings or entry.undecided for entry in late):
+        await events.supplement(connection, *_arguments(late))
         return
     async with connection.transaction():
-        taken = await events.supplement(connection, arrived, revisions)
-        await carry_out(connection, [entry.plan for entry in late if entry.event.dedupe_key in taken])
-
-
-async def carry_out(connection: Connection, plans: Sequence[Plan]) -> None:
-    """Insert the firings, deliveries and jobs; of a firing that is there already nothing is made again."""
-    wanted: list[Firing] = sorted((f for plan in plans for f in plan.firings), key=lambda firing: firing.id)
-    if not wanted:
-        return
-    fired = await firings.insert(connection, wanted)
-    fresh: list[Delivery] = [d for plan in plans for d in plan.deliveries if d.firing in fired]
-    if fresh:
-        await deliveries.insert(connection, fresh)
-        await enqueue(connection, [d for d in fresh if d.status is DeliveryStatus.PENDING])
+        taken = await events.supplement(connection, *_arguments(late))
+        await _plan(connection, [entry for entry in late if entry.event.dedupe_key in taken])

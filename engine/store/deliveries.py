@@ -14,6 +14,7 @@ from engine.store.adapter import enqueue
 from engine.store.columns import columns, from_json, text, to_json
 from engine.store.connect import Connection, Pool, Record
 from engine.store.events import like
+from engine.store.firings import SELECT_CONTEXT
 from engine.store.handoff import Handoff
 from engine.store.queue import prune
 
@@ -21,18 +22,19 @@ from engine.store.queue import prune
 INSERT_DELIVERIES = """
     insert into tocsin.deliveries (
         id, firing, event, rule, revision, step, verb, destination, account, livemode, needs, status, reason,
-        attempts, next_attempt, first_attempt, request, result, created, finished
+        attempts, next_attempt, first_attempt, request, result, created, finished, note, silence, digest
     )
     select
         id, firing, event, rule, revision, step, verb, destination, account, livemode, string_to_array(needs, ' '),
-        status, reason, attempts, next_attempt, first_attempt, request, result, created, finished
+        status, reason, attempts, next_attempt, first_attempt, request, result, created, finished, note, silence, digest
     from unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
         $10::boolean[], $11::text[], $12::text[], $13::text[], $14::integer[], $15::timestamptz[],
-        $16::timestamptz[], $17::text[], $18::text[], $19::timestamptz[], $20::timestamptz[]
+        $16::timestamptz[], $17::text[], $18::text[], $19::timestamptz[], $20::timestamptz[], $21::text[],
+        $22::text[], $23::text[]
     ) as d (
         id, firing, event, rule, revision, step, verb, destination, account, livemode, needs, status, reason,
-        attempts, next_attempt, first_attempt, request, result, created, finished
+        attempts, next_attempt, first_attempt, request, result, created, finished, note, silence, digest
     )
     {where}
     on conflict (id) do nothing
@@ -197,6 +199,9 @@ COLUMNS = (
     lambda delivery: to_json(delivery.result),
     attrgetter("created"),
     attrgetter("finished"),
+    lambda delivery: text(delivery.note),
+    lambda delivery: text(delivery.silence),
+    lambda delivery: text(delivery.digest),
 )
 
 OPEN = frozenset({DeliveryStatus.PENDING, DeliveryStatus.WAITING})
@@ -242,6 +247,10 @@ class Deliveries:
     async def siblings(self, firing: str) -> list[Delivery]:
         """All deliveries of a firing."""
         return [_delivery(row) for row in await self._pool.fetch(SELECT_SIBLINGS, firing)]
+
+    async def context(self, firing: str) -> Json:
+        """What the texts of a firing read of the rule's memory."""
+        return from_json(await self._pool.value(SELECT_CONTEXT, firing))
 
     async def attempts(self, delivery_id: str) -> list[Attempt]:
         """The tries of a delivery, in order."""
@@ -377,6 +386,9 @@ def _delivery(row: Record) -> Delivery:
         result=from_json(row["result"]),
         created=row["created"],
         finished=row["finished"],
+        note=row["note"],
+        silence=row["silence"],
+        digest=row["digest"],
     )
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import json
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import structlog
 
@@ -12,9 +13,10 @@ from engine.model.delivery import Plan
 from engine.settings import Settings
 from engine.store.accounts import Accounts
 from engine.store.adapter import install
-from engine.store.committer import Committer, carry_out
+from engine.store.committer import Committer
 from engine.store.connect import Pool, Target, Timeouts, translated
 from engine.store.dead import DeadDeliveries
+from engine.store.decide import Deciding, carry_out, decide
 from engine.store.deliveries import Deliveries
 from engine.store.embedded import EmbeddedServer
 from engine.store.events import Events, Parse
@@ -24,6 +26,7 @@ from engine.store.jobs import Jobs
 from engine.store.migrate import migrate
 from engine.store.retention import forget
 from engine.store.revisions import Revisions
+from engine.store.timers import Timers
 from engine.store.writes import Writes
 
 log = structlog.get_logger("tocsin.store")
@@ -37,7 +40,7 @@ WATCH_EVERY = 0.5
 
 class Store:
     """An opened database: `committer`, `jobs`, `deliveries`, `events`, `revisions`, `writes`, `accounts`,
-    `dead`.
+    `dead`, `timers`.
 
     Made by `open`.
     """
@@ -52,6 +55,7 @@ class Store:
         self.writes = Writes(pool)
         self.accounts = Accounts(pool)
         self.dead = DeadDeliveries(pool)
+        self.timers = Timers(pool)
         self._pool = pool
         self._server = server
         self._watch = asyncio.create_task(_watch(server), name="tocsin-watch") if server else None
@@ -103,6 +107,12 @@ class Store:
         already nothing is made again. Raises StoreUnavailable."""
         async with self._pool.transaction() as connection:
             await carry_out(connection, [plan])
+
+    async def decide(self, undecided: Sequence[Deciding]) -> list[Plan]:
+        """Decide what depends on what rules remember, and carry it out, in one transaction; the plans. Raises
+        StoreUnavailable."""
+        async with self._pool.transaction() as connection:
+            return await decide(connection, undecided, datetime.now(UTC))
 
     def serves(self, kind: str) -> bool:
         """Whether a delivery of that class of jobs, committed now, would begin in this process at once."""

@@ -16,6 +16,7 @@ from engine.model.delivery import Attempt, Delivery, DeliveryStatus
 from engine.model.event import Event, Json
 from engine.model.outcome import Delivered, Held, Notifier, Outcome, Refused, Retry, Skipped
 from engine.model.rule import RetryPolicy, Rule, Step, Verb
+from engine.model.timing import NO_TIMING
 from engine.plan import seen_by
 from engine.render import scene
 
@@ -41,6 +42,7 @@ class Deliveries(Protocol):
 
     async def begin(self, delivery_id: str) -> Delivery | None: ...
     async def siblings(self, firing: str) -> list[Delivery]: ...
+    async def context(self, firing: str) -> Json: ...
     async def set_request(self, delivery_id: str, request: Json) -> Json: ...
     async def record(
         self,
@@ -147,7 +149,13 @@ class Deliverer:
         seen = None
         if event is not None and event.account and event.object_id != event.account:
             seen = await self._account(event.account, event.livemode)
-        request = rendered(notifier, delivery, rule, step, event, results, self._clock(), failed=failed, account=seen)
+        context = None
+        if rule.timing is not NO_TIMING and delivery.firing:
+            context = await self._deliveries.context(delivery.firing)
+        now = self._clock()
+        request = rendered(
+            notifier, delivery, rule, step, event, results, now, failed=failed, account=seen, context=context
+        )
         # What is kept is what is sent: another worker may have rendered first.
         return replace(delivery, request=await self._deliveries.set_request(delivery.id, request))
 
@@ -192,11 +200,12 @@ def rendered(
     *,
     failed: Mapping[str, Json] | None = None,
     account: Mapping[str, Json] | None = None,
+    context: Mapping[str, Json] | None = None,
 ) -> Json:
-    """What every attempt of a delivery sends. `account` is what is told of the event's. Raises TemplateError or
-    DestinationError."""
+    """What every attempt of a delivery sends. `account` is what is told of the event's, `context` what the rule
+    remembers. Raises TemplateError or DestinationError."""
     event = None if event is None else seen_by(rule, event)
-    names = scene(event, rule, account=account, steps=results, failed=failed, now=now)
+    names = scene(event, rule, account=account, steps=results, failed=failed, now=now, context=context)
     return notifier.render(step, delivery, names)
 
 

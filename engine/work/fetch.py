@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from engine.decision import Undecided
 from engine.errors import DestinationError
 from engine.model.delivery import Delivery, Firing, Plan
 from engine.model.event import Event, Json
@@ -51,6 +52,7 @@ class Fetcher:
         accounts: AccountBook,
         events: Keeps,
         carry_out: Callable[[Plan], Awaitable[None]],
+        decide: Callable[[Sequence[Undecided]], Awaitable[list[Plan]]],
         rulebook: Callable[[str], Awaitable[Rulebook]],
         expand: Expand,
         fired: Callable[[Sequence[Firing]], None] = lambda firings: None,
@@ -59,6 +61,7 @@ class Fetcher:
         self._accounts = accounts
         self._events = events
         self._carry_out = carry_out
+        self._decide = decide
         self._rulebook = rulebook
         self._expand = expand
         self._fired = fired
@@ -82,12 +85,25 @@ class Fetcher:
         if kept is None:
             return Refused(reason="the event was forgotten in the meantime")
         whole = replace(whole, fetched=kept)
-        plan = make_plan(whole, [match.rule for match in rulebook.match(whole)], delivery.revision, self._expand)
-        if plan.firings:
-            await self._carry_out(plan)
+        plan = await self._plan(whole, rulebook)
         before = {match.rule.id for match in rulebook.match(event)}
         self._fired([firing for firing in plan.firings if firing.rule not in before])
         return failure or Delivered(status=200, result={"read": sorted(kept)})
+
+    async def _plan(self, whole: Event, rulebook: Rulebook) -> Plan:
+        """Carry out what comes of the event now that it is whole; of what came of it before, nothing is made again."""
+        matches = rulebook.match(whole)
+        rules = [match.rule for match in matches]
+        # What others of its rules watch for has been seen when the event came.
+        names = {rule.id for rule in rules}
+        sightings = [seen for seen in rulebook.sightings(whole, matches) if seen.rule.id in names]
+        if sightings:
+            [plan] = await self._decide([Undecided(whole, rules, sightings, rulebook.revision, self._expand)])
+            return plan
+        plan = make_plan(whole, rules, rulebook.revision, self._expand)
+        if plan.firings:
+            await self._carry_out(plan)
+        return plan
 
     async def _read_all(self, event: Event, rulebook: Rulebook) -> tuple[Event, Outcome | None]:
         """The event with all that could be read for it, and why something could not: what one rule wants is no reason

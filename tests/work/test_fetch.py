@@ -157,6 +157,7 @@ async def bench(store: Store) -> AsyncIterator[Bench]:
             accounts=accounts,
             events=store.events,
             carry_out=store.carry_out,
+            decide=store.decide,
             rulebook=rules,
             expand=expand,
             fired=lambda firings: fired.extend(firing.rule for firing in firings),

@@ -1,0 +1,90 @@
+"""What rules remember, for the time of one decision: taken from the store under lock, changed, and put back."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from engine.match.values import epoch_seconds
+from engine.model.event import Event, Json
+from engine.model.position import Position
+
+State = dict[str, Json]
+"""What a part of a rule remembers under a key, as JSON; empty: nothing. A reducer changes it in place."""
+
+
+class Cell(NamedTuple):
+    """One thing remembered: `part` is a key of the rule (`threshold`), `key` what `key_of` gives."""
+
+    rule: str
+    part: str
+    key: str
+
+
+@dataclass(slots=True)
+class Kept:
+    """A state with the shape of the rule it was kept for and the moment after which nothing of it matters."""
+
+    state: State
+    shape: str = ""
+    until: datetime | None = None
+
+
+@dataclass(slots=True)
+class Memory:
+    """The cells that one decision may look at. A cell that was not taken is empty and will be kept all the same, so
+    whoever decides has to take them all first."""
+
+    kept: dict[Cell, Kept] = field(default_factory=dict)
+    touched: dict[Cell, None] = field(default_factory=dict)
+
+    def open(self, cell: Cell, shape: str) -> Kept:
+        """The state of a cell, to be changed; empty where it was kept for a rule of another shape."""
+        found = self.kept.get(cell)
+        if found is None or (found.shape != shape and found.shape):
+            found = self.kept[cell] = Kept({})
+        found.shape = shape
+        self.touched[cell] = None
+        return found
+
+    def changed(self) -> Mapping[Cell, Kept]:
+        """What has to be put back; what is empty may be forgotten."""
+        return {cell: self.kept[cell] for cell in self.touched}
+
+
+@lru_cache(maxsize=4_096)
+def _shape(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def shape_of(*parts: object) -> str:
+    """A hash of what a rule says, the same wherever it stands in its file: what is remembered is good for just that."""
+    return _shape(repr([_plain(part) for part in parts]))
+
+
+def _plain(thing: object) -> object:
+    """The values of a model, positions left out, sets in order."""
+    if is_dataclass(thing) and not isinstance(thing, type):
+        values = [(each.name, getattr(thing, each.name)) for each in fields(thing)]
+        return [type(thing).__name__, *((n, _plain(v)) for n, v in values if not isinstance(v, Position))]
+    if isinstance(thing, Mapping):
+        return sorted((str(name), repr(_plain(value))) for name, value in thing.items())
+    if isinstance(thing, frozenset | set):
+        return sorted(repr(_plain(each)) for each in thing)
+    if isinstance(thing, Iterable) and not isinstance(thing, str | bytes):
+        return [_plain(each) for each in thing]
+    return thing
+
+
+def second_of(event: Event) -> int:
+    """The event's `created` in whole seconds since 1970: what windows count by."""
+    return int(epoch_seconds(event.created))
+
+
+def as_key(*values: Json) -> str:
+    """A key as the store has it: JSON, or a hash of it where that is long."""
+    found = json.dumps(values, separators=(",", ":"), sort_keys=True, default=str)
+    return found if len(found) <= 200 else "sha256:" + hashlib.sha256(found.encode()).hexdigest()

@@ -1,0 +1,61 @@
+"""`throttle`: at most so many messages of a key in any span of time, by time of sending. What is left out is counted,
+and said with the next message, or by itself when the span ends and none came."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from engine.decide.memory import State
+from engine.model.timing import Throttle
+from engine.source.durations import format_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """Whether a message may go out now. `left_out` were not since `since`, where this one has to say so; `until` is
+    when the next may, where this one may not."""
+
+    sends: bool
+    left_out: int = 0
+    since: datetime | None = None
+    until: datetime | None = None
+    reason: str | None = None
+
+
+def pace(throttle: Throttle, state: State, now: datetime) -> Paced:
+    """Take one message."""
+    moment = now.timestamp()
+    every = throttle.every.total_seconds()
+    sent = [at for at in state.get("sent", ()) if moment - every < at <= moment]
+    if len(sent) < throttle.max:
+        left_out, since = state.pop("left_out", 0), state.pop("since", None)
+        state["sent"] = [*sent, moment]
+        return Paced(True, left_out, None if since is None else _moment(since))
+    state["sent"] = sent
+    state["left_out"] = state.get("left_out", 0) + 1
+    state.setdefault("since", moment)
+    until = _moment(sent[0] + every)
+    last = _moment(sent[-1])
+    reason = f"throttled: {throttle.max} per {format_duration(throttle.every)}, last {last:%H:%M} UTC"
+    return Paced(False, until=until, reason=reason)
+
+
+def close(throttle: Throttle, state: State, now: datetime) -> Paced | None:
+    """At the end of a span: what was left out and nothing has said yet, None if there is nothing to say now."""
+    moment, every = now.timestamp(), throttle.every.total_seconds()
+    state["sent"] = [at for at in state.get("sent", ()) if moment - every < at <= moment]
+    if len(state["sent"]) >= throttle.max:
+        return None  # another timer is set for when the next may go out
+    left_out, since = state.pop("left_out", 0), state.pop("since", None)
+    if not left_out:
+        return None
+    return Paced(True, left_out, None if since is None else _moment(since))
+
+
+def quiet_until(throttle: Throttle, state: State) -> datetime | None:
+    """When nothing of it can matter any more."""
+    sent = state.get("sent")
+    return _moment(sent[-1] + throttle.every.total_seconds()) if sent else None
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

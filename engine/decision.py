@@ -1,0 +1,207 @@
+"""Rules with a memory are decided inside the commit, under the lock of what they remember.
+
+What is handed to the store is an `Undecided`: which cells of memory have to be taken, and how, with those in hand, the
+plan is made. Two processes that decide under the same key wait for each other; under different keys they do not.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from engine.decide import noise, throttle
+from engine.decide.judge import FOLLOWED, PRECEDED, Verdict, cells, judge, observe, remembers
+from engine.decide.memory import Cell, Memory, shape_of
+from engine.decide.noise import THROTTLE
+from engine.decide.sighting import Role, Sighting
+from engine.model.delivery import (
+    NOTHING,
+    Delivery,
+    DeliveryStatus,
+    Firing,
+    FiringStatus,
+    Plan,
+    Settled,
+    Timer,
+    delivery_id,
+    firing_id,
+)
+from engine.model.event import Event, Json
+from engine.model.rule import Rule, RuleMode, Verb
+from engine.plan import Expand, deliveries_of, make_plan
+
+Known = Mapping[str, Firing]
+"""The firings of an event that are there already, by id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """An event with the rules that hold for it, and those with a memory that have seen it."""
+
+    event: Event
+    rules: Sequence[Rule]
+    sightings: Sequence[Sighting]
+    revision: str
+    expand: Expand
+    wants: Sequence[str] = ()
+
+    @property
+    def key(self) -> str:
+        """The dedupe key of the event whose firings `decide` has to know."""
+        return self.event.dedupe_key
+
+    def cells(self) -> Iterator[Cell]:
+        """What has to be taken before it can be decided."""
+        for seen in self.sightings:
+            yield from cells(seen, self.event)
+        for rule in self.rules:
+            yield from noise.cells(rule, self.event)
+
+    def decide(self, memory: Memory, known: Known, now: datetime) -> Plan:
+        """Everything that comes of the event. A rule whose firing is `known` has seen it as a match before."""
+        event = self.event
+        rules = [rule for rule in self.rules if firing_id(rule.id, event.dedupe_key) not in known]
+        among = {seen.rule.id for seen in self.sightings if seen.role is Role.AMONG}
+        verdicts = {r.id: judge(r, event, memory, now, among=r.id in among) for r in rules if remembers(r)}
+        others: list[Verdict] = []
+        for seen in self.sightings:
+            if seen.role is Role.MATCH or (seen.role is Role.AMONG and seen.rule.id in verdicts):
+                continue
+            others.append(observe(seen, event, memory, now))
+        plan = make_plan(
+            event,
+            rules,
+            self.revision,
+            self.expand,
+            wants=self.wants,
+            verdicts=verdicts,
+            quieten=lambda rule: noise.quieten(rule, event, memory, now),
+        )
+        return replace(
+            plan,
+            timers=(*plan.timers, *(timer for other in others for timer in other.timers)),
+            settled=(*plan.settled, *(each for other in others for each in other.settled)),
+        )
+
+    def alert(self, known: Known) -> Plan:
+        """Where it could not be decided: every rule fires as if it had no memory. When in doubt, it alerts."""
+        rules = [rule for rule in self.rules if firing_id(rule.id, self.key) not in known]
+        return make_plan(self.event, rules, self.revision, self.expand, wants=self.wants)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ripe:
+    """A timer that is due, with its event and its rule as it stands now; either may be gone."""
+
+    timer: Timer
+    event: Event | None
+    rule: Rule | None
+    revision: str
+    expand: Expand
+    summary: "Summary"
+
+    @property
+    def key(self) -> str:
+        """The dedupe key of the event whose firings `decide` has to know."""
+        return self.timer.event or ""
+
+    def cells(self) -> Iterator[Cell]:
+        """What has to be taken before it can be decided."""
+        if self.rule is None or self.event is None:
+            return
+        if self.timer.part == THROTTLE:
+            yield Cell(self.rule.id, THROTTLE, self.timer.key)
+            return
+        yield from cells(Sighting(self.rule, Role.MATCH), self.event)
+        yield from noise.cells(self.rule, self.event)
+
+    def alert(self, known: Known) -> Plan:
+        """A match that waited fires; nothing else is lost."""
+        firing = known.get(firing_id(self.timer.rule, self.key))
+        if self.timer.part == THROTTLE or firing is None or firing.status is FiringStatus.FIRED or self.rule is None:
+            return NOTHING
+        return self._fire(firing, None, firing.created)
+
+    def decide(self, memory: Memory, known: Known, now: datetime) -> Plan:
+        """What comes of it now."""
+        if self.event is None:
+            return NOTHING
+        if self.timer.part == THROTTLE:
+            return self._close(memory, now)
+        firing = known.get(firing_id(self.timer.rule, self.timer.event or ""))
+        if firing is None or firing.status is FiringStatus.FIRED:
+            return NOTHING
+        if self.timer.part == FOLLOWED and firing.status is not FiringStatus.WAITING:
+            return NOTHING
+        if self.rule is None or self.rule.mode is RuleMode.OFF:
+            return Plan(settled=(_settled(firing, FiringStatus.NO, "the rule is gone"),))
+        if self.timer.part == PRECEDED:
+            verdict = judge(self.rule, self.event, memory, now, among=False, after=PRECEDED)
+            if verdict.status is not FiringStatus.FIRED:
+                settled = _settled(replace(firing, context=verdict.context), verdict.status, verdict.reason)
+                return Plan(settled=(settled, *verdict.settled), timers=verdict.timers)
+            return self._fire(replace(firing, context=verdict.context or firing.context), memory, now)
+        return self._fire(firing, memory, now)
+
+    def _fire(self, firing: Firing, memory: Memory | None, now: datetime) -> Plan:
+        """A match that fires later than it came."""
+        assert self.rule is not None
+        assert self.event is not None
+        firing = replace(firing, status=FiringStatus.FIRED, reason=None, revision=self.revision, created=now)
+        quiet = noise.ALOUD if memory is None else noise.quieten(self.rule, self.event, memory, now)
+        deliveries: Iterable[Delivery] = ()
+        if self.rule.mode is RuleMode.LIVE:
+            deliveries = deliveries_of(self.event, self.rule, firing, self.expand, None, quiet)
+        settled = _settled(firing, FiringStatus.FIRED, quiet.reason if self.rule.mode is RuleMode.SHADOW else None)
+        return Plan(settled=(settled,), deliveries=tuple(deliveries), timers=quiet.timers)
+
+    def _close(self, memory: Memory, now: datetime) -> Plan:
+        """A span of a throttle is over: what was left out and nothing has said yet is said in a line."""
+        rule, event = self.rule, self.event
+        if rule is None or event is None or rule.timing.throttle is None:
+            return NOTHING
+        kept = memory.open(Cell(rule.id, THROTTLE, self.timer.key), shape_of(rule.timing.throttle))
+        over = throttle.close(rule.timing.throttle, kept.state, now)
+        kept.until = throttle.quiet_until(rule.timing.throttle, kept.state)
+        if over is None:
+            return NOTHING
+        request = self.summary(rule, event, over.left_out, over.since, now)
+        return Plan(deliveries=tuple(_lines(rule, event, self, request, now)))
+
+
+Summary = Callable[[Rule, Event, int, datetime | None, datetime], Json]
+"""What is sent to say how many messages of a rule were left out since a moment: a rendered request of notify."""
+
+
+def _lines(rule: Rule, event: Event, ripe: Ripe, request: Json, now: datetime) -> Iterator[Delivery]:
+    """The summary for each place that the messages would have gone to."""
+    cause = f"{ripe.timer.id} summary"
+    for delivery in deliveries_of(event, rule, _shown(rule, event, ripe, cause, now), ripe.expand):
+        if delivery.verb is Verb.NOTIFY and delivery.status is not DeliveryStatus.SKIPPED:
+            id_ = delivery_id(cause, delivery.step, delivery.destination)
+            yield replace(
+                delivery,
+                id=id_,
+                firing=None,
+                request=request,
+                needs=(),
+                status=DeliveryStatus.PENDING,
+                next_attempt=now,
+            )
+
+
+def _shown(rule: Rule, event: Event, ripe: Ripe, cause: str, now: datetime) -> Firing:
+    return Firing(
+        id=firing_id(rule.id, cause),
+        rule=rule.id,
+        revision=ripe.revision,
+        event=event.dedupe_key,
+        account=event.account,
+        severity=rule.severity,
+        mode=rule.mode,
+        replay=0,
+        created=now,
+    )
+
+
+def _settled(firing: Firing, status: FiringStatus, reason: str | None) -> Settled:
+    return Settled(firing=firing.id, status=status, reason=reason, context=firing.context)
