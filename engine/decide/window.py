@@ -24,7 +24,7 @@ from engine.match.paths import path_of
 from engine.match.values import number
 from engine.model.condition import Reference
 from engine.model.event import Event, Json
-from engine.model.money import format_money, major_units
+from engine.model.money import format_money
 from engine.model.timing import Threshold
 from engine.source.durations import format_duration
 
@@ -246,10 +246,8 @@ def _why_not(threshold: Threshold, window: Window) -> str:
             missing.append(f"{found} of {least} different {path.path}")
     for (path, money), total in zip(threshold.sums, window.totals, strict=True):
         if total < money.minor:
-            missing.append(
-                f"{path.path} adds up to {format_money(total, money.currency)} "
-                f"of {major_units(money.minor, money.currency)} {money.currency.upper()}"
-            )
+            has, needs = format_money(total, money.currency), format_money(money.minor, money.currency)
+            missing.append(f"{path.path} adds up to {has} of {needs}")
     if threshold.ratio is not None:
         if window.of < threshold.ratio.min:
             missing.append(f"{window.of} of at least {threshold.ratio.min} events")

@@ -36,7 +36,7 @@ class Deciding(Protocol):
 
 async def decide(connection: Connection, undecided: Sequence[Deciding], now: datetime) -> list[Plan]:
     """Decide in the transaction of the caller, in the order given; the plans, carried out."""
-    taken = await memory.take(connection, (cell for each in undecided for cell in each.cells()))
+    taken = await memory.take(connection, (cell for each in undecided for cell in _cells(each)))
     known = await firings.of_events(connection, sorted({each.key for each in undecided}))
     plans: list[Plan] = []
     for each in undecided:
@@ -48,11 +48,18 @@ async def decide(connection: Connection, undecided: Sequence[Deciding], now: dat
     return plans
 
 
+def _cells(undecided: Deciding) -> list[Cell]:
+    try:
+        return list(undecided.cells())
+    except Exception:  # as below, where the same fault comes again
+        return []
+
+
 def _plan(undecided: Deciding, taken: Memory, known: Mapping[str, Firing], now: datetime) -> Plan:
     try:
         return undecided.decide(taken, known, now)
     except Exception:  # a fault of ours must neither lose the event nor keep quiet about it
-        log.exception("decide_fault", event=undecided.key)
+        log.exception("decide_fault", event_key=undecided.key)
         return undecided.alert(known)
 
 

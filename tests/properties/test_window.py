@@ -1,0 +1,137 @@
+"""Thresholds against the plain model: every window counted anew from all events, nothing remembered but what fired."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.decide import window
+from engine.decide.memory import State, second_of
+from engine.model.condition import Money, Reference
+from engine.model.event import Event
+from engine.model.timing import Ratio, Threshold
+from tests.builders import event
+
+START = datetime(2026, 1, 5, 12, tzinfo=UTC)
+AMOUNT, NAME = Reference(path="amount"), Reference(path="failure_code")
+USD = Money(amount=Decimal(5), currency="usd", minor=500)
+
+
+def made(second: int, name: str = "a", amount: int = 100) -> Event:
+    moment = int((START + timedelta(seconds=second)).timestamp())
+    return event("charge.failed", created=moment, object={"amount": amount, "currency": "usd", "failure_code": name})
+
+
+def holds(threshold: Threshold, events: list[tuple[Event, int]], end: int) -> bool:
+    """The definition: all of it, of the events in the window that ends with a second."""
+    begin = end - int(threshold.within.total_seconds())
+    inside = [(each, kind) for each, kind in events if begin < second_of(each) <= end]
+    mine = [each.object or {} for each, kind in inside if kind & window.MATCH]
+    of = sum(1 for _, kind in inside if kind & window.AMONG)
+    both = sum(1 for _, kind in inside if kind == window.MATCH | window.AMONG)
+    ratio = threshold.ratio
+    return (
+        (threshold.count is None or len(mine) >= threshold.count)
+        and all(len({each["failure_code"] for each in mine}) >= least for _, least in threshold.distinct)
+        and all(sum(each["amount"] for each in mine) >= money.minor for _, money in threshold.sums)
+        and (ratio is None or (of >= max(ratio.min, 1) and Decimal(both) / of >= ratio.gte))
+    )
+
+
+def runs(threshold: Threshold, events: list[tuple[Event, int]]) -> list[list[int]]:
+    """The seconds with matches, by whether it holds: every run of those at which it does."""
+    seconds = sorted({second_of(each) for each, kind in events if kind & window.MATCH})
+    found: list[list[int]] = []
+    before = False
+    for second in seconds:
+        now = holds(threshold, events, second)
+        if now and before:
+            found[-1].append(second)
+        elif now:
+            found.append([second])
+        before = now
+    return found
+
+
+def taken(threshold: Threshold, events: list[tuple[Event, int]]) -> list[int]:
+    """The seconds of the events at which the reducer fires, in the order given."""
+    state: State = {}
+    fired: list[int] = []
+    for each, kind in events:
+        judged = window.take(threshold, state, each, kind)
+        if judged is not None and judged.fires:
+            fired.append(second_of(each))
+    return fired
+
+
+thresholds = st.builds(
+    lambda within, count, distinct, total, ratio: Threshold(
+        within=timedelta(seconds=within),
+        count=count,
+        distinct=((NAME, distinct),) if distinct else (),
+        sums=((AMOUNT, USD),) if total else (),
+        ratio=ratio,
+    ),
+    st.integers(1, 40),
+    st.one_of(st.none(), st.integers(1, 5)),
+    st.one_of(st.none(), st.integers(1, 3)),
+    st.booleans(),
+    st.one_of(st.none(), st.just(Ratio(of=(), gte=Decimal("0.5"), min=2))),
+)
+kinds = st.sampled_from([window.MATCH, window.MATCH | window.AMONG, window.AMONG])
+streams = st.lists(
+    st.tuples(st.integers(0, 120), st.sampled_from("abc"), st.integers(1, 300), kinds), min_size=1, max_size=40
+)
+
+
+@settings(max_examples=300)
+@given(thresholds, streams)
+def test_in_order_it_fires_exactly_when_the_definition_says(
+    threshold: Threshold, stream: list[tuple[int, str, int, int]]
+) -> None:
+    moments = {at: (name, amount, kind) for at, name, amount, kind in stream}  # no two at once
+    events = [(made(at, name, amount), kind) for at, (name, amount, kind) in sorted(moments.items())]
+    assert taken(threshold, events) == [run[0] for run in runs(threshold, events)]
+
+
+@settings(max_examples=300)
+@given(st.integers(1, 40), st.integers(1, 5), st.lists(st.integers(0, 120), min_size=1, max_size=30))
+def test_in_any_order_it_fires_for_every_run_and_never_without_one(within: int, count: int, seconds: list[int]) -> None:
+    threshold = Threshold(within=timedelta(seconds=within), count=count)
+    events = [(made(second), window.MATCH) for second in seconds]
+    final = runs(threshold, events)
+    fired = taken(threshold, events)  # in the order they were drawn, which is any
+    assert bool(final) == bool(fired)
+    assert len(fired) >= len(final)
+
+
+def test_far_more_than_can_be_kept_one_by_one_is_counted_in_spans() -> None:
+    threshold = Threshold(within=timedelta(days=1), count=8_000)
+    state: State = {}
+    fired = 0
+    for second in range(8_200):
+        judged = window.take(threshold, state, made(second), window.MATCH)
+        fired += judged is not None and judged.fires
+    assert fired == 1
+    assert state["approximate"]
+    assert len(state["entries"]) <= window.EXACT + 1
+
+
+def test_events_of_one_second_are_one_entry() -> None:
+    threshold = Threshold(within=timedelta(minutes=1), count=10_000)
+    state: State = {}
+    for _ in range(50):
+        window.take(threshold, state, made(1), window.MATCH)
+    assert len(state["entries"]) == 1
+    assert window.window_at(threshold, state, second_of(made(1))).count == 50
+
+
+def test_amounts_of_another_currency_do_not_add_up() -> None:
+    threshold = Threshold(within=timedelta(minutes=1), sums=((AMOUNT, USD),))
+    state: State = {}
+    euros = event("charge.failed", object={"amount": 600, "currency": "eur"})
+    judged = window.take(threshold, state, euros, window.MATCH)
+    assert judged is not None
+    assert not judged.fires
+    assert judged.reason == "threshold: amount adds up to 0.00 USD of 5.00 USD within 1m"
