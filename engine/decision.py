@@ -11,7 +11,7 @@ from datetime import datetime
 from engine.decide import noise, throttle
 from engine.decide.judge import FOLLOWED, PRECEDED, Verdict, cells, judge, observe, remembers
 from engine.decide.memory import Cell, Memory, shape_of
-from engine.decide.noise import THROTTLE
+from engine.decide.noise import DIGEST, QUIET, THROTTLE
 from engine.decide.sighting import Role, Sighting
 from engine.model.delivery import (
     NOTHING,
@@ -26,11 +26,19 @@ from engine.model.delivery import (
     firing_id,
 )
 from engine.model.event import Event, Json
+from engine.model.mute import Mute
 from engine.model.rule import Rule, RuleMode, Verb
 from engine.plan import Expand, deliveries_of, make_plan
 
 Known = Mapping[str, Firing]
 """The firings of an event that are there already, by id."""
+
+
+def muted(event: Event, mutes: Sequence[Mute]) -> Callable[[Rule], noise.Noise]:
+    """What mutes do with the messages about an event of rules that have no memory; it was received a moment ago."""
+    if not mutes:
+        return lambda rule: noise.ALOUD
+    return lambda rule: noise.muting(rule, event.account, event.received, mutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,7 @@ class Undecided:
     revision: str
     expand: Expand
     wants: Sequence[str] = ()
+    mutes: Sequence[Mute] = ()
 
     @property
     def key(self) -> str:
@@ -74,7 +83,7 @@ class Undecided:
             self.expand,
             wants=self.wants,
             verdicts=verdicts,
-            quieten=lambda rule: noise.quieten(rule, event, memory, now),
+            quieten=lambda rule: noise.quieten(rule, event, memory, now, self.mutes),
         )
         return replace(
             plan,
@@ -98,6 +107,7 @@ class Ripe:
     revision: str
     expand: Expand
     summary: "Summary"
+    mutes: Sequence[Mute] = ()
 
     @property
     def key(self) -> str:
@@ -106,10 +116,10 @@ class Ripe:
 
     def cells(self) -> Iterator[Cell]:
         """What has to be taken before it can be decided."""
-        if self.rule is None or self.event is None:
+        if self.timer.part in (THROTTLE, QUIET, DIGEST):
+            yield Cell(self.timer.rule, self.timer.part, self.timer.key)
             return
-        if self.timer.part == THROTTLE:
-            yield Cell(self.rule.id, THROTTLE, self.timer.key)
+        if self.rule is None or self.event is None:
             return
         yield from cells(Sighting(self.rule, Role.MATCH), self.event)
         yield from noise.cells(self.rule, self.event)
@@ -117,12 +127,19 @@ class Ripe:
     def alert(self, known: Known) -> Plan:
         """A match that waited fires; nothing else is lost."""
         firing = known.get(firing_id(self.timer.rule, self.key))
-        if self.timer.part == THROTTLE or firing is None or firing.status is FiringStatus.FIRED or self.rule is None:
+        if (
+            self.timer.part in (THROTTLE, QUIET, DIGEST)
+            or firing is None
+            or firing.status is FiringStatus.FIRED
+            or self.rule is None
+        ):
             return NOTHING
         return self._fire(firing, None, firing.created)
 
     def decide(self, memory: Memory, known: Known, now: datetime) -> Plan:
         """What comes of it now."""
+        if self.timer.part in (QUIET, DIGEST):
+            return self._gather(memory, now)
         if self.event is None:
             return NOTHING
         if self.timer.part == THROTTLE:
@@ -147,12 +164,25 @@ class Ripe:
         assert self.rule is not None
         assert self.event is not None
         firing = replace(firing, status=FiringStatus.FIRED, reason=None, revision=self.revision, created=now)
-        quiet = noise.ALOUD if memory is None else noise.quieten(self.rule, self.event, memory, now)
+        quiet = noise.ALOUD if memory is None else noise.quieten(self.rule, self.event, memory, now, self.mutes)
         deliveries: Iterable[Delivery] = ()
         if self.rule.mode is RuleMode.LIVE:
             deliveries = deliveries_of(self.event, self.rule, firing, self.expand, None, quiet)
         settled = _settled(firing, FiringStatus.FIRED, quiet.reason if self.rule.mode is RuleMode.SHADOW else None)
         return Plan(settled=(settled,), deliveries=tuple(deliveries), timers=quiet.timers)
+
+    def _gather(self, memory: Memory, now: datetime) -> Plan:
+        """A digest is due: what was gathered for it goes out, or waits on where it is quiet now."""
+        kept = memory.open(Cell(self.timer.rule, self.timer.part, self.timer.key), "")
+        name = kept.state.get("name")
+        if name is None:
+            return NOTHING
+        until = None if self.rule is None else noise.quiet_now(self.rule, now)
+        if until is not None and until > now:
+            kept.state["due"] = until.timestamp()
+            return Plan(timers=(replace(self.timer, due=until),))
+        kept.state.clear()
+        return Plan(digests=(name,))
 
     def _close(self, memory: Memory, now: datetime) -> Plan:
         """A span of a throttle is over: what was left out and nothing has said yet is said in a line."""

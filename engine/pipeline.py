@@ -11,13 +11,14 @@
 The server, replay, and the tests all walk this way; nothing else creates a firing or a delivery.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.decision import Undecided
+from engine.decision import Undecided, muted
 from engine.model.delivery import NOTHING, Plan
 from engine.model.event import Event
+from engine.model.mute import Mute
 from engine.plan import Expand, make_plan
 from engine.rulebook import Rulebook
 
@@ -39,6 +40,7 @@ class Pipeline:
     rulebook: Callable[[], Rulebook]
     expand: Expand
     committer: Committer
+    mutes: Callable[[], Sequence[Mute]] = tuple
     seen: Callable[[Event, Plan, bool], None] = lambda event, plan, new: None
 
     async def accept(self, event: Event) -> bool:
@@ -48,11 +50,14 @@ class Pipeline:
         wants = rulebook.wants(event)
         sightings = rulebook.sightings(event, matches)
         rules, revision = [match.rule for match in matches], rulebook.revision
+        mutes = self.mutes()
         if sightings:
-            undecided = Undecided(event, rules, sightings, revision, self.expand, wants)
+            undecided = Undecided(event, rules, sightings, revision, self.expand, wants, mutes)
             new, plan = await self.committer.decide(event, undecided, revision)
         else:
-            plan = make_plan(event, rules, revision, self.expand, wants=wants) if rules or wants else NOTHING
+            plan = NOTHING
+            if rules or wants:
+                plan = make_plan(event, rules, revision, self.expand, wants=wants, quieten=muted(event, mutes))
             new = await self.committer.commit(event, plan, revision)
         self.seen(event, plan, new)
         return new

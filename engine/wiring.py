@@ -35,6 +35,7 @@ from engine.work.banner import banner
 from engine.work.dead import DeadReports
 from engine.work.deliver import Deliverer
 from engine.work.fetch import Fetcher
+from engine.work.mutes import MuteBook
 from engine.work.ops import Ops
 from engine.work.readiness import Queue, readiness
 from engine.work.recent import RecentEvents
@@ -203,10 +204,13 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     conflicts: dict[str, str] = {}
     events = RecentEvents(store.events.get)
     accounts = AccountBook(store.accounts)
+    mutes = MuteBook(store.mutes, None if ops is None else ops.report)
+    await mutes.look()
     pipeline = Pipeline(
         rulebook=lambda: reloader.current,
         expand=expander(settings),
         committer=store.committer,
+        mutes=lambda: mutes.current,
         seen=_observer(metrics, conflicts, events, accounts),
     )
     service = Service(
@@ -229,6 +233,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         decide=store.decide,
         rulebook=revisions,
         expand=pipeline.expand,
+        mutes=pipeline.mutes,
         fired=_counter(metrics),
     )
     deliverer = Deliverer(
@@ -245,6 +250,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         rulebook=lambda: reloader.current,
         expand=pipeline.expand,
         summary=summary,
+        mutes=pipeline.mutes,
         fired=_counter(metrics),
     )
     store.committer.on_commit = metrics.commit
@@ -261,6 +267,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         asyncio.create_task(working, name="tocsin-work"),
         asyncio.create_task(accounts.run(service._stop), name="tocsin-accounts"),
         asyncio.create_task(clock.run(service._stop), name="tocsin-timers"),
+        asyncio.create_task(mutes.run(service._stop), name="tocsin-mutes"),
         asyncio.create_task(
             DeadReports(store.dead, None if ops is None else ops.report).run(service._stop), name="tocsin-dead"
         ),

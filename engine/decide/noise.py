@@ -1,20 +1,23 @@
 """What becomes of the messages of a rule that has fired: whether they go out now, wait, or are kept quiet.
 
-Only notify steps are concerned. In the fixed order: throttle.
+Only notify steps are concerned. In the fixed order: mute, throttle, quiet, digest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from engine.decide import throttle
+from engine.decide.calendars import next_due, quiet_until
 from engine.decide.keys import key_of
 from engine.decide.memory import Cell, Memory, shape_of
 from engine.model.delivery import Timer
 from engine.model.event import Event
+from engine.model.mute import Mute
 from engine.model.rule import Rule
+from engine.model.timing import NO_TIMING, QuietDo, Throttle
 
-THROTTLE = "throttle"
+THROTTLE, QUIET, DIGEST = "throttle", "quiet", "digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +39,96 @@ def cells(rule: Rule, event: Event) -> Iterator[Cell]:
     """What the rule remembers that its messages about an event depend on."""
     if rule.timing.throttle is not None:
         yield Cell(rule.id, THROTTLE, key_of(rule.timing.throttle.per, event))
+    if rule.timing.digest is not None or rule.timing.quiet is not None:
+        yield gather_cell(rule, event)
 
 
-def quieten(rule: Rule, event: Event, memory: Memory, now: datetime) -> Noise:
+def quieten(rule: Rule, event: Event, memory: Memory, now: datetime, mutes: Sequence[Mute] = ()) -> Noise:
     """What to do with the messages of a firing, which counts thereby as sent where it says so."""
-    if rule.timing.throttle is None:
+    timing = rule.timing
+    muted = muting(rule, event.account, now, mutes)
+    if muted is not ALOUD or timing is NO_TIMING:
+        return muted
+    noise = ALOUD
+    if timing.throttle is not None:
+        noise = _throttled(rule, timing.throttle, event, memory, now)
+        if noise.silence is not None:
+            return noise
+    until = quiet_now(rule, now)
+    if until is not None and timing.quiet is not None and timing.quiet.do is QuietDo.DROP:
+        return Noise(silence=QUIET, reason=f"quiet until {_clock(until, now)}")
+    if until is None and timing.digest is None:
+        return noise
+    return _gathered(rule, event, memory, now, until, noise)
+
+
+def muting(rule: Rule, account: str | None, now: datetime, mutes: Sequence[Mute]) -> Noise:
+    """What a mute does with the messages of a rule about an account."""
+    mute = next((each for each in mutes if each.mutes(rule, account, now)), None)
+    if mute is None:
         return ALOUD
-    cell = Cell(rule.id, THROTTLE, key_of(rule.timing.throttle.per, event))
-    kept = memory.open(cell, shape_of(rule.timing.throttle))
-    paced = throttle.pace(rule.timing.throttle, kept.state, now)
-    kept.until = throttle.quiet_until(rule.timing.throttle, kept.state)
-    if paced.sends:
+    reason = f"muted until {_clock(mute.end, now)} by {mute.author}: {mute.comment}"
+    return Noise(silence=f"mute {mute.id}", reason=reason)
+
+
+def quiet_now(rule: Rule, now: datetime) -> datetime | None:
+    """Until when the rule's messages are not to go out, None: they may now."""
+    quiet = rule.timing.quiet
+    if quiet is None or (quiet.bar is not None and rule.severity.at_least(quiet.bar)):
+        return None
+    return quiet_until(quiet.during, now)
+
+
+def _throttled(rule: Rule, limit: Throttle, event: Event, memory: Memory, now: datetime) -> Noise:
+    cell = Cell(rule.id, THROTTLE, key_of(limit.per, event))
+    kept = memory.open(cell, shape_of(limit))
+    paced = throttle.pace(limit, kept.state, now)
+    kept.until = throttle.quiet_until(limit, kept.state)
+    if paced.until is None:
         return Noise(note=left_out(paced.left_out, paced.since)) if paced.left_out else ALOUD
-    assert paced.until is not None
-    timer = Timer(
+    timer = _timer(rule, event, THROTTLE, cell.key, paced.until)
+    return Noise(silence=THROTTLE, reason=paced.reason, timers=(timer,))
+
+
+def _gathered(rule: Rule, event: Event, memory: Memory, now: datetime, until: datetime | None, noise: Noise) -> Noise:
+    """Have the messages wait for a digest: the rule's, or the one at the end of a quiet time."""
+    cell = gather_cell(rule, event)
+    kept = memory.open(cell, "")
+    state, digest = kept.state, rule.timing.digest
+    due = now if digest is None else next_due(digest, now, now)
+    timers: tuple[Timer, ...] = ()
+    if not state:
+        due = max(due, until or due)
+        state["name"] = f"{rule.id} {cell.part} {cell.key} {now.isoformat()}"
+        state["due"] = due.timestamp()
+        timers = (_timer(rule, event, cell.part, cell.key, due),)
+    due = datetime.fromtimestamp(state["due"], UTC)
+    what = "digest" if until is None else "quiet"
+    reason = f"{what}: waits for the digest at {_clock(due, now)}"
+    return Noise(digest=state["name"], reason=reason, note=noise.note, timers=timers)
+
+
+def gather_cell(rule: Rule, event: Event) -> Cell:
+    """Where it stands what a rule gathers."""
+    digest = rule.timing.digest
+    return Cell(rule.id, QUIET if digest is None else DIGEST, key_of((digest.per if digest else None) or (), event))
+
+
+def _timer(rule: Rule, event: Event, part: str, key: str, due: datetime) -> Timer:
+    return Timer(
         rule=rule.id,
-        part=THROTTLE,
-        key=cell.key,
-        due=paced.until,
+        part=part,
+        key=key,
+        due=due,
         event=event.dedupe_key,
         account=event.account,
         livemode=event.livemode,
     )
-    return Noise(silence=THROTTLE, reason=paced.reason, timers=(timer,))
+
+
+def _clock(moment: datetime, now: datetime) -> str:
+    """`14:02 UTC`, with the date where it is another day."""
+    return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%d %b %H:%M} UTC"
 
 
 def left_out(number: int, since: datetime | None) -> str:

@@ -157,12 +157,16 @@ class Settled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that must come of one event, or of a time that was waited for; committed as a whole."""
+    """Everything that must come of one event, or of a time that was waited for; committed as a whole.
+
+    `digests` names those that are due: what was gathered for each becomes one delivery per step and destination.
+    """
 
     firings: tuple[Firing, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     timers: tuple[Timer, ...] = ()
     settled: tuple[Settled, ...] = ()
+    digests: tuple[str, ...] = ()
 
 
 NOTHING = Plan()

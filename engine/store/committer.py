@@ -270,10 +270,11 @@ async def _decide(connection: Connection, batch: Sequence[_Entry]) -> set[str]:
 async def _plan(connection: Connection, batch: Sequence[_Entry]) -> None:
     """Carry out what is to come of stored events, decided under lock where that is needed."""
     open_ = sorted((e for e in batch if e.undecided is not None), key=lambda entry: entry.event.created)
-    plans = await decide(connection, [e.undecided for e in open_ if e.undecided is not None], datetime.now(UTC))
+    now = datetime.now(UTC)
+    plans = await decide(connection, [e.undecided for e in open_ if e.undecided is not None], now)
     for entry, plan in zip(open_, plans, strict=True):
         entry.plan = plan
-    await carry_out(connection, [entry.plan for entry in batch if entry.undecided is None])
+    await carry_out(connection, [entry.plan for entry in batch if entry.undecided is None], now)
 
 
 async def _supplement(connection: Connection, late: Sequence[_Entry]) -> None:

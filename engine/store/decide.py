@@ -44,7 +44,7 @@ async def decide(connection: Connection, undecided: Sequence[Deciding], now: dat
         known.setdefault(each.key, {}).update({firing.id: firing for firing in plan.firings})
         plans.append(plan)
     await memory.keep(connection, taken)
-    await carry_out(connection, plans)
+    await carry_out(connection, plans, now)
     return plans
 
 
@@ -63,8 +63,11 @@ def _plan(undecided: Deciding, taken: Memory, known: Mapping[str, Firing], now: 
         return undecided.alert(known)
 
 
-async def carry_out(connection: Connection, plans: Sequence[Plan]) -> None:
-    """Insert firings, deliveries, jobs and timers; of a firing that is there already nothing is made again."""
+async def carry_out(connection: Connection, plans: Sequence[Plan], now: datetime) -> None:
+    """Insert firings, deliveries, jobs and timers, and send digests that are due.
+
+    Of a firing that is there already nothing is made again.
+    """
     wanted = sorted((firing for plan in plans for firing in plan.firings), key=lambda firing: firing.id)
     fired = await firings.insert(connection, wanted) if wanted else set()
     settled = [each for plan in plans for each in plan.settled]
@@ -77,6 +80,10 @@ async def carry_out(connection: Connection, plans: Sequence[Plan]) -> None:
         due = [d for d in fresh if d.status is DeliveryStatus.PENDING and d.id in made]
         if due:
             await enqueue(connection, due)
+    for name in dict.fromkeys(name for plan in plans for name in plan.digests):
+        merged = await deliveries.merge(connection, name, now)
+        if merged:
+            await enqueue(connection, merged)
     timers = [timer for plan in plans for timer in plan.timers]
     if timers:
         await memory.set_timers(connection, timers)

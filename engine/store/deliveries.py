@@ -7,7 +7,7 @@ from operator import attrgetter
 
 import asyncpg
 
-from engine.model.delivery import Attempt, Delivery, DeliveryStatus
+from engine.model.delivery import Attempt, Delivery, DeliveryStatus, delivery_id
 from engine.model.event import Json
 from engine.model.rule import Verb
 from engine.store.adapter import enqueue
@@ -39,6 +39,31 @@ INSERT_DELIVERIES = """
     {where}
     on conflict (id) do nothing
     returning id
+"""
+
+# What was gathered for a digest, by step and destination, is part of it from now on.
+MERGE_GATHERED = """
+    with merged as (
+        update tocsin.deliveries
+        set status = 'merged', finished = $2, reason = 'part of a digest'
+        where digest = $1 and status = 'gathered'
+        returning *
+    )
+    select
+        step, verb, destination, max(rule) as rule, (array_agg(revision order by created desc))[1] as revision,
+        case when count(distinct account) = 1 and count(account) = count(*) then max(account) end as account,
+        bool_or(livemode) as livemode
+    from merged
+    group by step, verb, destination
+    order by step, destination
+"""
+
+# Of one delivery of a digest, what is in it: the oldest first.
+SELECT_MERGED = """
+    select * from tocsin.deliveries
+    where digest = $1 and step = $2 and destination = $3 and status = 'merged'
+    order by created, id
+    limit $4
 """
 
 SELECT_DELIVERY = "select * from tocsin.deliveries where id = $1"
@@ -227,6 +252,31 @@ async def insert(connection: Connection, deliveries: Sequence[Delivery]) -> set[
     return {row["id"] for row in rows}
 
 
+async def merge(connection: Connection, digest: str, now: datetime) -> list[Delivery]:
+    """Make of what was gathered for a digest one delivery for each step and destination; those, inserted."""
+    found = [
+        Delivery(
+            id=delivery_id(digest, row["step"], row["destination"]),
+            firing=None,
+            event=None,
+            rule=row["rule"],
+            revision=row["revision"],
+            step=row["step"],
+            verb=Verb(row["verb"]),
+            destination=row["destination"],
+            account=row["account"],
+            livemode=row["livemode"],
+            next_attempt=now,
+            created=now,
+            digest=digest,
+        )
+        for row in await connection.fetch(MERGE_GATHERED, digest, now)
+    ]
+    if found:
+        await insert(connection, found)
+    return found
+
+
 class Deliveries:
     """What is asked of deliveries and done to them. Raises StoreUnavailable."""
 
@@ -247,6 +297,11 @@ class Deliveries:
     async def siblings(self, firing: str) -> list[Delivery]:
         """All deliveries of a firing."""
         return [_delivery(row) for row in await self._pool.fetch(SELECT_SIBLINGS, firing)]
+
+    async def merged(self, digest: Delivery, most: int) -> list[Delivery]:
+        """What is in a delivery of a digest, the oldest first, at most so many."""
+        rows = await self._pool.fetch(SELECT_MERGED, digest.digest, digest.step, digest.destination, most)
+        return [_delivery(row) for row in rows]
 
     async def context(self, firing: str) -> Json:
         """What the texts of a firing read of the rule's memory."""

@@ -24,6 +24,7 @@ from engine.store.handoff import Handoff
 from engine.store.health import Health, health
 from engine.store.jobs import Jobs
 from engine.store.migrate import migrate
+from engine.store.mutes import Mutes
 from engine.store.retention import forget
 from engine.store.revisions import Revisions
 from engine.store.timers import Timers
@@ -40,7 +41,7 @@ WATCH_EVERY = 0.5
 
 class Store:
     """An opened database: `committer`, `jobs`, `deliveries`, `events`, `revisions`, `writes`, `accounts`,
-    `dead`, `timers`.
+    `dead`, `timers`, `mutes`.
 
     Made by `open`.
     """
@@ -56,6 +57,7 @@ class Store:
         self.accounts = Accounts(pool)
         self.dead = DeadDeliveries(pool)
         self.timers = Timers(pool)
+        self.mutes = Mutes(pool)
         self._pool = pool
         self._server = server
         self._watch = asyncio.create_task(_watch(server), name="tocsin-watch") if server else None
@@ -106,7 +108,7 @@ class Store:
         """Insert what is to come of an event that is stored: firings, deliveries, jobs. Of a firing that is there
         already nothing is made again. Raises StoreUnavailable."""
         async with self._pool.transaction() as connection:
-            await carry_out(connection, [plan])
+            await carry_out(connection, [plan], datetime.now(UTC))
 
     async def decide(self, undecided: Sequence[Deciding]) -> list[Plan]:
         """Decide what depends on what rules remember, and carry it out, in one transaction; the plans. Raises

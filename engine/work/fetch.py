@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from engine.decision import Undecided
+from engine.decision import Undecided, muted
 from engine.errors import DestinationError
 from engine.model.delivery import Delivery, Firing, Plan
 from engine.model.event import Event, Json
 from engine.model.fetch import ACCOUNT, WHOLE_OBJECT, with_fetched
+from engine.model.mute import Mute
 from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
 from engine.model.rule import Step, Verb
 from engine.plan import Expand, make_plan
@@ -55,6 +56,7 @@ class Fetcher:
         decide: Callable[[Sequence[Undecided]], Awaitable[list[Plan]]],
         rulebook: Callable[[str], Awaitable[Rulebook]],
         expand: Expand,
+        mutes: Callable[[], Sequence[Mute]] = tuple,
         fired: Callable[[Sequence[Firing]], None] = lambda firings: None,
     ) -> None:
         self._read = read
@@ -64,6 +66,7 @@ class Fetcher:
         self._decide = decide
         self._rulebook = rulebook
         self._expand = expand
+        self._mutes = mutes
         self._fired = fired
 
     def render(self, step: Step, delivery: Delivery, scene: Scene) -> Json:
@@ -98,9 +101,11 @@ class Fetcher:
         names = {rule.id for rule in rules}
         sightings = [seen for seen in rulebook.sightings(whole, matches) if seen.rule.id in names]
         if sightings:
-            [plan] = await self._decide([Undecided(whole, rules, sightings, rulebook.revision, self._expand)])
+            undecided = Undecided(whole, rules, sightings, rulebook.revision, self._expand, (), self._mutes())
+            [plan] = await self._decide([undecided])
             return plan
-        plan = make_plan(whole, rules, rulebook.revision, self._expand)
+        quieten = muted(whole, self._mutes())
+        plan = make_plan(whole, rules, rulebook.revision, self._expand, quieten=quieten)
         if plan.firings:
             await self._carry_out(plan)
         return plan

@@ -10,6 +10,7 @@ import structlog
 from engine.decision import Ripe, Summary
 from engine.model.delivery import Firing, Plan, Timer
 from engine.model.event import Event
+from engine.model.mute import Mute
 from engine.plan import Expand
 from engine.rulebook import Rulebook
 
@@ -42,6 +43,7 @@ class Clock:
         rulebook: Callable[[], Rulebook],
         expand: Expand,
         summary: Summary,
+        mutes: Callable[[], Sequence[Mute]] = tuple,
         fired: Callable[[Sequence[Firing]], None] = lambda firings: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -50,6 +52,7 @@ class Clock:
         self._rulebook = rulebook
         self._expand = expand
         self._summary = summary
+        self._mutes = mutes
         self._fired = fired
         self._now = now
 
@@ -98,6 +101,7 @@ class Clock:
                     revision=rulebook.revision,
                     expand=self._expand,
                     summary=self._summary,
+                    mutes=self._mutes(),
                 )
             )
         return found

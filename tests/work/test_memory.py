@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +11,19 @@ import pytest
 from engine.model.condition import Operation, PathTest, Reference
 from engine.model.delivery import DeliveryStatus, Firing
 from engine.model.event import Event, Json
+from engine.model.mute import Mute
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
-from engine.model.timing import Absence, Other, Threshold, Throttle, Timing
+from engine.model.timing import (
+    Absence,
+    Calendar,
+    Digest,
+    Other,
+    Quiet,
+    QuietDo,
+    Threshold,
+    Throttle,
+    Timing,
+)
 from engine.pipeline import Pipeline
 from engine.rulebook import Rulebook
 from engine.store import Store
@@ -21,6 +32,7 @@ from engine.work.timers import Clock
 from notifiers import Destination
 from tests.builders import event
 
+HOUR = timedelta(hours=1)
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 BY_ID = ((Reference(path="id"), Reference(path="id")),)
 
@@ -45,7 +57,7 @@ class World:
     store: Store
     rules: tuple[Rule, ...]
     now: datetime = NOON
-    fired: list[str] = field(default_factory=list)
+    mutes: list[Mute] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         book = Rulebook(revision="r" * 64, rules=self.rules)
@@ -56,7 +68,9 @@ class World:
         def summary(rule: Rule, event: Event, number: int, since: datetime | None, now: datetime) -> Json:
             return {"left_out": number}
 
-        self.pipeline = Pipeline(rulebook=lambda: book, expand=expand, committer=self.store.committer)
+        self.pipeline = Pipeline(
+            rulebook=lambda: book, expand=expand, committer=self.store.committer, mutes=lambda: self.mutes
+        )
         self.clock = Clock(
             timers=self.store.timers,
             event=self.store.events.get,
@@ -72,6 +86,11 @@ class World:
 
     async def pass_to(self, minutes: float) -> None:
         self.now = NOON + timedelta(minutes=minutes)
+        await self.clock.once()
+
+    async def later(self, span: timedelta) -> None:
+        """So long after now: what is paced goes by the time of sending."""
+        self.now = datetime.now(UTC) + span
         await self.clock.once()
 
     async def firings(self) -> list[Firing]:
@@ -147,8 +166,7 @@ async def test_what_should_have_come_before_and_comes_late_lets_the_trigger_fire
     other = Other(when=(When(types=("account.updated",), livemode=None),), same=_BY_ACCOUNT, within=timedelta(hours=1))
     w = world(rule(Timing(preceded_by=other)))
     await w.send(at(30), at(10, type="account.updated"))
-    w.now = datetime.now(UTC) + timedelta(seconds=1)
-    await w.clock.once()
+    await w.later(timedelta(seconds=1))
     assert await w.statuses() == ["fired"]
     assert await w.sent() == [DeliveryStatus.PENDING]
 
@@ -200,12 +218,68 @@ async def test_a_throttle_keeps_messages_quiet_and_nothing_else(world: Callable[
 async def test_what_a_throttle_left_out_is_said_when_its_time_is_over(world: Callable[..., World]) -> None:
     w = world(rule(Timing(throttle=Throttle(max=1, every=timedelta(hours=6)))))
     await w.send(at(0), at(1), at(2))
-    w.now = datetime.now(UTC) + timedelta(hours=6, seconds=1)
-    await w.clock.once()
+    await w.later(timedelta(hours=6, seconds=1))
     said = [d for d in await w.store.deliveries.ls(limit=9) if d.firing is None]
     assert [each.request for each in said] == [{"left_out": 2}]
     await w.clock.once()
     assert len(await w.sent()) == 4
+
+
+async def test_a_mute_keeps_messages_quiet_of_rules_with_and_without_memory(world: Callable[..., World]) -> None:
+    silent = Mute(
+        id="mut_1",
+        rule="r*",
+        account="acct_1",
+        start=NOON,
+        end=datetime.now(UTC) + timedelta(hours=1),
+        author="kim",
+        comment="known outage",
+    )
+    plain, throttled = rule(Timing()), replace(rule(Timing(throttle=Throttle(max=1, every=HOUR))), id="r2")
+    w = world(plain, throttled)
+    w.mutes.append(silent)
+    await w.send(at(0), at(1, account="acct_2"))
+    assert sorted(await w.sent()) == ["pending", "pending", "suppressed", "suppressed"]
+    [one, _] = [d for d in await w.store.deliveries.ls(limit=9) if d.status is DeliveryStatus.SUPPRESSED]
+    assert one.reason is not None
+    assert one.reason.endswith("by kim: known outage")
+    assert (await w.store.mutes.silenced(["mut_1"]))["mut_1"].number == 2
+
+
+async def test_a_digest_gathers_and_goes_out_as_one(world: Callable[..., World]) -> None:
+    w = world(rule(Timing(digest=Digest(every=HOUR))))
+    await w.send(at(0), at(1), at(2))
+    assert await w.sent() == [DeliveryStatus.GATHERED] * 3
+    assert await w.sent(Verb.CALLBACK) == [DeliveryStatus.PENDING] * 3
+    await w.later(HOUR + timedelta(seconds=2))
+    assert sorted(await w.sent()) == ["merged", "merged", "merged", "pending"]
+    [digest] = [d for d in await w.store.deliveries.ls(limit=9) if d.digest and d.status is DeliveryStatus.PENDING]
+    assert len(await w.store.deliveries.merged(digest, 10)) == 3
+    await w.send(at(3))
+    assert sorted(await w.sent()) == ["gathered", "merged", "merged", "merged", "pending"]
+
+
+async def test_quiet_holds_until_its_end_or_drops(world: Callable[..., World]) -> None:
+    always = Calendar(name="always", timezone="UTC", begin=time(0), end=time(0))
+    held = rule(Timing(quiet=Quiet(during=(always,))))
+    dropped = replace(rule(Timing(quiet=Quiet(during=(always,), do=QuietDo.DROP))), id="dropped")
+    loud = replace(rule(Timing(quiet=Quiet(during=(always,), bar=Severity.MEDIUM))), id="loud")
+    w = world(held, dropped, loud)
+    await w.send(at(0))
+    assert sorted(await w.sent()) == ["gathered", "pending", "suppressed"]
+
+
+async def test_a_digest_that_falls_into_quiet_times_waits_for_their_end(world: Callable[..., World]) -> None:
+    moment = datetime.now(UTC)
+    begin = (moment + timedelta(minutes=30)).time().replace(second=0, microsecond=0)
+    end = (moment + timedelta(hours=3)).time().replace(second=0, microsecond=0)
+    later = Calendar(name="later", timezone="UTC", begin=begin, end=end)
+    w = world(rule(Timing(digest=Digest(every=HOUR), quiet=Quiet(during=(later,)))))
+    await w.send(at(0))
+    await w.later(HOUR + timedelta(seconds=2))
+    assert await w.sent() == [DeliveryStatus.GATHERED]
+    await w.later(timedelta(hours=3))
+    assert sorted(await w.sent()) == ["merged", "pending"]
 
 
 async def test_shadow_decides_and_sends_nothing(world: Callable[..., World]) -> None:

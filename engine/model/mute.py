@@ -1,0 +1,36 @@
+"""Mutes: messages that a person has silenced for a while."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+from engine.model.rule import Rule, Severity
+
+LONGEST = timedelta(days=90)
+"""How long a mute may last: what is to be silent for ever is a rule to be changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mute:
+    """What is muted: messages of rules whose id fits `rule` (with `*`), about the account, of at most the severity,
+    with the tag; None for any. From `start` to `end`, by whom and why."""
+
+    id: str
+    rule: str | None = None
+    account: str | None = None
+    severity: Severity | None = None
+    tag: str | None = None
+    start: datetime
+    end: datetime
+    author: str
+    comment: str
+
+    def mutes(self, rule: Rule, account: str | None, now: datetime) -> bool:
+        """Whether a message of the rule about the account (None: the platform) is muted now."""
+        return (
+            self.start <= now < self.end
+            and (self.rule is None or fnmatchcase(rule.id, self.rule))
+            and (self.account is None or self.account == account)
+            and (self.severity is None or self.severity.at_least(rule.severity))
+            and (self.tag is None or self.tag in rule.tags)
+        )
