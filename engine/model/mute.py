@@ -34,3 +34,14 @@ class Mute:
             and (self.severity is None or self.severity.at_least(rule.severity))
             and (self.tag is None or self.tag in rule.tags)
         )
+
+    @property
+    def described(self) -> str:
+        """What is muted, for people: `rule payout-*, account acct_1, up to severity high`."""
+        parts = [
+            f"rule {self.rule}" if self.rule else "",
+            f"account {self.account}" if self.account else "",
+            f"up to severity {self.severity}" if self.severity else "",
+            f"tag {self.tag}" if self.tag else "",
+        ]
+        return ", ".join(filter(None, parts)) or "everything"

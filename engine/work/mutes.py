@@ -47,7 +47,7 @@ class MuteBook:
             ends_soon = mute.end - now <= SOON and mute.end - mute.start >= timedelta(days=1)
             if ends_soon and mute.id not in self._told and self._report is not None:
                 self._told.add(mute.id)
-                title = f"A mute ends at {mute.end:%H:%M} UTC: {described(mute)}"
+                title = f"A mute ends at {mute.end:%H:%M} UTC: {mute.described}"
                 told = f"{mute.author} muted it on {mute.start:%d %b %H:%M} UTC: {mute.comment}"
                 await self._report("mute-ends", title, f"{told}\n\nTo keep it muted: tocsin mute add")
 
@@ -63,14 +63,3 @@ class MuteBook:
                     await stop.wait()
             except TimeoutError:
                 continue
-
-
-def described(mute: Mute) -> str:
-    """What is muted, for people: `rule payout-*, account acct_1, up to high`."""
-    parts = [
-        f"rule {mute.rule}" if mute.rule else "",
-        f"account {mute.account}" if mute.account else "",
-        f"up to severity {mute.severity}" if mute.severity else "",
-        f"tag {mute.tag}" if mute.tag else "",
-    ]
-    return ", ".join(filter(None, parts)) or "everything"
