@@ -32,7 +32,7 @@ DOCS = Path(__file__).parent
 CREATED = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 COMMANDS = [
     *([name] for name in SUMMARIES if name not in GROUPS),
-    *([group, name] for group in GROUPS for name in ("ls", "show")),
+    *([group, name] for group, names in GROUPS.items() for name in names),
 ]
 """Every command that does something, as it is typed."""
 

@@ -30,6 +30,7 @@ SUMMARIES = {
     "render": "What a rule would send, and to whom.",
     "deliveries": "What was sent, what was not, and why.",
     "retry": "Send again what was given up or held.",
+    "mute": "Silence messages for a while.",
     "send-test": "Send a test message to a channel.",
     "sign": "The signature header of a body.",
     "verify": "Whether a signature holds, or exactly why not.",
@@ -38,8 +39,13 @@ SUMMARIES = {
 """The commands as the help lists them: in the order of a newcomer's day. Each is in the module of its name, which is
 imported when the command is asked for."""
 
-GROUPS = ("events", "rules", "deliveries")
-"""Those that have `ls` and `show`."""
+GROUPS = {
+    "events": ("ls", "show"),
+    "rules": ("ls", "show"),
+    "deliveries": ("ls", "show"),
+    "mute": ("add", "ls", "end"),
+}
+"""Those that have commands of their own."""
 
 
 class Commands(TyperGroup):

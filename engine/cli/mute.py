@@ -49,7 +49,7 @@ def _for(text: str) -> timedelta:
 @app.command("add", epilog=ADD_ENDING, short_help="Mute messages.")
 def add(
     lasting: Annotated[timedelta, typer.Option("--for", metavar="SPAN", parser=_for, help="How long: 30m 2h 7d.")],
-    comment: Annotated[str, typer.Option("--comment", "-c", metavar="TEXT", help="Why, for whoever wonders.")],
+    comment: Annotated[str, typer.Option("--comment", "-c", metavar="WHY", help="Why, for whoever wonders.")],
     rule: Annotated[str | None, typer.Option("--rule", metavar="RULE", help="Of this rule; * for anything.")] = None,
     account: Annotated[str | None, typer.Option("--account", metavar="ACCT", help="About this account.")] = None,
     severity: Annotated[str | None, typer.Option("--severity", metavar="S", help="Of at most this severity.")] = None,

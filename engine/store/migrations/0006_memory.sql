@@ -8,7 +8,7 @@ alter table tocsin.deliveries add column note text;
 alter table tocsin.deliveries add column silence text;
 alter table tocsin.deliveries add column digest text;
 create index deliveries_gathered on tocsin.deliveries (digest, created) where status = 'gathered';
-create index deliveries_silenced on tocsin.deliveries (created) where silence is not null;
+create index deliveries_silence on tocsin.deliveries (silence, created) where silence is not null;
 
 -- What a rule remembers under a key: JSON, escaped to ASCII. `shape` is a hash of what the rule says that it was kept
 -- for; `until` when nothing of it matters any more.
@@ -35,3 +35,18 @@ create table tocsin.timers (
 );
 create index timers_due on tocsin.timers (due);
 create index timers_account on tocsin.timers (account) where account is not null;
+
+-- What people have muted, for how long and why. What each silenced stands with the deliveries.
+create table tocsin.mutes (
+    id       text primary key,
+    rule     text,
+    account  text,
+    severity text,
+    tag      text,
+    start    timestamptz not null,
+    "end"    timestamptz not null,
+    author   text not null,
+    comment  text not null,
+    created  timestamptz not null
+);
+create index mutes_end on tocsin.mutes ("end");
