@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, TypedDict, Unpack
 from engine.errors import DestinationError
 from engine.model.event import Json
 from engine.model.rule import Severity
+from engine.render import Form
+from engine.render.digest import LONGEST
 from engine.settings import Channel
 from engine.source import nearest
 from notifiers.failures import Notes
@@ -21,6 +23,8 @@ _LISTS = ("targets", "channels", "phones", "topics", "emails", "devices", "recip
 """Where plugins keep the recipients of a URL that names several."""
 
 _LONGEST_LABEL = 80
+_SHORTEST = 100  # characters of a digest, however short messages are
+_ROOMY = 1_500  # from here on there is room to align columns
 _loading = threading.Lock()
 _loaded = threading.Event()
 
@@ -77,6 +81,35 @@ def problem(url: str) -> str | None:
     except DestinationError as error:
         return str(error)
     return None
+
+
+class Shape(NamedTuple):
+    """How a channel shows a digest, and how many characters of text it takes."""
+
+    form: Form
+    limit: int
+
+
+def shape(channel: Channel) -> Shape:
+    """What a digest for a channel is made as: mail shows HTML, the console aligned columns, chats with Markdown have
+    them in a block of code, or a list where messages are short; the rest get a line for each."""
+    if channel.url is None:
+        return Shape(Form.TERMINAL, LONGEST)
+    try:
+        return _shape(channel.url.get_secret_value())
+    except DestinationError:
+        return Shape(Form.LINES, LONGEST)
+
+
+@lru_cache(maxsize=1024)
+def _shape(url: str) -> Shape:
+    service = _instance(url)
+    # A tenth for what a service escapes; the title, which many put into the text.
+    limit = max(_SHORTEST, min(LONGEST, int(service.body_maxlen) * 9 // 10 - (0 if service.title_maxlen else 250)))
+    formats = _apprise().NotifyFormat
+    if service.resolve_format(formats.MARKDOWN) == formats.MARKDOWN:
+        return Shape(Form.BLOCK if limit >= _ROOMY else Form.LIST, limit)
+    return Shape(Form.HTML if service.resolve_format(formats.HTML) == formats.HTML else Form.LINES, limit)
 
 
 def send(channel: Channel, recipient: str | None, **content: Unpack[Content]) -> Sent:

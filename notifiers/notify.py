@@ -12,7 +12,8 @@ from engine.model.delivery import Delivery
 from engine.model.event import Json
 from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
 from engine.model.rule import Severity, Step, Verb
-from engine.render import render_alert
+from engine.render import Form, render_alert, render_digest
+from engine.render.digest import LONGEST
 from engine.settings import Channel
 from notifiers import channels
 from notifiers.answers import clean
@@ -27,8 +28,9 @@ FORMATS = ("markdown", "text")
 class NotifyNotifier:
     """Sends messages. A delivery's `destination` is `channel` or `channel/recipient`.
 
-    What is stored with it is `{title, text, format, severity, live, event, type, account, rule}`; the channel's URL is
-    read from the configuration at each attempt and never stored.
+    What is stored with it is `{title, text, format, severity, live, event, type, account, rule}`, where `format` is
+    text, markdown or, of digests alone, html; the channel's URL is read from the configuration at each attempt and
+    never stored.
     """
 
     verb = Verb.NOTIFY
@@ -40,6 +42,8 @@ class NotifyNotifier:
 
     def render(self, step: Step, delivery: Delivery, scene: Scene) -> Json:
         """The message: the step's title and text, and the default ones for what it does not say."""
+        if scene.get("digest"):
+            return self._digest(step, delivery, scene)
         options = step.options
         message = render_alert(options.get("title"), options.get("text"), scene)
         # Plain unless the rule's own text is Markdown: in Markdown, what a customer wrote could become a link.
@@ -54,6 +58,21 @@ class NotifyNotifier:
             "event": about.get("id"),
             "type": about.get("type"),
             "account": account.get("id"),
+            "rule": scene["rule"]["id"],
+        }
+
+    def _digest(self, step: Step, delivery: Delivery, scene: Scene) -> Json:
+        """The message of many events, as its channel shows tables. It is about no one event."""
+        name = delivery.destination.partition("/")[0]
+        channel = self._channels.get(name)
+        form, limit = channels.shape(channel) if channel is not None else channels.Shape(Form.LINES, LONGEST)
+        message = render_digest(step.options, scene, form, limit=limit)
+        return {
+            **_message(message.title, message.text, message.format, Severity(scene["rule"]["severity"])),
+            "live": scene["event"].get("livemode") is not False,
+            "event": None,
+            "type": None,
+            "account": scene["account"].get("id"),
             "rule": scene["rule"]["id"],
         }
 

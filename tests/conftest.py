@@ -24,6 +24,17 @@ from engine.store.embedded import Address, EmbeddedServer
 _numbers = itertools.count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden`, for reviewing how texts changed."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files from what is rendered now")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be rewritten."""
+    return bool(request.config.getoption("--update-golden"))
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody's own settings or keys reach a test."""

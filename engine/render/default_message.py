@@ -49,7 +49,7 @@ def default_message(scene: Scene) -> Message:
         *_changes(changed, found),
         _ADVICE.get(type_),
         _link(event, found),
-        _source(event, _map(scene.get("rule"))),
+        source_line(event, _map(scene.get("rule"))),
     ]
     prefix = TEST if event.get("livemode") is False else ""
     what = f"Not done: {text(failed.get('verb'))} {text(failed.get('destination'))} · {what}" if failed else what
@@ -150,7 +150,7 @@ def _link(event: Mapping[str, Json], found: Mapping[str, Json]) -> str | None:
     return url_of(target, account=owner_of(event), livemode=livemode) or text(event.get("url"))
 
 
-def _source(event: Mapping[str, Json], rule: Mapping[str, Json]) -> str | None:
+def source_line(event: Mapping[str, Json], rule: Mapping[str, Json]) -> str | None:
     """Which rule spoke, for whom it speaks, and the event to ask `tocsin explain` about."""
     name = text(rule.get("id"))
     parts = [f"Rule: {name} ({text(rule.get('severity')) or 'medium'})"] if name else []

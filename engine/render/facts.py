@@ -162,12 +162,12 @@ _FAILURES = (
     ("verification.details_code", "verification.details"),
     ("outcome.reason", "outcome.seller_message"),
 )
-_AMOUNTS = ("amount", "amount_due", "amount_total", "total")
+AMOUNTS = ("amount", "amount_due", "amount_total", "total")
 
 
 def amount_of(found: Mapping[str, Json]) -> str | None:
     """The amount an object is about, in words."""
-    return first(*(money(found.get(name), found.get("currency")) for name in _AMOUNTS))
+    return first(*(money(found.get(name), found.get("currency")) for name in AMOUNTS))
 
 
 def failure_of(found: Mapping[str, Json]) -> str | None:

@@ -10,7 +10,7 @@ from engine.model.event import Event, Json
 from engine.render import Message, check_template, default_message, render_text, render_title, scene
 from engine.testing import Given, RuleTest
 from engine.testing.given import event_of
-from tests.rules.conftest import Golden
+from tests.golden_files import Golden
 from tests.rules.ready_made import answers, bare_rule, written_rules
 
 RULES = {rule["id"]: rule for rule in written_rules()}

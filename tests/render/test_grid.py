@@ -1,0 +1,135 @@
+"""Tables in each form: what lines up, what is cut, and that no cell gets out of its place."""
+
+import html
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.render.grid import (
+    LONGEST_CELL,
+    Grid,
+    Group,
+    Row,
+    as_aligned,
+    as_block,
+    as_html,
+    as_lines,
+    one_line,
+    tamed,
+    width,
+)
+
+HOSTILE = (
+    "a | b",
+    "`x` ```",
+    "two\nlines\r\nand\u2028more",
+    "<b onclick=x>bold</b></td></table><script>alert(1)</script>",
+    "**b** _i_ [click](https://evil.example) <https://evil.example|here> <!channel> @everyone",
+    "\x1b[31mred\x07 \u202eright to left\u2066",
+    "&lt;b&gt; &amp;",
+    "x" * 5_000,
+    "東京" * 300,
+    "",
+)
+
+
+def grid(*rows: tuple[str, ...], names: tuple[str | None, ...] = (None,)) -> Grid:
+    """A table of these rows, in as many groups as there are names."""
+    made = tuple(Row(cells=cells, link="https://dashboard.stripe.com/x") for cells in rows)
+    share = len(made) // len(names)
+    groups = (Group(name=name, rows=made[n * share : (n + 1) * share]) for n, name in enumerate(names))
+    return Grid(headings=tuple(f"Column {n}" for n in range(len(rows[0]))), groups=tuple(groups))
+
+
+class Reader(HTMLParser):
+    """Which tags an HTML text opens, in their order, and the text in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name == "href"]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_columns_line_up_and_numbers_stand_to_the_right() -> None:
+    """Also beside letters that take two columns, and marks that take none."""
+    made = as_aligned(grid(("東京", "€1,200.00"), ("Cafe\u0301", "-€3.10"), ("Acme", "12.50 CHF")), widest=80)
+    assert made.splitlines() == [
+        "Column 0   Column 1",
+        "--------  ---------",
+        "東京      €1,200.00",
+        "Cafe\u0301         -€3.10",
+        "Acme      12.50 CHF",
+    ]
+
+
+def test_a_wide_table_is_cut_at_its_widest_columns() -> None:
+    """Visibly, and no wider than it may be; a heading too."""
+    made = as_aligned(grid(("a" * 200, "short", "b" * 100), ("c", "d", "e")), widest=60)
+    assert max(map(width, made.splitlines())) <= 60
+    assert "short" in made
+    assert made.count("…") == 2
+
+
+def test_groups_stand_under_their_names() -> None:
+    made = grid(("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), names=("Acme · 2", "Beta · 2"))
+    assert as_aligned(made, widest=80).splitlines()[2:] == [
+        *("Acme · 2", "a                1", "b                2"),
+        *("", "Beta · 2", "c                3", "d                4"),
+    ]
+    assert as_lines(made) == "Acme · 2\n• a · 1\n• b · 2\n\nBeta · 2\n• c · 3\n• d · 4"
+    assert made.first(3).groups[1].rows == made.groups[1].rows[:1]
+    assert len(made.first(2).groups) == 1
+
+
+def test_empty_cells_are_left_out_of_lines() -> None:
+    assert as_lines(grid(("a", "", "c"))) == "• a · c"
+
+
+@pytest.mark.parametrize("cell", HOSTILE)
+def test_no_cell_gets_out_of_its_place(cell: str) -> None:
+    """One line for each row and no markup of its own in any form."""
+    table = grid(("x", cell, "y"), (cell, "x", cell))
+    assert len(as_aligned(table, widest=90).splitlines()) == 4
+    assert max(map(width, as_aligned(table, widest=90).splitlines())) <= 90
+    block = as_block(table, widest=90)
+    assert block.count("`") == 6
+    assert len(block.splitlines()) == 6
+    assert len(as_lines(table).splitlines()) == 2
+    read = Reader(as_html(table))
+    assert read.tags == ["table", "tr", "th", "th", "th", *(["tr", "td", "a", "td", "td"] * 2)]
+    assert set(read.links) == {"https://dashboard.stripe.com/x"}
+    assert one_line(cell) in html.unescape(as_html(table))
+
+
+@given(st.text(max_size=300) | st.text("`|<>&*_\n\r\\[]()#\"'~@ \x1b\u202ea", max_size=80))
+def test_any_text_becomes_one_line_that_ends_nothing(text: str) -> None:
+    """Whatever characters there are."""
+    line = one_line(text)
+    assert len(line) <= LONGEST_CELL
+    assert line.isprintable()
+    assert len(line.splitlines()) <= 1
+    table = grid((text, text))
+    assert as_block(table, widest=80).count("```") == 2
+    assert Reader(as_html(table)).tags == ["table", "tr", "th", "th", "tr", "td", "a", "td"]
+    assert width(as_aligned(table, widest=40).splitlines()[-1]) <= 40
+
+
+@given(st.text("`<>*~[]()@a b", max_size=40))
+def test_tamed_text_makes_no_markup(text: str) -> None:
+    """No link, no code, no emphasis, no mention; addresses stay."""
+    made = tamed(text)
+    assert not re.search(r"[<>`*~]|\]\(|(?<!\w)@", made)
+    assert tamed("anna@example.com") == "anna@example.com"
