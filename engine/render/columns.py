@@ -110,7 +110,7 @@ def _default(items: Sequence[Mapping[str, Any]], scene: Scene) -> dict[str, Cell
         columns["Amount"] = _amount
     if any(failure_of(item["object"]) for item in items):
         columns["Reason"] = lambda item: failure_of(item["object"]) or ""
-    if len({item["rule"] for item in items}) > 1:
+    if len({item["rule"] for item in items}) > 1 and "What" not in columns:
         columns["Rule"] = lambda item: str(item["rule"])
     return columns if len(columns) > 1 else {**columns, "About": lambda item: text(item["object"].get("id")) or ""}
 

@@ -14,7 +14,7 @@ from engine.render.noise import span_text
 from engine.render.text import MAX_TITLE, TEST, render_text, render_title
 from engine.render.times import moment
 
-TERMINAL_COLUMNS = 110
+TERMINAL_COLUMNS = 77
 BLOCK_COLUMNS = 84
 LONGEST = 30_000
 """Characters of a digest where its channel says nothing: no one reads more."""
@@ -105,7 +105,7 @@ class _Made:
         lines = [f"and {more:,} more"] if more else []
         if self._own is None:
             lines += [one_line(str(note), 400) for note in digest["notes"]]
-            lines.append(source_line({}, self._scene["rule"]) or "" if digest["rules"] == 1 else "")
+            lines.append(_source(digest, self._scene["rule"]))
         return "\n".join(line for line in lines if line)
 
     def _plain(self, text: str) -> str:
@@ -130,10 +130,10 @@ class _Made:
 
 def intro(scene: Scene) -> str:
     """`12 alerts of payout-failed between 09:12 and 10:07 UTC: €50,406.00, $12.00 in all`, and whose they are."""
-    digest, rule = scene["digest"], scene["rule"]
+    digest = scene["digest"]
     span = span_text(moment(digest["first"]), moment(digest["last"]), scene["now"], digest["timezone"])
     totals = f": {digest['totals']}{' in all' if digest['count'] > 1 else ''}" if digest["totals"] else ""
-    lines = [f"{_count(digest['count'], 'alert')} of {_rules(digest, rule)} {span}{totals}"]
+    lines = [f"{_count(digest['count'], 'alert')} of {_rules(digest)} {span}{totals}"]
     if digest["accounts"] == 1 and scene["account"].get("id"):
         lines.append(f"Account: {one_line(str(scene['account'].get('label') or scene['account']['id']))}")
     return "\n".join(lines)
@@ -146,7 +146,7 @@ def _title(own: str | None, scene: Scene, form: Form) -> str:
         digest = scene["digest"]
         count = digest["count"]
         what = f"{count:,} × {digest['what']}" if digest["what"] and count > 1 else digest["what"]
-        what = what or f"{_count(count, 'alert')} of {_rules(digest, scene['rule'])}"
+        what = what or f"{_count(count, 'alert')} of {_rules(digest)}"
         who = one_line(str(scene["account"].get("name") or ""), 80) or None
         title = " · ".join(part for part in (what, digest["totals"], who) if part)
         title = (TEST if scene["event"].get("livemode") is False else "") + title
@@ -155,8 +155,14 @@ def _title(own: str | None, scene: Scene, form: Form) -> str:
     return title if form in (Form.TERMINAL, Form.LINES) else tamed(title)
 
 
-def _rules(digest: Mapping[str, Json], rule: Mapping[str, Json]) -> str:
-    return str(rule["id"]) if digest["rules"] == 1 else _count(digest["rules"], "rule")
+def _rules(digest: Mapping[str, Json]) -> str:
+    return str(digest["rules"][0]) if len(digest["rules"]) == 1 else _count(len(digest["rules"]), "rule")
+
+
+def _source(digest: Mapping[str, Json], rule: Mapping[str, Json]) -> str:
+    if len(digest["rules"]) > 1:
+        return one_line(f"Rules: {', '.join(digest['rules'])}", 400)
+    return source_line({}, rule) or ""
 
 
 def _count(count: Json, noun: str) -> str:

@@ -71,7 +71,7 @@ def digest_scene(
     - `digest.count` of all, `digest.more`: how many of them are not in `items`;
     - `digest.total`: minor units by currency, `{"eur": 420050}`; `digest.totals`: the same as one text, or null;
     - `digest.groups`: `{name, count, total, totals}` of all groups, empty where nothing is grouped;
-    - `digest.first`, `digest.last`: when the first and the last came; `digest.accounts`, `digest.rules`: how many;
+    - `digest.first`, `digest.last`: when the first and the last came; `digest.accounts`: how many; `digest.rules`: ids;
     - `digest.what`: what happened, where it is the same in all, else null; `digest.notes`: lines that are to be said.
 
     Livemode is that of the items, which never differ in it. Raises ValueError without items.
@@ -97,7 +97,7 @@ def digest_scene(
             "first": items[0].when.astimezone(UTC).isoformat(),
             "last": max(items[-1].when, rest.last or items[-1].when).astimezone(UTC).isoformat(),
             "accounts": len({item.event.account for item in items}),
-            "rules": len({item.rule for item in items}),
+            "rules": sorted({item.rule for item in items}),
             "what": _what(items) if not rest.count else None,
             "notes": list(notes),
             "timezone": timezone,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 LONGEST_CELL = 160
 """Characters of a cell; in aligned tables the widest columns are cut further."""
 
-_NARROWEST = 8
+_SHORT = 12  # columns of a day and a time, `22 Nov 23:12`
 
 _NUMBER = re.compile(r"[-(]?\D{0,4}\d[\d,.  ]*( ?[A-Z]{3,5}| ?%|\))?\Z")
 _LOOKALIKES = str.maketrans({"<": "‹", ">": "›", "`": "'", "*": "∗", "~": "∼"})
@@ -155,10 +155,12 @@ def _widest(heading: str, column: Iterable[str]) -> int:
 
 
 def _fit(widths: list[int], widest: int) -> list[int]:
-    """The widths, the widest columns made narrower until the table is no wider than it may be."""
+    """The widths, the widest columns made narrower until the table is no wider than it may be; times and amounts are
+    cut last."""
     widths = list(widths)
-    while sum(widths) + 2 * (len(widths) - 1) > widest and max(widths) > _NARROWEST:
-        widths[widths.index(max(widths))] -= 1
+    for narrowest in (_SHORT, 1):
+        while sum(widths) + 2 * (len(widths) - 1) > widest and max(widths) > narrowest:
+            widths[widths.index(max(widths))] -= 1
     return widths
 
 

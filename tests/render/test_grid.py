@@ -83,6 +83,16 @@ def test_a_wide_table_is_cut_at_its_widest_columns() -> None:
     assert made.count("…") == 2
 
 
+def test_times_and_amounts_are_cut_last() -> None:
+    """As half of one is worth nothing; a heading with hundreds of columns is still no wider than it may be."""
+    made = as_aligned(grid(("22 Nov 23:12", "a" * 90, "b" * 40, "€12,000.00", "c" * 30)), widest=77)
+    assert made.splitlines()[-1].startswith("22 Nov 23:12  aaaa")
+    assert "€12,000.00" in made
+    assert max(map(width, made.splitlines())) == 77
+    many = as_aligned(grid(tuple("xx" for _ in range(20))), widest=60)
+    assert max(map(width, many.splitlines())) <= 60
+
+
 def test_groups_stand_under_their_names() -> None:
     made = grid(("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), names=("Acme · 2", "Beta · 2"))
     assert as_aligned(made, widest=80).splitlines()[2:] == [
