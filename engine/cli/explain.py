@@ -16,13 +16,17 @@ from engine.cli.report import print_json
 from engine.cli.rules import rules_now
 from engine.cli.stored import event_of, with_store
 from engine.errors import TocsinError
-from engine.model.delivery import Delivery, DeliveryStatus
+from engine.model.delivery import Delivery, DeliveryStatus, Firing, FiringStatus
 from engine.model.event import Event, Json
 from engine.model.rule import Severity, Step, Verb
+from engine.model.verdict import Because, Verdict, VerdictKind
 
 if TYPE_CHECKING:
     from engine.rulebook import Rulebook
     from engine.store import Store
+
+MEMORY = "memory"
+"""The path of what a rule's memory decided, where its reason names no key."""
 
 ENDING = ending(
     "tocsin explain evt_1SxDz2eZvKYlo2C --rule payout-failed",
@@ -63,7 +67,9 @@ def as_content(explained: Explained) -> dict[str, Json]:
     if explained.source is None:
         for entry in content["rules"]:
             entry["deliveries"] = [summary(each) for each in explained.deliveries.get(entry["rule"], ())]
-            entry["on_record"] = entry["rule"] in explained.fired
+            firing = explained.firings.get(entry["rule"])
+            entry["on_record"] = firing is not None
+            entry["remembered"] = None if firing is None else firing.context
     else:
         for entry in content["rules"]:
             entry["would_send"] = [_planned(each) for each in explained.deliveries.get(entry["rule"], ())]
@@ -91,14 +97,27 @@ def _stored(event_id: str, rule: str | None, all_rules: bool) -> Explained:
                 f"  tocsin events show {event.id} --body | tocsin explain - --rule {rule}"
             )
         deliveries = await store.deliveries.ls(event=event.dedupe_key, limit=10_000)
+        firings = {firing.rule: firing for firing in await store.events.firings(event.dedupe_key) if not firing.replay}
+        explained = _explained(event, rulebook, rule, all_rules, unread=_why_unread(deliveries))
         return replace(
-            _explained(event, rulebook, rule, all_rules, unread=_why_unread(deliveries)),
+            explained,
+            verdicts=tuple(on_record(verdict, firings.get(verdict.rule)) for verdict in explained.verdicts),
             outdated=await store.revisions.newest() != revision,
-            fired={firing.rule for firing in await store.events.firings(event.dedupe_key)},
+            firings=firings,
             deliveries=_by_rule(deliveries),
         )
 
     return with_store(read)
+
+
+def on_record(verdict: Verdict, firing: Firing | None) -> Verdict:
+    """The verdict with what the rule's memory made of it, which is on record and not judged again."""
+    if firing is None or firing.status is FiringStatus.FIRED or verdict.because is not None:
+        return verdict
+    kind = VerdictKind.WAITING if firing.status is FiringStatus.WAITING else VerdictKind.NO
+    part, _, what = (firing.reason or "").rpartition(": ")
+    because = Because(path=part or MEMORY, actual=what, needs="")
+    return replace(verdict, kind=kind, because=because, remembered=True)
 
 
 def _by_rule(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:

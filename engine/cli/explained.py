@@ -1,6 +1,6 @@
 """How an explanation looks (rule-language, section 7)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from engine.cli.fates import aim, fate
 from engine.cli.help import plural
 from engine.cli.report import console, full_moment, mode_word, print_line, say, style_of, styled
-from engine.model.delivery import Delivery, DeliveryStatus
+from engine.decide.judge import memory_of
+from engine.model.delivery import Delivery, DeliveryStatus, Firing
 from engine.model.event import Event
 from engine.model.rule import Rule, RuleMode
 from engine.model.verdict import Because, Branch, Verdict, VerdictKind
@@ -29,24 +30,24 @@ _VERDICT = 9
 class Explained:
     """An event, the rules that judged it, and their answers.
 
-    `deliveries` holds by rule what was sent, or for an event that is not stored what would be. `fired` are the rules
-    that are on record as having fired or, in shadow, would have; `outdated` says whether other rules are in force by
-    now; `source` names where an event that is not stored was read from.
+    `deliveries` holds by rule what was sent, or for an event that is not stored what would be. `firings` has by rule
+    what is on record of it; `outdated` says whether other rules are in force by now; `source` names where an event that
+    is not stored was read from.
     """
 
     event: Event
     rulebook: "Rulebook"
     verdicts: Sequence[Verdict]
     deliveries: Mapping[str, Sequence[Delivery]] = field(default_factory=dict)
-    fired: Collection[str] = ()
+    firings: Mapping[str, Firing] = field(default_factory=dict)
     outdated: bool = False
     source: str | None = None
 
     def differs(self, verdict: Verdict) -> bool:
         """Whether the record says otherwise: never, unless the event was not judged whole when it came (a thin event
         whose snapshot twin followed, say)."""
-        held = verdict.kind in (VerdictKind.FIRED, VerdictKind.WOULD)
-        return self.source is None and held is not (verdict.rule in self.fired)
+        held = verdict.kind in (VerdictKind.FIRED, VerdictKind.WOULD) or verdict.remembered
+        return self.source is None and held is not (verdict.rule in self.firings)
 
 
 def print_explained(explained: Explained, now: datetime, *, tree: bool = False) -> None:
@@ -65,7 +66,7 @@ def print_explained(explained: Explained, now: datetime, *, tree: bool = False) 
         else:
             _print_done(head, _done(verdict, explained, now))
         if explained.differs(verdict):
-            say(f"{_INDENT}on record it {'fired' if verdict.rule in explained.fired else 'did not fire'}", "yellow")
+            say(f"{_INDENT}on record it {'fired' if verdict.rule in explained.firings else 'did not fire'}", "yellow")
         if tree and verdict.tree is not None:
             _print_tree(verdict.tree)
         elif verdict.held and verdict.kind is VerdictKind.NO:
@@ -130,15 +131,19 @@ def _print_done(head: "Text", done: list[str]) -> None:
 
 def _done(verdict: Verdict, explained: Explained, now: datetime) -> list[str]:
     """In short, then for each delivery."""
-    if verdict.kind is VerdictKind.WOULD:
-        return ["in shadow: nothing is sent"]
     planned = explained.source is not None
+    if verdict.kind is VerdictKind.WOULD:
+        firing = explained.firings.get(verdict.rule)
+        return ["in shadow: nothing is sent" if firing is None or firing.reason is None else firing.reason]
     told = [
         aim(each) if planned and each.status is DeliveryStatus.PENDING else f"{aim(each)} {fate(each, now)}"
         for each in _in_order(explained.deliveries.get(verdict.rule, ()), explained.rulebook.rule(verdict.rule))
     ]
     if not told:
         return ["nothing to send"]
+    rule = explained.rulebook.rule(verdict.rule)
+    if planned and rule is not None and (asks := memory_of(rule)):
+        return [f"would send, if its {' and '.join(asks)} let it", *told]
     return ["would send" if planned else plural(len(told), "delivery"), *told]
 
 

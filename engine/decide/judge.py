@@ -14,6 +14,7 @@ from engine.decide.sighting import Role, Sighting
 from engine.model.delivery import FiringStatus, Settled, Timer, firing_id
 from engine.model.event import Event, Json
 from engine.model.rule import Rule
+from engine.model.timing import NO_TIMING
 from engine.source.durations import format_duration
 
 PRECEDED, THRESHOLD, FOLLOWED = "preceded_by", "threshold", "not_followed_by"
@@ -35,8 +36,19 @@ FIRED = Verdict(FiringStatus.FIRED)
 
 def remembers(rule: Rule) -> bool:
     """Whether more than its event decides if the rule fires."""
+    return rule.timing is not NO_TIMING and bool(memory_of(rule))
+
+
+def memory_of(rule: Rule) -> tuple[str, ...]:
+    """The keys of the rule by which it is decided whether it fires."""
     timing = rule.timing
-    return bool(timing.preceded_by or timing.threshold or timing.not_followed_by or timing.max_age)
+    parts = {
+        "max_age": timing.max_age,
+        PRECEDED: timing.preceded_by,
+        THRESHOLD: timing.threshold,
+        FOLLOWED: timing.not_followed_by,
+    }
+    return tuple(name for name, part in parts.items() if part)
 
 
 def cells(seen: Sighting, event: Event) -> Iterator[Cell]:
@@ -81,7 +93,7 @@ def observe(seen: Sighting, event: Event, memory: Memory, now: datetime) -> Verd
         for cell in cells(seen, event):
             kept = memory.open(cell, "")
             for key in sequence.follow(absence, kept.state, event):
-                reason = f"followed by {event.type} ({event.id})"
+                reason = f"{FOLLOWED}: {event.type} came ({event.id})"
                 settled.append(Settled(firing=firing_id(rule.id, key), status=FiringStatus.NO, reason=reason))
             kept.until = sequence.after_until(absence, kept.state)
         return Verdict(FiringStatus.NO, settled=tuple(settled))
@@ -141,13 +153,13 @@ def _followed(rule: Rule, event: Event, memory: Memory, context: Json) -> Verdic
         reason, replaced = sequence.followed(absence, kept.state, event)
         kept.until = sequence.after_until(absence, kept.state)
         if reason is not None:
-            return Verdict(FiringStatus.NO, reason, context)
+            return Verdict(FiringStatus.NO, f"{FOLLOWED}: {reason}", context)
         for each in replaced:
-            why = f"the timer was started anew by {event.id}"
+            why = f"{FOLLOWED}: the timer was started anew by {event.id}"
             settled.append(Settled(firing=firing_id(rule.id, each), status=FiringStatus.NO, reason=why))
     due = sequence.due_of(absences, event)
     types = " or ".join(sequence.types_of(absence.other) for absence in absences)
-    reason = f"waits until {due:%Y-%m-%d %H:%M:%S} UTC for {types} not to follow"
+    reason = f"{FOLLOWED}: waits until {due:%Y-%m-%d %H:%M:%S} UTC for {types} not to come"
     timer = _timer(rule, FOLLOWED, "", due, event, of=event.dedupe_key)
     return Verdict(FiringStatus.WAITING, reason, context, (timer,), tuple(settled))
 

@@ -84,7 +84,7 @@ def followed(absence: Absence, state: State, event: Event) -> tuple[str | None, 
     at = second_of(event)
     for since, key in state.get("after", ()):
         if at <= since <= at + _within(absence.other) and key != event.dedupe_key:
-            return f"followed by {types_of(absence.other)} after {format_duration(timedelta(seconds=since - at))}", []
+            return f"{types_of(absence.other)} came after {format_duration(timedelta(seconds=since - at))}", []
     waiting: list[list[Json]] = state.setdefault("waiting", [])
     replaced = [key for since, key in waiting if since <= at and key != event.dedupe_key] if absence.restart else []
     if absence.restart and any(since > at for since, _ in waiting):

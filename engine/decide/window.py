@@ -237,7 +237,7 @@ def _fire(state: State, seconds: list[list[Json]], first: int, last: int) -> int
 def _why_not(threshold: Threshold, window: Window) -> str:
     """What is missing, or that it has fired."""
     if window.holds:
-        return "the threshold holds since it last fired"
+        return "threshold: it holds since it last fired"
     missing: list[str] = []
     if threshold.count is not None and window.count < threshold.count:
         missing.append(f"{window.count} of {threshold.count}")

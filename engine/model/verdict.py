@@ -56,10 +56,14 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """One rule's answer for one event; `because` is None when it fired, `held` lists what did hold."""
+    """One rule's answer for one event; `because` is None when it fired, `held` lists what did hold.
+
+    `remembered`: it is on record, decided by what the rule remembered, and cannot be judged again.
+    """
 
     rule: str
     kind: VerdictKind
     because: Because | None = None
     held: tuple[str, ...] = ()
     tree: Branch | None = None
+    remembered: bool = False

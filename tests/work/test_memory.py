@@ -119,7 +119,7 @@ async def test_a_threshold_fires_once_when_it_comes_to_hold_and_again_after_it_d
     assert await w.statuses() == ["no", "no", "fired", "no", "no", "no", "fired"]
     firings = await w.firings()
     assert firings[0].reason == "threshold: 1 of 3 within 10m"
-    assert firings[3].reason == "the threshold holds since it last fired"
+    assert firings[3].reason == "threshold: it holds since it last fired"
     assert firings[2].context["window"]["count"] == 3
     assert await w.sent() == [DeliveryStatus.PENDING] * 2
 
@@ -189,7 +189,7 @@ async def test_a_follower_that_comes_first_counts(world: Callable[..., World]) -
     w = world(rule(Timing(not_followed_by=(_not_followed(),)), types="payout.failed"))
     await w.send(at(2, type="payout.paid", object={"id": "po_1"}), at(0, type="payout.failed", object={"id": "po_1"}))
     [firing] = await w.firings()
-    assert (firing.status, firing.reason) == ("no", "followed by payout.paid after 2m")
+    assert (firing.status, firing.reason) == ("no", "not_followed_by: payout.paid came after 2m")
 
 
 async def test_two_processes_ripen_a_timer_once(world: Callable[..., World], database: str) -> None:
