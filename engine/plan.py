@@ -5,7 +5,7 @@ Pure, and the same whenever it is made: ids are fixed by event, rule, step and d
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.decide.judge import FIRED, Verdict
@@ -25,6 +25,8 @@ from engine.model.delivery import (
 from engine.model.event import Event
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
 from engine.rulebook import as_seen, looking, outside
+from engine.source.durations import format_duration
+from engine.stripe_api.operations import is_write
 
 STRIPE = "stripe"
 """Where what rules want is read."""
@@ -38,6 +40,9 @@ class Destination(Protocol):
     @property
     def skipped(self) -> str | None: ...
 
+
+WRITES_MAX_AGE = timedelta(hours=24)
+"""How old an event may be, when it comes, for Stripe writes of a rule without `max_age`."""
 
 NO_VERDICTS: Mapping[str, Verdict] = {}
 
@@ -105,7 +110,7 @@ def deliveries_of(
 ) -> Iterable[Delivery]:
     """The deliveries of a rule that has fired live: of the steps of `then`, and those that wait for a failure."""
     seen = seen_by(rule, event)
-    steps = [(step, _why_not(step, seen, superseded_by)) for step in rule.steps]
+    steps = [(step, _why_not(step, seen, superseded_by) or _too_old(rule, step, event)) for step in rule.steps]
     planned = [d for step, why in steps for d in _deliveries(event, rule, firing, step, why, expand, noise)]
     planned += [d for step in rule.on_failure for d in _deliveries(event, rule, firing, step, None, expand)]
     return _settle(rule, planned, firing.created)
@@ -163,6 +168,17 @@ def _why_not(step: Step, event: Event, superseded_by: str | None) -> str | None:
     if superseded_by is not None and step.verb is Verb.NOTIFY:
         return f"superseded by {superseded_by}"
     return None if step.asks_steps else unmet(step.condition, event)
+
+
+def _too_old(rule: Rule, step: Step, event: Event) -> str | None:
+    """Why a Stripe write is not for an event that came late; None if it is. A rule's own `max_age` wins."""
+    age = event.received - event.created
+    if step.verb is not Verb.STRIPE or rule.timing.max_age is not None or age <= WRITES_MAX_AGE:
+        return None
+    if not any(map(is_write, step.targets)):
+        return None
+    limit, old = format_duration(WRITES_MAX_AGE), format_duration(age)
+    return f"max_age: {old} old when it came, and for Stripe writes {limit} is the most where the rule says nothing"
 
 
 def _deliveries(

@@ -32,13 +32,14 @@ from engine.source.durations import format_duration
 from engine.store import Store
 from engine.work.accounts import AccountBook
 from engine.work.banner import banner
-from engine.work.dead import DeadReports
+from engine.work.dead import dead_reports
 from engine.work.deliver import Deliverer
 from engine.work.fetch import Fetcher
 from engine.work.mutes import MuteBook
 from engine.work.ops import Ops
 from engine.work.readiness import Queue, readiness
 from engine.work.recent import RecentEvents
+from engine.work.silence import silence_reports
 from engine.work.timers import Clock
 from engine.work.worker import work
 from notifiers import expand
@@ -204,7 +205,8 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     conflicts: dict[str, str] = {}
     events = RecentEvents(store.events.get)
     accounts = AccountBook(store.accounts)
-    mutes = MuteBook(store.mutes, None if ops is None else ops.report)
+    tell = None if ops is None else ops.report
+    mutes = MuteBook(store.mutes, tell)
     await mutes.look()
     pipeline = Pipeline(
         rulebook=lambda: reloader.current,
@@ -268,9 +270,8 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         asyncio.create_task(accounts.run(service._stop), name="tocsin-accounts"),
         asyncio.create_task(clock.run(service._stop), name="tocsin-timers"),
         asyncio.create_task(mutes.run(service._stop), name="tocsin-mutes"),
-        asyncio.create_task(
-            DeadReports(store.dead, None if ops is None else ops.report).run(service._stop), name="tocsin-dead"
-        ),
+        asyncio.create_task(dead_reports(store.dead, tell).run(service._stop), name="tocsin-dead"),
+        asyncio.create_task(silence_reports(store.silences, tell).run(service._stop), name="tocsin-silence"),
         asyncio.create_task(reloader.watch(service._stop), name="tocsin-watch-rules"),
         asyncio.create_task(service.warm(), name="tocsin-warm"),
     ]

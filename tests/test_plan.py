@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from engine.model.condition import Operation, PathTest
 from engine.model.delivery import DeliveryStatus, Plan
 from engine.model.event import Event
 from engine.model.position import Position
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
+from engine.model.timing import Timing
 from engine.plan import make_plan
 from tests.builders import event
 
@@ -138,3 +140,16 @@ def test_steps_of_on_failure_wait_from_the_start() -> None:
     assert [each.status for each in waiting] == [DeliveryStatus.PENDING, DeliveryStatus.WAITING]
     skipped = planned(replace(rule(notify("quiet")), on_failure=(alarm,))).deliveries
     assert [(each.status, each.reason) for each in skipped][1] == (DeliveryStatus.SKIPPED, "no step failed")
+
+
+def test_a_stripe_write_is_not_for_an_event_that_came_a_day_late_unless_the_rule_says_so() -> None:
+    late = event()
+    late = replace(late, received=late.created + timedelta(hours=25))
+    write = Step(id="refund", verb=Verb.STRIPE, targets=("refunds.create",))
+    read = Step(id="read", verb=Verb.STRIPE, targets=("payouts.retrieve",))
+    found = {each.step: each for each in planned(rule(write, read, notify("risk")), of=late).deliveries}
+    assert found["refund"].status is DeliveryStatus.SKIPPED
+    assert (found["refund"].reason or "").startswith("max_age: ")
+    assert {found["read"].status, found["notify-1"].status} == {DeliveryStatus.PENDING}
+    willing = replace(rule(write), timing=Timing(max_age=timedelta(days=7)))
+    assert planned(willing, of=late).deliveries[0].status is DeliveryStatus.PENDING

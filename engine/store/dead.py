@@ -7,13 +7,7 @@ from datetime import datetime
 from engine.model.delivery import OWN_RULE
 from engine.model.rule import Verb
 from engine.store.connect import Pool
-
-MARK = "dead-reported"
-
-INSERT_MARK = "insert into tocsin.marks (name, at) values ($1, $2) on conflict (name) do nothing"
-SELECT_MARK = "select at from tocsin.marks where name = $1"
-# Whoever comes second has reported the same, and changes nothing.
-MOVE_MARK = "update tocsin.marks set at = $3 where name = $1 and at = $2"
+from engine.store.marks import Mark
 
 # Reports that did not reach the ops channel are not reported there.
 SELECT_DEAD = """
@@ -40,20 +34,11 @@ class Dead:
     reason: str
 
 
-class DeadDeliveries:
+class DeadDeliveries(Mark):
     """What was given up. Raises StoreUnavailable."""
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    async def reported(self, now: datetime) -> datetime:
-        """Up to when dead deliveries have been reported; from `now` on where there was no report before."""
-        found: datetime | None = await self._pool.value(SELECT_MARK, MARK)
-        if found is None:
-            await self._pool.execute(INSERT_MARK, MARK, now)
-            found = await self._pool.value(SELECT_MARK, MARK)
-        assert found is not None
-        return found
+        super().__init__(pool, "dead-reported")
 
     async def between(self, since: datetime, until: datetime, *, rules: int = 5) -> Sequence[Dead]:
         """What was given up after `since` and up to `until`, by destination, the most first."""
@@ -68,7 +53,3 @@ class DeadDeliveries:
             )
             for row in await self._pool.fetch(SELECT_DEAD, since, until, OWN_RULE, rules)
         ]
-
-    async def mark(self, since: datetime, until: datetime) -> None:
-        """Note that what was given up between these moments has been reported."""
-        await self._pool.execute(MOVE_MARK, MARK, since, until)

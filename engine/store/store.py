@@ -27,6 +27,7 @@ from engine.store.migrate import migrate
 from engine.store.mutes import Mutes
 from engine.store.retention import forget
 from engine.store.revisions import Revisions
+from engine.store.silence import Silences
 from engine.store.timers import Timers
 from engine.store.writes import Writes
 
@@ -41,7 +42,7 @@ WATCH_EVERY = 0.5
 
 class Store:
     """An opened database: `committer`, `jobs`, `deliveries`, `events`, `revisions`, `writes`, `accounts`,
-    `dead`, `timers`, `mutes`.
+    `dead`, `silences`, `timers`, `mutes`.
 
     Made by `open`.
     """
@@ -56,6 +57,7 @@ class Store:
         self.writes = Writes(pool)
         self.accounts = Accounts(pool)
         self.dead = DeadDeliveries(pool)
+        self.silences = Silences(pool)
         self.timers = Timers(pool)
         self.mutes = Mutes(pool)
         self._pool = pool

@@ -9,7 +9,7 @@ import pytest
 from engine.model.delivery import OWN_RULE, DeliveryStatus
 from engine.model.rule import Verb
 from engine.store import Store
-from engine.work.dead import EVERY, DeadReports
+from engine.work.dead import EVERY, dead_reports
 from tests.decide.test_retry import delivery
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -22,7 +22,7 @@ class Told:
         self.now = NOON
         self.reports: list[tuple[str, str, str]] = []
         self.failing = False
-        self.dead = DeadReports(store.dead, self.report, clock=lambda: self.now)
+        self.dead = dead_reports(store.dead, self.report, clock=lambda: self.now)
 
     async def report(self, subject: str, title: str, text: str) -> None:
         if self.failing:
@@ -85,7 +85,7 @@ async def test_two_processes_say_the_same(store: Store, told: Told) -> None:
     """So that what both of them found is sent once."""
     await give_up(store, "dlv_1", NOON + timedelta(seconds=1))
     told.now = NOON + EVERY + timedelta(minutes=1)
-    await asyncio.gather(told.dead.once(), DeadReports(store.dead, told.report, clock=lambda: told.now).once())
+    await asyncio.gather(told.dead.once(), dead_reports(store.dead, told.report, clock=lambda: told.now).once())
     assert len(told.reports) == 1
 
 
