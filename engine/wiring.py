@@ -24,16 +24,17 @@ from engine.pipeline import Pipeline
 from engine.plan import Destination
 from engine.receive.parse import parse
 from engine.receive.webhook import WebhookPaths
+from engine.render import left_out_between
 from engine.rulebook import Rulebook, rebuild
 from engine.rulebook.reload import Reloader, ReloadReport
 from engine.settings import Settings, load_settings
 from engine.source import print_mistakes
-from engine.source.durations import format_duration
 from engine.store import Store
 from engine.work.accounts import AccountBook
 from engine.work.banner import banner
 from engine.work.dead import dead_reports
 from engine.work.deliver import Deliverer
+from engine.work.digests import Digests
 from engine.work.fetch import Fetcher
 from engine.work.mutes import MuteBook
 from engine.work.ops import Ops
@@ -245,6 +246,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         notifiers={**verbs, Verb.FETCH: fetcher},
         finished=_finished(metrics, ops),
         account=accounts.told,
+        digest=Digests(store.deliveries, store.events, accounts.told).scene,
     )
     clock = Clock(
         timers=store.timers,
@@ -345,12 +347,9 @@ def summary(rule: Rule, event: Event, left_out: int, since: datetime | None, now
     """The message that says what a throttle left out, where no other message says it."""
     throttle = rule.timing.throttle
     assert throttle is not None
-    about = "" if event.account is None else f" about {event.account}"
-    span = f"between {since:%H:%M} and {now:%H:%M} UTC" if since else f"until {now:%H:%M} UTC"
-    what = "1 more alert" if left_out == 1 else f"{left_out:,} more alerts"
-    title = f"{what} of {rule.id}{about} left out"
-    limit = f"{throttle.max} every {format_duration(throttle.every)}"
-    text = f"{what} of {rule.id}{about} came {span} and were left out: its throttle is {limit}."
+    about = f"{rule.id} about {event.account}" if event.account else rule.id
+    title = f"{left_out:,} more alert{'s' * (left_out > 1)} of {about} left out"
+    text = left_out_between(left_out, about, throttle, since or now, now)
     return {**report(title, text, rule.severity), "account": event.account, "rule": rule.id, "live": event.livemode}
 
 

@@ -16,6 +16,7 @@ from engine.model.event import Event
 from engine.model.mute import Mute
 from engine.model.rule import Rule
 from engine.model.timing import NO_TIMING, QuietDo, Throttle
+from engine.render.noise import clock_text, left_out_since
 
 THROTTLE, QUIET, DIGEST = "throttle", "quiet", "digest"
 
@@ -56,7 +57,7 @@ def quieten(rule: Rule, event: Event, memory: Memory, now: datetime, mutes: Sequ
             return noise
     until = quiet_now(rule, now)
     if until is not None and timing.quiet is not None and timing.quiet.do is QuietDo.DROP:
-        return Noise(silence=QUIET, reason=f"quiet until {_clock(until, now)}")
+        return Noise(silence=QUIET, reason=f"quiet until {clock_text(until, now)}")
     if until is None and timing.digest is None:
         return noise
     return _gathered(rule, event, memory, now, until, noise)
@@ -67,7 +68,7 @@ def muting(rule: Rule, account: str | None, now: datetime, mutes: Sequence[Mute]
     mute = next((each for each in mutes if each.mutes(rule, account, now)), None)
     if mute is None:
         return ALOUD
-    reason = f"muted until {_clock(mute.end, now)} by {mute.author}: {mute.comment}"
+    reason = f"muted until {clock_text(mute.end, now)} by {mute.author}: {mute.comment}"
     return Noise(silence=f"mute {mute.id}", reason=reason)
 
 
@@ -85,7 +86,7 @@ def _throttled(rule: Rule, limit: Throttle, event: Event, memory: Memory, now: d
     paced = throttle.pace(limit, kept.state, now)
     kept.until = throttle.quiet_until(limit, kept.state)
     if paced.until is None:
-        return Noise(note=left_out(paced.left_out, paced.since)) if paced.left_out else ALOUD
+        return Noise(note=left_out_since(paced.left_out, paced.since, now)) if paced.since else ALOUD
     timer = _timer(rule, event, THROTTLE, cell.key, paced.until)
     return Noise(silence=THROTTLE, reason=paced.reason, timers=(timer,))
 
@@ -104,7 +105,7 @@ def _gathered(rule: Rule, event: Event, memory: Memory, now: datetime, until: da
         timers = (_timer(rule, event, cell.part, cell.key, due),)
     due = datetime.fromtimestamp(state["due"], UTC)
     what = "digest" if until is None else "quiet"
-    reason = f"{what}: waits for the digest at {_clock(due, now)}"
+    reason = f"{what}: waits for the digest at {clock_text(due, now)}"
     return Noise(digest=state["name"], reason=reason, note=noise.note, timers=timers)
 
 
@@ -124,13 +125,3 @@ def _timer(rule: Rule, event: Event, part: str, key: str, due: datetime) -> Time
         account=event.account,
         livemode=event.livemode,
     )
-
-
-def _clock(moment: datetime, now: datetime) -> str:
-    """`14:02 UTC`, with the date where it is another day."""
-    return f"{moment:%H:%M} UTC" if moment.date() == now.date() else f"{moment:%d %b %H:%M} UTC"
-
-
-def left_out(number: int, since: datetime | None) -> str:
-    """`and 12 more left out since 14:02 UTC`."""
-    return f"and {number:,} more left out since {since:%H:%M} UTC" if since else f"and {number:,} more left out"

@@ -62,8 +62,9 @@ MERGE_GATHERED = """
 SELECT_MERGED = """
     select * from tocsin.deliveries
     where digest = $1 and step = $2 and destination = $3 and status = 'merged'
+      and ($4::timestamptz is null or (created, id) > ($4, $5))
     order by created, id
-    limit $4
+    limit $6
 """
 
 SELECT_DELIVERY = "select * from tocsin.deliveries where id = $1"
@@ -298,9 +299,10 @@ class Deliveries:
         """All deliveries of a firing."""
         return [_delivery(row) for row in await self._pool.fetch(SELECT_SIBLINGS, firing)]
 
-    async def merged(self, digest: Delivery, most: int) -> list[Delivery]:
-        """What is in a delivery of a digest, the oldest first, at most so many."""
-        rows = await self._pool.fetch(SELECT_MERGED, digest.digest, digest.step, digest.destination, most)
+    async def merged(self, digest: Delivery, after: Delivery | None = None, most: int = 100) -> list[Delivery]:
+        """What is in a delivery of a digest, the oldest first, at most so many behind `after`."""
+        behind = (None, None) if after is None else (after.created, after.id)
+        rows = await self._pool.fetch(SELECT_MERGED, digest.digest, digest.step, digest.destination, *behind, most)
         return [_delivery(row) for row in rows]
 
     async def context(self, firing: str) -> Json:

@@ -189,6 +189,11 @@ class Events:
         row = await self._pool.first(SELECT_EVENT, event)
         return None if row is None else self._event(row)
 
+    async def many(self, keys: Sequence[str]) -> dict[str, Event]:
+        """The events of those dedupe keys, by key."""
+        found = await self._pool.fetch("select * from tocsin.events where dedupe_key = any($1::text[])", keys)
+        return {row["dedupe_key"]: self._event(row) for row in found}
+
     async def ls(
         self,
         *,

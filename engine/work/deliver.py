@@ -14,7 +14,7 @@ from engine.match import unmet
 from engine.match.subjects import AfterSteps
 from engine.model.delivery import Attempt, Delivery, DeliveryStatus
 from engine.model.event import Event, Json
-from engine.model.outcome import Delivered, Held, Notifier, Outcome, Refused, Retry, Skipped
+from engine.model.outcome import Delivered, Held, Notifier, Outcome, Refused, Retry, Scene, Skipped
 from engine.model.rule import RetryPolicy, Rule, Step, Verb
 from engine.model.timing import NO_TIMING
 from engine.plan import seen_by
@@ -31,6 +31,14 @@ Release = Callable[[Sequence[Delivery]], Sequence[tuple[str, DeliveryStatus, str
 
 Account = Callable[[str, bool], Awaitable[Mapping[str, Json] | None]]
 """What is told of the account of that id and mode, as it was last seen; None where it never was."""
+
+
+Digest = Callable[[Delivery, Rule, datetime], Awaitable[Scene]]
+"""The names of the texts of a delivery of a digest. Raises DestinationError where nothing of it is left."""
+
+
+async def _no_digests(delivery: Delivery, rule: Rule, now: datetime) -> Scene:
+    raise DestinationError("nothing is gathered here")
 
 
 async def _nothing_known(account: str, livemode: bool) -> None:
@@ -79,6 +87,7 @@ class Deliverer:
         notifiers: Mapping[Verb, Notifier],
         finished: Callable[[Delivery, Outcome, Decision, float], Awaitable[None]],
         account: Account = _nothing_known,
+        digest: Digest = _no_digests,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._deliveries = deliveries
@@ -87,6 +96,7 @@ class Deliverer:
         self._notifiers = notifiers
         self._finished = finished
         self._account = account
+        self._digest = digest
         self._clock = clock
 
     async def __call__(self, delivery_id: str) -> datetime | None:
@@ -111,7 +121,7 @@ class Deliverer:
 
     async def _rule_of(self, delivery: Delivery) -> Rule | None:
         """The rule as it stood when the event was judged; None for Tocsin's own reports, which have no rule."""
-        if delivery.firing is None:
+        if delivery.firing is None and delivery.digest is None:
             return None
         return (await self._rulebook(delivery.revision)).rule(delivery.rule)
 
@@ -137,6 +147,9 @@ class Deliverer:
     ) -> Delivery | Skipped:
         if rule is None or step is None:
             raise DestinationError(f"revision {delivery.revision[:12]} has no rule {delivery.rule} with this step")
+        if delivery.digest is not None:
+            request = notifier.render(step, delivery, await self._digest(delivery, rule, self._clock()))
+            return replace(delivery, request=await self._deliveries.set_request(delivery.id, request))
         event = await self._event(delivery.event) if delivery.event else None
         after_failure = step in rule.on_failure
         waited = bool(step.needs) or after_failure

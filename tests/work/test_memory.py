@@ -254,7 +254,7 @@ async def test_a_digest_gathers_and_goes_out_as_one(world: Callable[..., World])
     await w.later(HOUR + timedelta(seconds=2))
     assert sorted(await w.sent()) == ["merged", "merged", "merged", "pending"]
     [digest] = [d for d in await w.store.deliveries.ls(limit=9) if d.digest and d.status is DeliveryStatus.PENDING]
-    assert len(await w.store.deliveries.merged(digest, 10)) == 3
+    assert len(await w.store.deliveries.merged(digest, most=10)) == 3
     await w.send(at(3))
     assert sorted(await w.sent()) == ["gathered", "merged", "merged", "merged", "pending"]
 

@@ -1,0 +1,85 @@
+"""What is in a digest that is due: read when its message is written, like the event of any other."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from engine.decide.keys import values_at
+from engine.errors import DestinationError
+from engine.model.delivery import Delivery
+from engine.model.event import Event, Json
+from engine.model.outcome import Scene
+from engine.model.rule import Rule
+from engine.render import Item, digest_scene
+
+MOST = 20_000
+"""Alerts that are read for one message; of what is gathered beyond, only the number is known."""
+
+BATCH = 500
+
+Account = Callable[[str, bool], Awaitable[Mapping[str, Json] | None]]
+"""What is told of the account of that id and mode."""
+
+
+class Gathered(Protocol):
+    """The store's deliveries."""
+
+    async def merged(self, digest: Delivery, after: Delivery | None, most: int) -> list[Delivery]: ...
+
+
+class Events(Protocol):
+    """The store's events."""
+
+    async def many(self, keys: Sequence[str]) -> dict[str, Event]: ...
+
+
+class Digests:
+    """Makes the scene of a digest's texts."""
+
+    def __init__(self, deliveries: Gathered, events: Events, account: Account) -> None:
+        self._deliveries = deliveries
+        self._events = events
+        self._account = account
+
+    async def scene(self, delivery: Delivery, rule: Rule, now: datetime) -> Scene:
+        """The names of the texts of a delivery of a digest. Raises DestinationError where nothing of it is
+        left."""
+        digest, quiet = rule.timing.digest, rule.timing.quiet
+        items: list[Item] = []
+        notes: dict[str, None] = {}
+        last: Delivery | None = None
+        while len(items) < MOST:
+            found = await self._deliveries.merged(delivery, last, BATCH)
+            if not found:
+                break
+            last = found[-1]
+            notes.update(dict.fromkeys(each.note for each in found if each.note))
+            items += await self._items(found, rule)
+        timezone = digest.timezone if digest else quiet.during[0].timezone if quiet and quiet.during else "UTC"
+        if not items:
+            raise DestinationError("every event of the digest was forgotten in the meantime")
+        if len(items) >= MOST:
+            notes[f"only the first {MOST:,} are counted"] = None
+        return digest_scene(
+            items,
+            rule,
+            now=now,
+            max_items=digest.max_items if digest else 50,
+            grouped=digest is not None and digest.group_by is not None,
+            notes=list(notes),
+            timezone=timezone,
+        )
+
+    async def _items(self, found: Sequence[Delivery], rule: Rule) -> list[Item]:
+        events = await self._events.many([each.event for each in found if each.event])
+        group = rule.timing.digest.group_by if rule.timing.digest else None
+        made: list[Item] = []
+        for each in found:
+            event = events.get(each.event or "")
+            if event is None:
+                continue  # forgotten in the meantime
+            account = await self._account(event.account, event.livemode) if event.account else None
+            values = values_at(group, event) if group is not None else ()
+            named = values[0] if values else None
+            made.append(Item(event=event, rule=each.rule, when=each.created, account=account, group=named))
+        return made
