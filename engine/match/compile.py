@@ -39,27 +39,31 @@ def compile_condition(condition: Condition) -> Test:
         return _path_test(condition)
     children = tuple(compile_condition(child) for child in condition.children)
     if isinstance(condition, All):
-        return _all(children)
+        return every(children)
     if isinstance(condition, Any):
         return _any(children)
     inner = _any(children)
     return lambda subject: not inner(subject)
 
 
-def _all(children: tuple[Test, ...]) -> Test:
-    if len(children) == 1:
-        return children[0]
-    if len(children) == 2:
-        first, second = children
+def every(tests: tuple[Test, ...]) -> Test:
+    """All of them as one; of none, what always passes."""
+    if len(tests) == 1:
+        return tests[0]
+    if len(tests) == 2:
+        first, second = tests
         return lambda subject: first(subject) and second(subject)
+    if len(tests) == 3:
+        one, two, three = tests
+        return lambda subject: one(subject) and two(subject) and three(subject)
 
-    def every(subject: Anything) -> bool:
-        for child in children:  # noqa: SIM110  a loop is twice as fast as all() over a generator
-            if not child(subject):
+    def all_of_them(subject: Anything) -> bool:
+        for test in tests:  # noqa: SIM110  a loop is twice as fast as all() over a generator
+            if not test(subject):
                 return False
         return True
 
-    return every
+    return all_of_them
 
 
 def _any(children: tuple[Test, ...]) -> Test:
@@ -84,7 +88,7 @@ def _path_test(test: PathTest) -> Test:
     parts = [_on_whole(test, path, whole)] if whole else []
     parts += [_on_elements(test, path, single)] if single else []
     parts += [_APART[operation.operator](operation.operand, path) for operation in apart]
-    return _all(tuple(parts))
+    return every(tuple(parts))
 
 
 def _slow(path: Path, test: PathTest, operations: tuple[Operation, ...]) -> Test:
@@ -108,7 +112,7 @@ def _on_whole(test: PathTest, path: Path, operations: tuple[Operation, ...]) -> 
     if predicates is None:
         return _slow(path, test, operations)
     get = getter(path)
-    passes = _all(predicates)
+    passes = every(predicates)
     return lambda subject: passes(get(subject))
 
 
@@ -116,9 +120,7 @@ def _on_elements(test: PathTest, path: Path, operations: tuple[Operation, ...]) 
     slow = _slow(path, test, operations)
     predicates = predicates_of(operations)
     if predicates is not None:
-        get = getter(path)
-        passes = _element_passes(predicates)
-        return lambda subject: passes(get(subject))
+        return _value_passes(path, predicates)
     if len(operations) == 1:
         operation = operations[0]
         if operation.operator in ("eq", "same_as") and isinstance(operation.operand, Reference) and not operation.fold:
@@ -128,8 +130,20 @@ def _on_elements(test: PathTest, path: Path, operations: tuple[Operation, ...]) 
     return slow
 
 
+def _value_passes(path: Path, predicates: tuple[Predicate, ...]) -> Test:
+    get, passes = getter(path), every(predicates)
+
+    def value_passes(subject: Anything) -> bool:
+        value = get(subject)
+        if isinstance(value, list):
+            return any(passes(each) for each in value)
+        return passes(value)
+
+    return value_passes
+
+
 def _element_passes(predicates: tuple[Predicate, ...]) -> Predicate:
-    passes = _all(predicates)
+    passes = every(predicates)
 
     def element(value: Json) -> bool:
         if isinstance(value, list):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from operator import ge, gt, le, lt
 from typing import Any as Anything
 
 from engine.match.networks import in_network, parse_network
@@ -113,12 +114,7 @@ def _length(operations: tuple[Operation, ...]) -> Predicate | None:
     return lambda value: isinstance(value, (str, list)) and all(passes(len(value)) for passes in predicates)
 
 
-ORDERS: dict[str, Callable[[Anything, Anything], bool]] = {
-    "gt": lambda value, bound: value > bound,
-    "gte": lambda value, bound: value >= bound,
-    "lt": lambda value, bound: value < bound,
-    "lte": lambda value, bound: value <= bound,
-}
+ORDERS: dict[str, Callable[[Anything, Anything], bool]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 
 
 def _ordered(compare: Callable[[Anything, Anything], bool], bound: int | Decimal) -> Predicate:

@@ -30,6 +30,10 @@ def probes_of(found: Mapping[Slot, Found]) -> list[Probe]:
         for step in slot.spot.steps:
             branch = branch.children.setdefault(step, _Branch())
         branch.found.append((slot, things))
+    accounts = roots["account"].texts() if "account" in roots else None
+    if accounts is not None:
+        del roots["account"]
+        probes.insert(0, _account(accounts))
     return [*(_ROOTS[base](_walk(branch)) for base, branch in roots.items()), *probes]
 
 
@@ -68,6 +72,17 @@ _ROOTS: dict[str, Callable[[Look], Probe]] = {
 }
 
 
+def _account(table: Table) -> Probe:
+    """By the account's id alone, as nearly always."""
+
+    def probe(event: Event, hits: list[Any]) -> None:
+        bucket = table.get(event.account)
+        if bucket is not None:
+            hits += bucket
+
+    return probe
+
+
 def _changed(table: Table) -> Probe:
     def probe(event: Event, hits: list[Any]) -> None:
         previous = event.previous
@@ -99,6 +114,13 @@ class _Branch:
         self.found: list[tuple[Slot, Found]] = []
         self.children: dict[Step, _Branch] = {}
 
+    def texts(self) -> Table | None:
+        """What texts lead to, where nothing else is asked here, nor below."""
+        if self.children or len(self.found) != 1:
+            return None
+        slot, things = self.found[0]
+        return things if slot.facet == "text" and isinstance(things, Mapping) else None
+
     def counts_money(self) -> bool:
         """Whether anything here or below asks for an amount in a currency."""
         own = any(_is_money(slot) for slot, _ in self.found)
@@ -111,10 +133,11 @@ def _is_money(slot: Slot) -> bool:
 
 def _walk(branch: _Branch) -> Look:
     looks = looks_of(branch.found)
-    names = {step: _walk(child) for step, child in branch.children.items() if isinstance(step, str)}
-    if names:
+    named = {step: child for step, child in branch.children.items() if isinstance(step, str)}
+    if named:
         money = any(child.counts_money() for child in branch.children.values())
-        looks.append(_names(names, money=money))
+        names = {name: _walk(child) for name, child in named.items()}
+        looks.append(_many(names, money=money) if len(names) > _FEW else _few(named, names, money=money))
     for step, child in branch.children.items():
         if step is EACH:
             looks.append(_each(_walk(child), money=child.counts_money()))
@@ -123,8 +146,10 @@ def _walk(branch: _Branch) -> Look:
     return in_turn(looks)
 
 
-def _names(table: Mapping[str, Look], *, money: bool) -> Look:
-    pairs = tuple(table.items())
+def _few(named: Mapping[str, _Branch], looks: Mapping[str, Look], *, money: bool) -> Look:
+    """Each name is looked up. Those of which only the text counts, as it mostly does, are looked at right here."""
+    texts = tuple((name, table, looks[name]) for name, child in named.items() if (table := child.texts()) is not None)
+    others = tuple((name, looks[name]) for name, child in named.items() if child.texts() is None)
 
     def few(value: Json, currency: str | None, hits: list[Any]) -> None:
         if isinstance(value, dict):
@@ -132,10 +157,24 @@ def _names(table: Mapping[str, Look], *, money: bool) -> Look:
                 own = value.get("currency")
                 if isinstance(own, str):
                     currency = own.lower()
-            for name, look in pairs:
+            for name, table, look in texts:
+                child = value.get(name)
+                if type(child) is str:
+                    bucket = table.get(child)
+                    if bucket is not None:
+                        hits += bucket
+                elif child is not None:
+                    look(child, currency, hits)
+            for name, look in others:
                 child = value.get(name)
                 if child is not None:
                     look(child, currency, hits)
+
+    return few
+
+
+def _many(table: Mapping[str, Look], *, money: bool) -> Look:
+    """The names that the object has are held against them."""
 
     def many(value: Json, currency: str | None, hits: list[Any]) -> None:
         if isinstance(value, dict):
@@ -148,7 +187,7 @@ def _names(table: Mapping[str, Look], *, money: bool) -> Look:
                 if child is not None:
                     table[name](child, currency, hits)
 
-    return few if len(pairs) <= _FEW else many
+    return many
 
 
 def _place(place: int, look: Look) -> Look:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from operator import attrgetter
 from typing import Generic, TypeVar
 
-from engine.match.compile import compile_condition
+from engine.match.compile import compile_condition, every
 from engine.match.covers import Part, side_by_side
 from engine.match.patterns import compile_pattern, is_literal
 from engine.model.condition import ALWAYS, All
@@ -55,20 +56,26 @@ class Remainder(Entry[T]):
 
 
 def compile_when(when: When) -> Holds:
-    """Everything of a `when` but its types, as one function of an event."""
+    """Everything of a `when` but its types, as one function of an event: only of what it asks for, since most ask for
+    one or two of these."""
     scopes, livemode = when.scopes, when.livemode
-    account = None if when.accounts is None else _accounts(when.accounts)
-    where = None if when.where == ALWAYS else compile_condition(when.where)
+    tests: list[Holds] = []
+    if when.accounts is not None:
+        tests.append(_accounts(when.accounts))
+    if scopes is not None:
+        tests.append(lambda event: event.scope in scopes)
+    if when.where != ALWAYS:
+        tests.append(compile_condition(when.where))
+    rest = every(tuple(tests))
+    if livemode is None:
+        return rest
+    if tests:
+        return lambda event: event.livemode is livemode and rest(event)
+    return LIVE if livemode else lambda event: not event.livemode
 
-    def holds(event: Event) -> bool:
-        return (
-            (livemode is None or event.livemode is livemode)
-            and (account is None or account(event))
-            and (scopes is None or event.scope in scopes)
-            and (where is None or where(event))
-        )
 
-    return holds
+LIVE: Holds = attrgetter("livemode")
+"""All that is left to ask of most rules that their index finds: whether the event is live."""
 
 
 def _accounts(patterns: tuple[str, ...]) -> Holds:

@@ -67,8 +67,11 @@ class Rulebook:
             found += _with_object(indexes.leftover, event)
         if len(found) > 1:
             found.sort(key=indexes.place)
-            if len({id(match.rule) for match in found}) < len(found):  # a rule with several that hold
-                found = list({id(match.rule): match for match in found}.values())
+            before = None
+            for match in found:
+                if match.rule is before:  # a rule with several that hold
+                    return tuple({id(each.rule): each for each in found}.values())
+                before = match.rule
         return tuple(found)
 
     def sightings(self, event: Event, matches: Sequence[Match]) -> tuple[Sighting, ...]:

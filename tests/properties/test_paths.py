@@ -109,7 +109,7 @@ def paths(draw: Draw) -> str:
     return draw(starts) + "".join(draw(st.lists(_segment(2), min_size=1, max_size=3)))
 
 
-_ROOT_IN_INNER_FILTER = re.compile(r"\[\?.*\[\?.*\$")
+_ROOT_IN_INNER_FILTER = re.compile(r"[\[,]\s*\?.*[\[,]\s*\?.*\$")
 """There the oracle takes the value it looks at for the root, where RFC 9535 (2.3.5) has the whole argument."""
 
 
