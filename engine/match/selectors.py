@@ -37,9 +37,12 @@ class Selector:
     paths: tuple[str, ...] = ()
 
 
-def selector_of(when: When) -> Selector:
-    """How the index finds it, judged by itself; among other rules it may do better, never worse."""
-    own = [cover for cover, _ in Covers().of(when) if rank(cover) is not Rank.FRAME]
+def selector_of(when: When, covers: Covers | None = None) -> Selector:
+    """How the index finds it, judged by itself; among other rules it may do better, never worse.
+
+    `covers` is for who asks of many, and then the same for all of them.
+    """
+    own = [cover for cover, _ in (covers or Covers()).of(when) if rank(cover) is not Rank.FRAME]
     if not own:
         return Selector(found=Found.TYPE if when.where == ALWAYS else Found.SCAN)
     best = min(own, key=weight)

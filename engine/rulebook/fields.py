@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
+from operator import is_not
 from typing import TypeVar
 
 from engine.match import PathError
@@ -100,6 +101,7 @@ def with_vars(found: Findings, node: Node) -> Node | None:
     """The node with the value of each `$vars.name` in the place of the name.
 
     What names no variable is a mistake, and left out, so that the rest can be looked at; None where nothing is left.
+    Where no variable is named it is the same node.
     """
     if isinstance(node, Scalar):
         if not isinstance(node.value, str) or not (node.text == VARS or node.text.startswith(f"{VARS}.")):
@@ -109,11 +111,17 @@ def with_vars(found: Findings, node: Node) -> Node | None:
         except UnknownName as error:
             return found.unknown(node, error)
     if isinstance(node, Sequence):
-        items = tuple(item for item in (with_vars(found, item) for item in node.items) if item is not None)
-        return replace(node, items=items) if items or not node.items else None
-    values = ((entry.key, with_vars(found, entry.value)) for entry in node.entries)
-    entries = tuple(Entry(key, value) for key, value in values if value is not None)
-    return replace(node, entries=entries) if entries or not node.entries else None
+        given = [with_vars(found, item) for item in node.items]
+        if not any(map(is_not, given, node.items)):
+            return node
+        items = tuple(item for item in given if item is not None)
+        return replace(node, items=items) if items else None
+    values = [with_vars(found, entry.value) for entry in node.entries]
+    if not any(map(is_not, values, [entry.value for entry in node.entries])):
+        return node
+    pairs = zip(node.entries, values, strict=True)
+    entries = tuple(Entry(entry.key, value) for entry, value in pairs if value is not None)
+    return replace(node, entries=entries) if entries else None
 
 
 def flag(found: Findings, node: Node) -> bool | None:

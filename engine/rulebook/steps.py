@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 
 from engine.model.condition import ALWAYS, Column, Condition
 from engine.model.event import Json
@@ -135,9 +136,7 @@ def _verb(found: Findings, node: Mapping) -> Verb | None:
 
 
 def _check_step_keys(found: Findings, node: Mapping, verb: Verb) -> None:
-    known = {verb, *COMMON, *VERBS[verb].options}
-    later = {*LATER, *VERBS[verb].later}
-    others = {name: other for other, rules in VERBS.items() if other is not verb for name in rules.options}
+    known, later, others = _keys_of(verb)
     for entry in node.entries:
         if entry.name in known or entry.name in later or entry.name not in others:
             continue
@@ -148,7 +147,15 @@ def _check_step_keys(found: Findings, node: Mapping, verb: Verb) -> None:
     if bound is not None:
         hint = "set channels.<name>.timeout in the configuration"
         found.error("unknown-key", bound.key, "a notify step has its channel's timeout, and none of its own", hint)
-    check_keys(found, node, f"a {verb} step", [*known, *others], sorted(later))
+    check_keys(found, node, f"a {verb} step", (*known, *others), later)
+
+
+@cache
+def _keys_of(verb: Verb) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, Verb]]:
+    """The keys of a step with that verb, those that come later, and those of steps with other verbs."""
+    known = (verb, *COMMON, *VERBS[verb].options)
+    others = {name: other for other, rules in VERBS.items() if other is not verb for name in rules.options}
+    return known, tuple(sorted({*LATER, *VERBS[verb].later})), others
 
 
 def _check_disconnected(found: Findings, place: Node, options: dict[str, Json], whens: tuple[When, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from engine.match.covers import Covers
 from engine.match.selectors import Found, selector_of
 from engine.model.rule import Rule, RuleMode, When
 from engine.rulebook.findings import Findings
@@ -21,10 +22,12 @@ def check_cost(found: Findings, rules: Iterable[Rule]) -> None:
             for when in rule.when:
                 for pattern in when.types:
                     by_type.setdefault(pattern, []).append((rule, when))
+    covers = Covers()
     for pattern, asking in by_type.items():
         if len(asking) < MANY:
             continue
-        scanned = [rule for rule, when in asking if not surely_found(when) and selector_of(when).found is Found.SCAN]
+        doubtful = [(rule, when) for rule, when in asking if not surely_found(when)]
+        scanned = [rule for rule, when in doubtful if selector_of(when, covers).found is Found.SCAN]
         place = scanned[0].position if scanned else None
         if len(scanned) >= MANY and place is not None:
             cost = len(scanned) * _MICROSECONDS
