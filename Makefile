@@ -1,6 +1,7 @@
 # make run serves on port 8000 (PORT= changes it); make test runs the tests. Both set everything up themselves.
 PYTHON ?= python3
 PORT ?= 8000
+MINUTES ?= 10
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -10,6 +11,7 @@ help:
 	@echo "make run     set up and serve on port $(PORT)"
 	@echo "make test    set up and run the tests"
 	@echo "make lint    ruff and mypy"
+	@echo "make torture MINUTES=10   kill processes and the database at random under load, and print the ledger"
 	@echo "make bench   the benchmarks, beside the limits they are compared with"
 	@echo "make clean   remove .venv and caches; data/ stays"
 
@@ -45,6 +47,9 @@ lint: $(VENV)/.made-test
 format: $(VENV)/.made-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+torture: $(VENV)/.made-test
+	MINUTES=$(MINUTES) $(BIN)/pytest tests/crash -s $(ARGS)
 
 bench: $(VENV)/.made-bench
 	@failed=; for each in ingest latency matching reload; do \

@@ -66,7 +66,14 @@ class StoreError(TocsinError):
 
 
 class StoreUnavailable(StoreError):
-    """The database did not answer, or not in time: nothing was acknowledged."""
+    """The database did not answer, or not in time: nothing was acknowledged.
+
+    `lasting`: somebody has to change something (the URL, a password, a name) before it can work.
+    """
+
+    def __init__(self, message: str, *, lasting: bool = False) -> None:
+        self.lasting = lasting
+        super().__init__(message)
 
 
 class SchemaTooNew(StoreError):

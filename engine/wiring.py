@@ -14,7 +14,7 @@ import structlog
 
 from engine.configured import base_of, known
 from engine.decide.retry import Decision
-from engine.errors import ConfigError, StoreError, TocsinError
+from engine.errors import ConfigError, StoreError, StoreUnavailable, TocsinError
 from engine.model.delivery import OWN_RULE, Delivery, DeliveryStatus, Firing, Plan
 from engine.model.event import Event, Json, Payload
 from engine.model.outcome import Notifier, Outcome
@@ -56,6 +56,9 @@ Claim = Callable[..., Awaitable[bool]]
 
 DRAIN = timedelta(seconds=8)
 """How long deliveries under way may go on when the service is asked to stop; after that they are handed back."""
+
+START_PATIENCE = 60.0
+"""Seconds for which a database that is away at the start is waited for."""
 
 REVISIONS_KEPT = 16
 """Old revisions held compiled: deliveries that are retried for a day still need the rules of their time."""
@@ -188,12 +191,31 @@ async def start() -> Service:
     """A running service on the configuration of this process. Raises TocsinError."""
     settings = load()
     logs.configure(log_format=settings.logs.format, level=settings.logs.level, secrets=settings.secrets())
-    store = await Store.open(settings, parse=parse)
+    store = await _opened(settings)
     try:
         return await _assemble(settings, store)
     except BaseException:
         await store.close()
         raise
+
+
+async def _opened(settings: Settings) -> Store:
+    """The store; of a database that is away it is waited for, so that nobody has to start us again and again.
+
+    Raises StoreError: StoreUnavailable only after START_PATIENCE, or when waiting would not help.
+    """
+    deadline = time.monotonic() + START_PATIENCE
+    told = False
+    while True:
+        try:
+            return await Store.open(settings, parse=parse)
+        except StoreUnavailable as error:
+            if error.lasting or time.monotonic() > deadline:
+                raise
+            if not told:
+                log.warning("waiting_for_database", reason=str(error), seconds=START_PATIENCE)
+                told = True
+        await asyncio.sleep(0.5)
 
 
 async def _assemble(settings: Settings, store: Store) -> Service:

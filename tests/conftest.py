@@ -1,6 +1,7 @@
 """What every test may rely on: a clean environment, no network, and a real PostgreSQL.
 
-`database` is the URL of an empty, migrated database of this test's own; `store` is a Store opened on it.
+`database` is the URL of an empty, migrated database of this test's own; `store` is a Store opened on it. The server is
+the embedded one, or that of TOCSIN_TEST_DATABASE: the URL of a database on it, with a role that may create databases.
 """
 
 import asyncio
@@ -9,9 +10,10 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -22,6 +24,12 @@ from engine.store.connect import Target
 from engine.store.embedded import Address, EmbeddedServer
 
 _numbers = itertools.count(1)
+
+EXTERNAL = os.environ.get("TOCSIN_TEST_DATABASE")
+"""A PostgreSQL to test on instead of the embedded one; read before tests lose sight of such variables."""
+
+Named = Callable[[str], str]
+"""The URL of the database of that name on the server that tests use."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,40 +86,49 @@ def _is_local(host: str | bytes) -> bool:
 
 
 @pytest.fixture(scope="session")
-def embedded() -> Iterator[Address]:
-    """The embedded server, as a deployment would start it, with a migrated database to copy."""
+def server() -> Iterator[Named]:
+    """A server with a migrated database `template_tocsin` to copy: the URLs of its databases, by name."""
+    if EXTERNAL:
+        named = _external(EXTERNAL)
+        asyncio.run(_prepare(named))
+        yield named
+        asyncio.run(_execute(named, "drop database template_tocsin"))
+        return
     # Not pytest's folder, which only its user may enter: the server runs as another one for root.
     folder = Path(tempfile.mkdtemp(prefix="tocsin-tests-"))
     folder.chmod(0o755)
-    server = EmbeddedServer(folder)
+    embedded = EmbeddedServer(folder)
     # A test's database need not outlive the machine; that the real one does is tested on servers of its own.
     patch = pytest.MonkeyPatch()
     patch.setitem(SETTINGS, "fsync", "off")
     try:
-        address = asyncio.run(_start(server))
+        named = _embedded(asyncio.run(embedded.start()))
         patch.undo()
-        yield address
-        asyncio.run(server.stop())
+        asyncio.run(_prepare(named))
+        yield named
+        asyncio.run(embedded.stop())
     finally:
         patch.undo()
         shutil.rmtree(folder)
 
 
-async def _start(server: EmbeddedServer) -> Address:
-    address = await server.start()
-    await _execute(address, "create database template_tocsin")
-    store = await Store.connect(Target.from_url(url(address, "template_tocsin")))
+def _embedded(address: Address) -> Named:
+    return lambda name: f"postgresql://{address.user}@/{name}?host={address.host}"
+
+
+def _external(url: str) -> Named:
+    return lambda name: urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+async def _prepare(named: Named) -> None:
+    await _execute(named, "drop database if exists template_tocsin")
+    await _execute(named, "create database template_tocsin")
+    store = await Store.connect(Target.from_url(named("template_tocsin")))
     await store.close()
-    return address
 
 
-def url(address: Address, database: str) -> str:
-    """That database of the embedded server, as `store.url` would name it."""
-    return f"postgresql://{address.user}@/{database}?host={address.host}"
-
-
-async def _execute(address: Address, sql: str) -> None:
-    connection = await asyncpg.connect(url(address, "postgres"))
+async def _execute(named: Named, sql: str) -> None:
+    connection = await asyncpg.connect(named("postgres"))
     try:
         await connection.execute(sql)
     finally:
@@ -119,21 +136,21 @@ async def _execute(address: Address, sql: str) -> None:
 
 
 @pytest.fixture
-async def database(embedded: Address) -> AsyncIterator[str]:
+async def database(server: Named) -> AsyncIterator[str]:
     """The URL of an empty, migrated database that only this test uses."""
-    name = f"test_{next(_numbers)}"
-    await _execute(embedded, f"create database {name} template template_tocsin")
-    yield url(embedded, name)
-    await _execute(embedded, f"drop database {name} with (force)")
+    name = f"tocsin_test_{next(_numbers)}"
+    await _execute(server, f"create database {name} template template_tocsin")
+    yield server(name)
+    await _execute(server, f"drop database {name} with (force)")
 
 
 @pytest.fixture
-async def empty_database(embedded: Address) -> AsyncIterator[str]:
+async def empty_database(server: Named) -> AsyncIterator[str]:
     """The URL of a database in which nothing has been made yet."""
-    name = f"test_{next(_numbers)}"
-    await _execute(embedded, f"create database {name}")
-    yield url(embedded, name)
-    await _execute(embedded, f"drop database {name} with (force)")
+    name = f"tocsin_test_{next(_numbers)}"
+    await _execute(server, f"create database {name}")
+    yield server(name)
+    await _execute(server, f"drop database {name} with (force)")
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ def resolve(found: FileSettings, file: Path | None, local_secret: Callable[[Path
             max_body=found.receive.max_body,
             tolerance=found.receive.tolerance,
             commit_timeout=found.receive.commit_timeout,
+            backlog=found.receive.backlog,
         ),
         logs=LogSettings(format=found.logs.format, level=found.logs.level),
         configured=file is not None,

@@ -126,6 +126,10 @@ class ReceivePart(Part):
         default=_seconds(seconds=5),
         description="How long storing may take before the answer is 503 and Stripe sends again.",
     )
+    backlog: Annotated[int, checks.before(checks.size)] = Field(
+        default=32 * 1024 * 1024,
+        description="How much may wait to be stored, in bytes or as 32MiB; beyond it the answer is 503 at once.",
+    )
 
 
 class ConsolePart(Part):

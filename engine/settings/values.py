@@ -111,6 +111,7 @@ class ReceiveSettings:
     max_body: int
     tolerance: timedelta
     commit_timeout: timedelta
+    backlog: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,9 @@ log = structlog.get_logger("tocsin.committer")
 CAPACITY = 10_000
 """Events that may wait; beyond that Stripe is asked to send again."""
 
+BACKLOG = 32 * 1024 * 1024
+"""Bytes of events that may wait, where the settings do not say; their parsed form takes several times as much."""
+
 BATCH_EVENTS = 500
 BATCH_BYTES = 8 * 1024 * 1024
 
@@ -65,12 +68,13 @@ class _Entry:
 class Committer:
     """Where events become durable; one per process. `on_commit` is told the seconds and events of each commit."""
 
-    def __init__(self, target: Target, handoff: Handoff) -> None:
+    def __init__(self, target: Target, handoff: Handoff, most: int = BACKLOG) -> None:
         self.on_commit: Callable[[float, int], None] = lambda seconds, events: None
         self._target = target
         self._handoff = handoff
         self._patience = target.timeouts.commit.total_seconds()
         self._waiting: deque[_Entry] = deque()
+        self._most, self._bytes = most, 0
         self._arrived = asyncio.Event()
         self._connection: Connection | None = None
         self._closing = False
@@ -96,11 +100,19 @@ class Committer:
     def _enter(self, event: Event, plan: Plan, revision: str, undecided: Deciding | None = None) -> _Entry:
         if self._closing or len(self._waiting) >= CAPACITY:
             raise StoreUnavailable("shutting down" if self._closing else f"{CAPACITY} events are waiting already")
+        size = len(event.body)
+        if self._bytes and self._bytes + size > self._most:
+            raise StoreUnavailable(f"events of {self._bytes} bytes are waiting already")
         loop = asyncio.get_running_loop()
         entry = _Entry(event, plan, revision, loop.create_future(), self._clock(), undecided)
         self._waiting.append(entry)
         self._arrived.set()
+        self._bytes += size
+        entry.done.add_done_callback(lambda _: self._left(size))
         return entry
+
+    def _left(self, size: int) -> None:
+        self._bytes -= size
 
     async def close(self) -> None:
         """Commit what has arrived, and stop."""
@@ -174,11 +186,13 @@ class Committer:
         if not self._failing:  # once an outage, not once an attempt
             log.warning("commits_fail", events=len(batch), reason=reason)
             self._failing = True
-        for entry in reversed(batch):
-            if now - entry.arrived < self._patience:
-                self._waiting.appendleft(entry)
-            else:
-                entry.fail(StoreUnavailable(f"not stored within {self._patience:g} seconds: {reason}"))
+        self._waiting.extendleft(sorted(batch, key=lambda entry: entry.arrived, reverse=True))
+        # Not of this batch alone: in a flood each of them waits for an attempt, and the last would wait for all.
+        late = [entry for entry in self._waiting if now - entry.arrived >= self._patience]
+        if late:
+            self._waiting = deque(entry for entry in self._waiting if now - entry.arrived < self._patience)
+        for entry in late:
+            entry.fail(StoreUnavailable(f"not stored within {self._patience:g} seconds: {reason}"))
         if self._waiting:
             await asyncio.sleep(0.1)
 

@@ -36,6 +36,9 @@ UNAVAILABLE = (
 )
 """What a database that cannot be used now raises; `is_unavailable` knows one more."""
 
+LASTING = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+"""What waiting does not help against."""
+
 
 def is_unavailable(error: BaseException) -> bool:
     """Whether `error` means that the database cannot be used now, as opposed to refusing this statement or data."""
@@ -50,11 +53,13 @@ def translated() -> Iterator[None]:
     try:
         yield
     except asyncpg.ClientConfigurationError as error:
-        raise StoreUnavailable(f"store.url cannot be used: {error}") from error
+        raise StoreUnavailable(f"store.url cannot be used: {error}", lasting=True) from error
     except (*UNAVAILABLE, asyncpg.InterfaceError) as error:
         if not is_unavailable(error):
             raise
-        raise StoreUnavailable(f"the database cannot be used: {error or type(error).__name__}") from error
+        lasting = isinstance(error, LASTING)
+        reason = f"the database cannot be used: {error or type(error).__name__}"
+        raise StoreUnavailable(reason, lasting=lasting) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +108,9 @@ class Target:
     async def pool(self, purpose: str, size: int) -> "Pool":
         """A pool of at most `size` connections. Raises StoreUnavailable."""
         with translated():
+            # No least number of connections: in an outage asyncpg logs a traceback each time it tries to have it back.
             return Pool(
-                await asyncpg.create_pool(**self._arguments(purpose), min_size=1, max_size=size, reset=_leave),
+                await asyncpg.create_pool(**self._arguments(purpose), min_size=0, max_size=size, reset=_leave),
                 self.timeouts,
             )
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from engine.errors import StoreUnavailable
 from engine.store.lanes import Lanes
 
 log = structlog.get_logger("tocsin.jobs")
@@ -15,7 +16,10 @@ Handler = Callable[[str], Awaitable[datetime | None]]
 """Given a delivery's id; returns when it wants to be woken again, None when it is done."""
 
 FAULT_WAITS = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300))
-"""When a handler raised, which is a fault of ours: the waits before it is tried again, the last one repeating."""
+"""When a handler raised, by a fault of ours or with the database away: the waits, the last one repeating."""
+
+TELL_EVERY = 10.0
+"""Seconds between two lines that say that jobs wait for the database."""
 
 NOW = timedelta()
 
@@ -29,6 +33,7 @@ class Handling:
         self._lanes = Lanes(seats, places)
         self._running: dict[str, asyncio.Task[datetime | None]] = {}
         self._handing_back = False
+        self._tell_next = 0.0
 
     def hand_back(self) -> None:
         """Cancel every handler; jobs that come from now on, which were being fetched, are not begun."""
@@ -56,10 +61,17 @@ class Handling:
         if task.cancelled():
             return NOW
         if (error := task.exception()) is not None:
-            log.error("job_fault", kind=self._kind, delivery=delivery, exc_info=error)
+            self._tell(delivery, error)
             return FAULT_WAITS[min(attempts, len(FAULT_WAITS) - 1)]
         at = task.result()
         return None if at is None else max(at - datetime.now(UTC), NOW)
+
+    def _tell(self, delivery: str, error: BaseException) -> None:
+        if not isinstance(error, StoreUnavailable):
+            log.error("job_fault", kind=self._kind, delivery=delivery, exc_info=error)
+        elif (now := asyncio.get_running_loop().time()) >= self._tell_next:  # in an outage it is the same of all
+            self._tell_next = now + TELL_EVERY
+            log.warning("job_waits", kind=self._kind, delivery=delivery, reason=str(error))
 
     async def _handle(self, delivery: str, lane: str, attempts: int) -> datetime | None:
         if not await self._lanes.enter(lane):

@@ -25,14 +25,20 @@ from pgqueuer.errors import RetryRequested
 from engine.errors import StoreUnavailable
 from engine.model.rule import Verb
 from engine.store.adapter import NAMES, POLL, Driver, JobSource, builders
-from engine.store.connect import Connection, Target
+from engine.store.connect import Connection, Target, is_unavailable
 from engine.store.handling import Handler, Handling
 from engine.store.handoff import Handoff
 
 log = structlog.get_logger("tocsin.jobs")
 
-# What it could not write on a lost connection: a traceback each, of what `jobs_interrupted` says once.
-logging.getLogger("pgqueuer").addFilter(lambda record: "flush failed" not in str(record.msg).lower())
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Not what it could not write on a lost connection: a traceback each, of what `jobs_interrupted` says once."""
+    error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+    return "flush failed" not in str(record.msg).lower() and not (error is not None and is_unavailable(error))
+
+
+logging.getLogger("pgqueuer").addFilter(_worth_telling)
 
 
 class JobKind(StrEnum):
@@ -69,6 +75,9 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=3.5)
 
 RECONNECT_FIRST, RECONNECT_LAST = 0.1, 2.0
 """Seconds between attempts to reach the database again, doubling."""
+
+SERVED = 10.0
+"""Seconds after which a connection that is lost was a good one, and the next attempt need not wait longer."""
 
 HAND_BACK = 5.0
 """Seconds to write jobs back at shutdown before the connection is cut; then another worker finds them stale."""
@@ -118,26 +127,34 @@ class _Worker:
         self._stop = stop
         self._drain = drain
         self._ending: set[asyncio.Task[None]] = set()
+        self._told = False
 
     async def run(self) -> None:
         """Serve until stopped, over as many connections as it takes."""
         wait = RECONNECT_FIRST
+        clock = asyncio.get_running_loop().time
         while not self._stop.is_set():
+            began = clock()
             try:
                 connection = await self._target.connect(f"jobs {self._kind}", planned_once=True)
-            except StoreUnavailable as error:
-                if wait == RECONNECT_FIRST:  # once an outage, not once an attempt
-                    log.warning("jobs_disconnected", kind=self._kind, reason=str(error))
-                await self._pause(wait)
-                wait = min(wait * 2, RECONNECT_LAST)
-            else:
-                wait = RECONNECT_FIRST
                 await self._serve(connection)
+            except StoreUnavailable as error:
+                self._interrupted(str(error))
+            if clock() - began > SERVED:  # it is another outage
+                wait, self._told = RECONNECT_FIRST, False
+            # Also a database that lets us in may be of no use: one that can only be read, or that has no disk left.
+            await self._pause(wait)
+            wait = min(wait * 2, RECONNECT_LAST)
         if self._ending:  # handlers of a connection that was lost
             await asyncio.wait(self._ending, timeout=self._drain.total_seconds())
             self._handling.hand_back()
             if self._ending:
                 await asyncio.wait(self._ending, timeout=HAND_BACK)
+
+    def _interrupted(self, reason: str) -> None:
+        if not self._told:  # once an outage, not once an attempt
+            log.warning("jobs_interrupted", kind=self._kind, reason=reason)
+            self._told = True
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -192,7 +209,7 @@ class _Worker:
                 log_aggregation_interval=timedelta(0),  # the sweep deletes the log; nobody reads the statistics
             )
         except Exception as error:  # the outermost loop of a class: whatever it was, serve on with a new connection
-            log.warning("jobs_interrupted", kind=self._kind, reason=f"{type(error).__name__}: {error}")
+            self._interrupted(f"{type(error).__name__}: {error}")
 
     async def _drained(self, serving: "asyncio.Task[None]", queries: JobSource, connection: Connection) -> None:
         """Wait for the handlers, then hand their jobs back, then give up the connection: in that order."""

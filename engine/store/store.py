@@ -13,7 +13,7 @@ from engine.model.delivery import Plan
 from engine.settings import Settings
 from engine.store.accounts import Accounts
 from engine.store.adapter import install
-from engine.store.committer import Committer
+from engine.store.committer import BACKLOG, Committer
 from engine.store.connect import Pool, Target, Timeouts, translated
 from engine.store.dead import DeadDeliveries
 from engine.store.decide import Deciding, carry_out, decide
@@ -39,6 +39,9 @@ POOL_SIZE = 8
 WATCH_EVERY = 0.5
 """Seconds between looks at the embedded server's process."""
 
+WATCH_LAST = 8.0
+"""Seconds between attempts to start it again when it does not start, after doubling that many times."""
+
 
 class Store:
     """An opened database: `committer`, `jobs`, `deliveries`, `events`, `revisions`, `writes`, `accounts`,
@@ -47,9 +50,11 @@ class Store:
     Made by `open`.
     """
 
-    def __init__(self, target: Target, pool: Pool, parse: Parse, server: EmbeddedServer | None) -> None:
+    def __init__(
+        self, target: Target, pool: Pool, parse: Parse, server: EmbeddedServer | None, backlog: int = BACKLOG
+    ) -> None:
         self._handoff = Handoff()
-        self.committer = Committer(target, self._handoff)
+        self.committer = Committer(target, self._handoff, backlog)
         self.jobs = Jobs(target, self._handoff)
         self.deliveries = Deliveries(pool, self._handoff)
         self.events = Events(pool, parse)
@@ -77,13 +82,14 @@ class Store:
             statement=options.statement_timeout,
             commit=settings.receive.commit_timeout,
         )
+        backlog = settings.receive.backlog
         if not options.embedded:
             target = Target.from_url(options.url, timeouts)
-            return await cls.connect(target, pool_size=options.connections, parse=parse)
+            return await cls.connect(target, pool_size=options.connections, parse=parse, backlog=backlog)
         server = EmbeddedServer(settings.data)
         target = Target.from_address(await server.start(), timeouts)
         try:
-            return await cls.connect(target, pool_size=options.connections, parse=parse, server=server)
+            return await cls.connect(target, pool_size=options.connections, parse=parse, server=server, backlog=backlog)
         except BaseException:
             await server.stop()
             raise
@@ -96,6 +102,7 @@ class Store:
         pool_size: int = POOL_SIZE,
         parse: Parse = json.loads,
         server: EmbeddedServer | None = None,
+        backlog: int = BACKLOG,
     ) -> "Store":
         """A database that is running; `server`, if given, is looked after until `close`. Raises as `open` does."""
         connection = await target.connect("migration", unbounded=True)
@@ -104,7 +111,7 @@ class Store:
                 await migrate(connection, install)
         finally:
             await connection.close()
-        return cls(target, await target.pool("work", pool_size), parse, server)
+        return cls(target, await target.pool("work", pool_size), parse, server, backlog)
 
     async def carry_out(self, plan: Plan) -> None:
         """Insert what is to come of an event that is stored: firings, deliveries, jobs. Of a firing that is there
@@ -143,12 +150,18 @@ class Store:
 
 async def _watch(server: EmbeddedServer) -> None:
     """Start the embedded server again when it has died; all connections are then made anew by their owners."""
+    failures = 0
     while True:
-        await asyncio.sleep(WATCH_EVERY)
-        if not server.alive():
+        await asyncio.sleep(min(WATCH_EVERY * 2**failures, WATCH_LAST))
+        if server.alive():
+            failures = 0
+            continue
+        if not failures:
             log.error("database_died")
-            try:
-                await server.recover()
-                log.info("database_recovered")
-            except StoreError as error:
+        try:
+            await server.recover()
+            log.info("database_recovered")
+        except StoreError as error:
+            failures += 1
+            if failures == 1:  # once an outage: a full disk stays full for a while
                 log.error("database_not_recovered", reason=str(error))

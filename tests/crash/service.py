@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.store.embedded import Address
 from engine.store.postmaster import is_postgres, read_postmaster
 from tests.builders import SECRET
 
@@ -27,11 +28,15 @@ def free_port() -> int:
 
 
 class Service:
-    """One process of `uvicorn engine.main:app` on `folder`, where config.yaml, rules/ and data/ are."""
+    """One process of `uvicorn engine.main:app` on `folder`, where config.yaml, rules/ and data/ are.
 
-    def __init__(self, folder: Path) -> None:
+    `dies_at`: a step of tests.crash.launcher and how often it is reached before the process kills itself.
+    """
+
+    def __init__(self, folder: Path, dies_at: tuple[str, int] | None = None) -> None:
         self.folder = folder
         self.port = free_port()
+        self._program = ["uvicorn"] if dies_at is None else ["tests.crash.launcher", dies_at[0], str(dies_at[1])]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -39,7 +44,7 @@ class Service:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "STRIPE_"))}
         with (self.folder / f"log-{self.port}").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "uvicorn", "engine.main:app", "--port", str(self.port), "--no-access-log"],
+                [sys.executable, "-m", *self._program, "engine.main:app", "--port", str(self.port), "--no-access-log"],
                 cwd=self.folder,
                 env={**own, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
                 stdout=log,
@@ -52,11 +57,26 @@ class Service:
             self._process.kill()
             self._process.wait()
 
+    def pause(self) -> None:
+        """SIGSTOP: it is there, and does nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def terminate(self, patience: float = 30) -> int:
         """SIGTERM; its exit status."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(patience)
+
+    @property
+    def running(self) -> bool:
+        """Whether the process that was started last is there."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def log(self) -> str:
@@ -120,6 +140,13 @@ def deployment(rules: str, config: Mapping[str, Any]) -> Iterator[Path]:
     finally:
         kill_database(folder)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def embedded_database(folder: Path) -> dict[str, Any]:
+    """For asyncpg.connect: the embedded database of that folder, which runs."""
+    found = read_postmaster((folder / "data" / "postgres").resolve() / "cluster")
+    assert found is not None
+    return Address(host=found.sockets).arguments()
 
 
 def kill_database(folder: Path) -> None:

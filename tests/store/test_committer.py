@@ -175,6 +175,44 @@ async def test_events_that_wait_are_bounded(store: Store, look: Database, monkey
     assert await asyncio.gather(under_way, *waiting) == [True] * 4
 
 
+async def test_the_bytes_that_wait_are_bounded(database: str, look: Database) -> None:
+    """Large events are refused long before there are many of them; one alone is taken whatever its size."""
+    store = await Store.connect(Target.from_url(database), backlog=2_000)
+    try:
+        large = event(object={"description": "x" * 3_000})
+        assert await store.committer.commit(large, NOTHING, REVISION)
+        await look.execute("begin")
+        await look.execute("lock table tocsin.events in access exclusive mode")
+        first = asyncio.create_task(store.committer.commit(event(), NOTHING, REVISION))
+        await _blocked(look)
+        with pytest.raises(StoreUnavailable, match="bytes are waiting"):
+            await store.committer.commit(large, NOTHING, REVISION)
+        await look.execute("rollback")
+        assert await first
+        assert await store.committer.commit(event(), NOTHING, REVISION)
+    finally:
+        await store.close()
+
+
+async def test_in_a_flood_nobody_waits_for_the_attempts_of_others(
+    database: str, look: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that have waited long enough are answered at once, however many batches they would have been."""
+    monkeypatch.setattr(committer, "BATCH_EVENTS", 1)
+    store = await Store.connect(Target.from_url(database, Timeouts(commit=timedelta(seconds=0.6))))
+    try:
+        await look.execute("begin")
+        await look.execute("lock table tocsin.events in access exclusive mode")
+        started = asyncio.get_running_loop().time()
+        waiting = [store.committer.commit(event(), NOTHING, REVISION) for _ in range(30)]
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        assert all(isinstance(answer, StoreUnavailable) for answer in answers)
+        assert asyncio.get_running_loop().time() - started < 9  # one after the other it would be 18
+        await look.execute("rollback")
+    finally:
+        await store.close()
+
+
 async def test_closing_commits_what_has_arrived(database: str, look: Database) -> None:
     """A request that was read is answered; one that comes later is not taken."""
     store = await Store.connect(Target.from_url(database))

@@ -11,6 +11,7 @@ import pytest
 from engine.model.delivery import Delivery, Plan
 from engine.model.rule import Verb
 from engine.store import Store, handling, jobs, lanes, queue
+from engine.store.connect import Connection, Target
 from engine.store.jobs import JobKind
 from tests.builders import event
 from tests.store.plans import REVISION, Database, delivery, firing, until
@@ -270,6 +271,42 @@ async def test_a_lost_connection_is_made_again(store: Store, look: Database, mon
         assert await emptied(look)
     # The job of the first was taken over by ourselves meanwhile, and found it running.
     assert len(set(begun.ids)) == 2
+
+
+async def test_a_database_that_lets_us_in_and_is_of_no_use_is_not_stormed(
+    database: str, look: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that can only be read, as after a failover: connections are made with growing pauses."""
+    made = 0
+    connect = Target.connect
+
+    async def counted(self: Target, purpose: str, **options: bool) -> Connection:
+        nonlocal made
+        made += purpose.startswith("jobs")
+        return await connect(self, purpose, **options)
+
+    store = await Store.connect(Target.from_url(database))
+    monkeypatch.setattr(Target, "connect", counted)
+    handled = Handled()
+    try:
+        await look.execute(f"alter database {database_name(database)} set default_transaction_read_only = on")
+        async with working(store, handled):
+            assert await until(lambda: _reached(lambda: made >= 3))
+            await asyncio.sleep(1)
+            assert made < 12
+            await look.execute(f"alter database {database_name(database)} set default_transaction_read_only = off")
+            await commit(store, 1)
+            await handled.reach(1)
+    finally:
+        await store.close()
+
+
+def database_name(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
+
+
+async def _reached(true: Callable[[], bool]) -> bool:
+    return true()
 
 
 async def test_one_hanging_destination_does_not_starve_the_others(store: Store, look: Database) -> None:
