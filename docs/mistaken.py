@@ -2,9 +2,11 @@
 says of each."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from textwrap import indent
 
+from docs.ahead import ahead
 from docs.examples import KNOWN
 from engine.model.mistake import Mistake
 from engine.rulebook import load
@@ -41,7 +43,7 @@ FILES: Mapping[str, str] = {
     "tag": rule(when="!!str payout.failed"),
     "number": where("amount: {gte: 1e999999}"),
     "unknown-key": rule(severty="high"),
-    "not-yet": rule(throttle="{max: 1, every: 6h}"),
+    "not-yet": step("{notify: payments, fetch: object}"),
     "missing-key": rule(then=""),
     "type": rule(severity="high", description="5"),
     "empty": rule(tags="[]"),
@@ -99,9 +101,17 @@ FILES: Mapping[str, str] = {
     "table": "tables: {vip: {file: vip.csv, key: acount}}\n" + rule(),
     "table-file": "tables: {vip: {file: vpi.csv}}\n" + rule(),
     "vars": "vars: {big: $vars.huge}\n" + rule(),
+    "combination": rule(throttle="{max: 1, every: 6h}", digest="{every: day}"),
+    "clock": rule(digest="{every: day, at: 9am}"),
+    "timezone": rule(digest="{every: day, timezone: Berlin}"),
+    "calendar": "calendars: {weekends: {timezone: UTC, weekdays: [sat, snu]}}\n" + rule(),
+    "no-effect": rule(throttle="{max: 1, every: 6h}", then="{callback: case-system}"),
     "retry": step("{notify: payments, retry: {attempts: 2, backoff: [5s, 1m]}}"),
 }
 """By the code of the mistake. Not here: `too-large`, and what is not in a file of rules."""
+
+AHEAD = frozenset({"combination", "clock", "timezone", "calendar", "no-effect"})
+"""Mistakes in what this version refuses whatever it says."""
 
 TESTS = """\
 tests:
@@ -120,7 +130,8 @@ def shown(code: str) -> str:
 
 def mistakes(code: str) -> tuple[Mistake, ...]:
     """Everything that is wrong with the file of that code."""
-    loaded = load({**BESIDE, FILE: FILES[code]}, KNOWN)
+    with ahead() if code in AHEAD else nullcontext():
+        loaded = load({**BESIDE, FILE: FILES[code]}, KNOWN)
     return (*loaded.mistakes, *read_tests(_sources(code), loaded.rulebook.rules, Path()).mistakes)
 
 

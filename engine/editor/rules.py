@@ -20,15 +20,16 @@ from engine.editor.forms import (
     words,
 )
 from engine.editor.tests import test_definitions
+from engine.editor.timing import TIMING, timing_definitions
 from engine.model.event import Scope
 from engine.model.rule import OnError, RuleMode, Severity, Verb
+from engine.rulebook import rules as language
 from engine.rulebook.codes import CODES, WARNINGS
 from engine.rulebook.defaults import NOWHERE
 from engine.rulebook.fields import ID, LONGEST_ID
 from engine.rulebook.lints.ignored import KEYS as LINT_KEYS
 from engine.rulebook.policies import KEYS as RETRY_KEYS
 from engine.rulebook.policies import MOST_ATTEMPTS
-from engine.rulebook.rules import FILE_KEYS, RULE_KEYS
 from engine.rulebook.steps import COMMON
 from engine.rulebook.tables import KEYS as TABLE_KEYS
 from engine.rulebook.tables import CellType
@@ -79,6 +80,7 @@ RULE: Mapping[str, Schema] = {
     "supersedes": one_or_more(text("the id of a rule"), "the rules that do not notify where this one fires"),
     "tests": {"type": "array", "items": ref("ruleTest"), "description": "what the rule is to do with which event"},
     "lint": ref("lint"),
+    **TIMING,
 }
 LINT: Mapping[str, Schema] = {
     "ignore": one_or_more({"anyOf": [{"const": code, "description": CODES[code]} for code in sorted(WARNINGS)]}),
@@ -106,6 +108,10 @@ OPTIONS: Mapping[str, Schema] = {
     "title": text("the first line of the message, a template"),
     "text": text("the message, a template; left out, one is made"),
     "format": words(Format, "how the text is written"),
+    "table": {
+        **named(text(), 'columns of a digest: {Reason: failure_code, Amount: "{{ object | money }}"}'),
+        "minProperties": 1,
+    },
     "method": words(Method, "how the callback is made"),
     "headers": named({"type": ["string", "number", "boolean"]}, "headers of the request, templates"),
     "body": {"not": {"enum": [None, ""]}, "description": "what is sent, with templates; left out, the whole event"},
@@ -117,6 +123,7 @@ OPTIONS: Mapping[str, Schema] = {
 DEFINITIONS: Mapping[str, Schema] = {
     "vars": named({}, "values by name, for the rules of all files: $vars.big", r"^[A-Za-z_][A-Za-z0-9_]*$"),
     "tables": named(ref("table"), "lists of values and CSV files by name, for the rules of all files"),
+    "calendars": named(ref("calendar"), "times that come again by name, for the rules of all files"),
 }
 TABLE: Mapping[str, Schema] = {
     "file": text("a CSV file, beside this one"),
@@ -129,7 +136,8 @@ def schema_of_rules() -> Schema:
     """The schema of files of rules."""
     rules: Schema = {"type": ["array", "null"], "items": ref("rule"), "description": "the rules"}
     forms: dict[str, Schema] = {"rules": rules, "defaults": _defaults(), **DEFINITIONS}
-    root = record({key: forms.get(key, {}) for key in FILE_KEYS}, least=0)
+    keys = [key for key in language.FILE_KEYS if key not in language.LATER_FILE_KEYS]
+    root = record({key: forms.get(key, {}) for key in keys}, least=0)
     alone: Schema = {
         "if": {"not": {"required": ["defaults"]}},
         "then": {"properties": {"rules": {"items": {"required": ["when"]}}}},
@@ -139,10 +147,11 @@ def schema_of_rules() -> Schema:
 
 def _definitions() -> Mapping[str, Schema]:
     needed = ("id", "when", "then")
-    rule = {key: RULE.get(key, {}) if key in needed else _removable(RULE.get(key, {})) for key in RULE_KEYS}
+    rule = {key: RULE.get(key, {}) if key in needed else _removable(RULE.get(key, {})) for key in _rule_keys()}
     when = {key: WHEN.get(key, {}) for key in WHEN_KEYS}
     return {
         **test_definitions(),
+        **timing_definitions(),
         "rule": record(rule, ("id", "then"), "a rule: which events, and what to do"),
         "when": record({key: form if key == "where" else _removable(form) for key, form in when.items()}),
         "step": either(*(_step(verb) for verb in VERBS), description="one thing to do: notify, callback or stripe"),
@@ -155,16 +164,21 @@ def _definitions() -> Mapping[str, Schema]:
     }
 
 
+def _rule_keys() -> list[str]:
+    """The keys of a rule that this version takes."""
+    return [key for key in language.RULE_KEYS if key not in language.LATER_RULE_KEYS]
+
+
 def _step(verb: Verb) -> Schema:
     common = {key: COMMONS.get(key, {}) for key in COMMON if (verb, key) != (Verb.NOTIFY, "timeout")}
-    options = {key: OPTIONS.get(key, {}) for key in VERBS[verb].options}
+    options = {key: OPTIONS.get(key, {}) for key in VERBS[verb].known}
     return record({str(verb): TARGETS[verb], **options, **common}, (verb,))
 
 
 def _defaults() -> Schema:
     """The keys of a rule that several can have in common."""
     when = record({key: _removable(WHEN.get(key, {})) for key in WHEN_KEYS if key not in NOWHERE})
-    forms = {key: _removable(RULE.get(key, {})) for key in RULE_KEYS if key not in NOWHERE}
+    forms = {key: _removable(RULE.get(key, {})) for key in _rule_keys() if key not in NOWHERE}
     return record(forms | {"when": either(ref("eventTypes"), when)}, description="what the rules of this file share")
 
 

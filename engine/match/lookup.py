@@ -18,6 +18,9 @@ _ROOTS: dict[Base, Callable[[Any], Json]] = {
     Base.ACCOUNT: lambda subject: {**(subject.fetched or {}).get("account", {}), "id": subject.account},
     Base.ITEM: lambda subject: subject.value,
     Base.STEPS: lambda subject: getattr(subject, "steps", None),  # an event as such has none
+    Base.WINDOW: lambda subject: (getattr(subject, "told", None) or {}).get("window"),
+    Base.INCIDENT: lambda subject: (getattr(subject, "told", None) or {}).get("incident"),
+    Base.DIGEST: lambda subject: (getattr(subject, "told", None) or {}).get("digest"),
 }
 
 

@@ -5,6 +5,7 @@
     $event.account, $account.country, $previous.amount                             from a named value
     $tables.accounts.limit                                                         the cell of the event's account
     $steps.charge.result.amount                                                    what a step before this one gave
+    $window.count, $digest.count, $incident.first.id                               what came of a rule's time and noise
     .                                                                              the element or value itself
 
 What stands in brackets is RFC 9535's in all of them: slices, several names, filters.
@@ -18,6 +19,7 @@ from functools import lru_cache
 from engine.match.grammar import read_bracket, read_json_path
 from engine.match.steps import EACH, PathError, Step
 from engine.model.condition import Column, PathTest, Reference
+from engine.model.timing import TOLD as FIELDS
 from engine.source.nearest import did_you_mean
 
 LONGEST = 500
@@ -34,6 +36,9 @@ class Base(StrEnum):
     ITEM = "item"
     TABLES = "tables"
     STEPS = "steps"
+    WINDOW = "window"
+    INCIDENT = "incident"
+    DIGEST = "digest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +73,13 @@ class Path:
         return self.text[:begin], self.text[begin:]
 
 
-_BASES = {f"${base}": base for base in (Base.EVENT, Base.ACCOUNT, Base.PREVIOUS, Base.TABLES, Base.STEPS)}
-NAMES = (*_BASES, "$vars")
+TOLD = frozenset({Base.WINDOW, Base.INCIDENT, Base.DIGEST})
+"""Bases that are there only for the steps of rules with the key that they come with."""
+
+_BASES = {f"${base}": base for base in Base if base not in (Base.OBJECT, Base.ITEM)}
+NAMES = (*(name for name, base in _BASES.items() if base not in TOLD), "$vars")
 LATER_NAMES = ("$window", "$incident", "$digest")
+"""Those of the language that this version refuses."""
 
 _PLAIN_STEP = re.compile(
     r"""(?P<name>[^\s.\[\]'"*$()?@,:|&]+)|\[(?P<index>0|-?[1-9]\d{0,8})\]|(?P<each>\[\*\])"""
@@ -113,7 +122,7 @@ def _named(text: str) -> Path:
     name = found.group() if found else text
     if name in LATER_NAMES:
         raise PathError(f"{name} is not there yet", code="not-yet")
-    if name not in NAMES:
+    if name != "$vars" and name not in _BASES:
         hint = did_you_mean(name, NAMES) or f"there are {', '.join(NAMES)}"
         raise PathError(f"unknown name '{name}'", hint, at=0, length=len(name))
     if name == "$vars":
@@ -124,9 +133,21 @@ def _named(text: str) -> Path:
         raise PathError(f"'{text}' names no column", "write $tables.<table>.<column>")
     if name == "$steps" and not (steps and isinstance(steps[0], str)):
         raise PathError(f"'{text}' names no step", "write $steps.<step>.ok, .result or .reason")
+    if _BASES[name] in TOLD:
+        _check_told(text, name, steps)
     if name == "$account" and not steps:
         raise PathError("the account is named by its id", "write $account.id, or a field of it, like $account.country")
     return Path(text=text, base=_BASES[name], steps=steps, ends=ends)
+
+
+def _check_told(text: str, name: str, steps: tuple[Step, ...]) -> None:
+    known = FIELDS[name.removeprefix("$")]
+    example = f"write {name}.{'first.id' if known is None else 'count'}"
+    if not steps or not isinstance(steps[0], str):
+        raise PathError(f"'{text}' names nothing of {name}", example)
+    if known is not None and steps[0] not in known:
+        hint = did_you_mean(steps[0], known) or f"it has {', '.join(sorted(known))}"
+        raise PathError(f"{name} has no '{steps[0]}'", hint)
 
 
 def _plain(text: str, begin: int) -> tuple[tuple[Step, ...], tuple[int, ...]]:

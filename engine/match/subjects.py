@@ -27,7 +27,10 @@ class Subject(Protocol):
 class Item:
     """One value within an event, judged by itself: what `.` is. `currency` is that of the object around it."""
 
-    __slots__ = ("account", "created", "currency", "data", "fetched", "object", "previous", "steps", "value", "whole")
+    __slots__ = (
+        *("account", "created", "currency", "data", "fetched", "object", "previous"),
+        *("steps", "told", "value", "whole"),
+    )
 
     def __init__(self, subject: Subject, value: Json, currency: str | None) -> None:
         self.object = subject.object
@@ -36,6 +39,7 @@ class Item:
         self.account = subject.account
         self.created = subject.created
         self.steps: Json = getattr(subject, "steps", None)
+        self.told: Json = getattr(subject, "told", None)
         self.fetched = subject.fetched
         self.value = value
         self.currency = currency
@@ -44,17 +48,20 @@ class Item:
 
 class AfterSteps:
     """An event after steps of the rule have run: what the `if` of a step is judged on. `steps` is `{id: {ok, result,
-    reason}}`."""
+    reason}}`; `told` what `$window`, `$incident` and `$digest` are, `{"window": {"count": 3}}`."""
 
-    __slots__ = ("account", "created", "data", "fetched", "object", "previous", "steps")
+    __slots__ = ("account", "created", "data", "fetched", "object", "previous", "steps", "told")
 
-    def __init__(self, subject: Subject, steps: Mapping[str, Json]) -> None:
+    def __init__(
+        self, subject: Subject, steps: Mapping[str, Json], told: Mapping[str, Mapping[str, Json]] | None = None
+    ) -> None:
         self.object = subject.object
         self.data = subject.data
         self.previous = subject.previous
         self.account = subject.account
         self.created = subject.created
         self.steps = dict(steps)
+        self.told: Json = dict(told or {})
         self.fetched = subject.fetched
 
 

@@ -188,11 +188,9 @@ class Rule:
     @property
     def every_step(self) -> tuple[Step, ...]:
         """The steps of `then`, and of everything else that it may come to."""
-        timing = self.timing
-        if timing is NO_TIMING:
+        if self.timing is NO_TIMING:
             return (*self.steps, *self.on_failure)
-        escalations = (step for escalation in timing.escalate for step in escalation.steps)
-        return (*self.steps, *self.on_failure, *timing.on_update, *timing.on_resolve, *escalations)
+        return (*self.steps, *self.on_failure, *self.timing.steps)
 
     @property
     def waits(self) -> bool:

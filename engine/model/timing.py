@@ -4,6 +4,7 @@ All paths are References; `account` of a rule is the reference `$account.id`. Tw
 livemode everywhere: test events never count with live ones.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -22,14 +23,35 @@ Per = tuple[Reference, ...]
 BY_ACCOUNT: Per = (Reference(path="$account.id"),)
 """Where a rule says nothing."""
 
+BY_ID: Per = (Reference(path="id"),)
+"""By the event's object, where a reminder says nothing."""
+
+
+TOLD: Mapping[str, frozenset[str] | None] = {
+    "window": frozenset({"count", "distinct", "sum", "ratio", "of", "events", "approximate"}),
+    "incident": None,
+    "digest": frozenset(
+        {
+            *("items", "count", "more", "total", "totals", "groups", "first", "last"),
+            *("accounts", "rules", "what", "notes", "timezone"),
+        }
+    ),
+}
+"""Names that texts, and the `if` of steps, have in rules with `threshold`, `incident` or `digest`, and their fields;
+None where `check` does not look at them."""
+
+TOLD_BY: Mapping[str, str] = {"window": "threshold", "incident": "incident", "digest": "digest"}
+"""The key of a rule that each of those names comes with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Other:
     """Another event than the one that the rule is for, and how it belongs to it.
 
     `when` has the types, `where` and scopes of it; its livemode is the trigger's. `same`: pairs of a path of the
-    trigger and a path of the other event, whose values must be equal; an event where one is missing belongs to nothing.
-    `within` is the time between the two, None where there is no bound.
+    trigger and a path of the other event, whose values must be equal; an event where one is missing belongs to
+    nothing. The platform is an account, too: of two events about it `$account.id` is the same. `within` is the time
+    between the two, None where there is no bound.
     """
 
     when: "tuple[When, ...]"
@@ -112,6 +134,9 @@ class Quiet:
     bar: "Severity | None" = None
 
 
+MAX_ITEMS = 50
+"""Of a digest, where it says nothing."""
+
 DAY = timedelta(days=1)
 WEEK = timedelta(weeks=1)
 
@@ -127,7 +152,7 @@ class Digest:
     timezone: str = "UTC"
     weekday: int = 0
     per: Per | None = None
-    max_items: int = 50
+    max_items: int = MAX_ITEMS
     group_by: Reference | None = None
 
 
@@ -157,7 +182,7 @@ class Reminder:
     before: Reference
     at: tuple[timedelta, ...]
     until: Other | None = None
-    same: Per = (Reference(path="id"),)
+    same: Per = BY_ID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +201,11 @@ class Timing:
     digest: Digest | None = None
     on_update: "tuple[Step, ...]" = ()
     on_resolve: "tuple[Step, ...]" = ()
+
+    @property
+    def steps(self) -> "tuple[Step, ...]":
+        """Every step in it: of updates, of the end of incidents, and of each escalation."""
+        return (*self.on_update, *self.on_resolve, *(step for each in self.escalate for step in each.steps))
 
 
 NO_TIMING = Timing()

@@ -8,6 +8,7 @@ from functools import lru_cache
 from jinja2 import meta, nodes
 
 from engine.errors import TemplateError
+from engine.model.timing import TOLD
 from engine.render.sandbox import MAX_TEXT, nodes_of
 from engine.render.spelling import names
 from engine.render.syntax import ENVIRONMENT, OnlyTemplateErrors, Path, hint, parse_text, path_of, unknown_filter
@@ -15,7 +16,7 @@ from engine.render.syntax import ENVIRONMENT, OnlyTemplateErrors, Path, hint, pa
 NAMES = frozenset(
     {"event", "object", "previous", "changed", "account", "rule", "steps", "failed", "vars", "tables", "now"}
 )
-"""The names a text may use; the rest of the language's (`window`, `digest`, `incident`) come with their keys."""
+"""The names that every text may use; `window`, `digest` and `incident` come with keys of a rule."""
 
 EVENT_NAMES = names(
     "id type base_type payload scope account context livemode created api_version request request_id "
@@ -27,8 +28,9 @@ ACCOUNT_NAMES = names("id name label url country email is_platform")
 """What a text may always read of the account; the rest has to be read from Stripe first."""
 
 FAILED_NAMES = frozenset({"step", "verb", "destination", "reason", "attempts"})
-_FIXED = {"event": EVENT_NAMES, "rule": RULE_NAMES}
-_LONGEST = {"vars": 2, "tables": 3, "failed": 2, "account": 2}
+_FIXED = {"event": EVENT_NAMES, "rule": RULE_NAMES, **{name: known for name, known in TOLD.items() if known}}
+_ALL_NAMES = NAMES | TOLD.keys()
+_LONGEST = {"vars": 2, "tables": 3, "failed": 2, "account": 2, **dict.fromkeys(TOLD, 2)}
 _FIELDS = frozenset({"object", "previous"})
 _PATHS = (nodes.Getattr, nodes.Getitem, nodes.Name)
 _EXPRESSION = re.compile(r"\{\{[^{}]*\}\}")
@@ -39,11 +41,12 @@ class Survey:
     """What a text asks for; nothing at all where it has a `problem`, said for the author with the nearest known name.
 
     `steps`: the ids of the steps whose results it reads. `shared`: what it reads of names that are not everywhere, like
-    `("vars", "big")`, `("tables", "accounts", "csm")`, `("failed", "reason")`; a name whose parts are not written out
-    stands alone, `("vars",)` for `vars[event.type]`. `fields`: what it reads of the event's object and of what that was
-    before, `("object", "evidence_details", "due_by")`, as far as the parts are written out. `filtered`: the fields of
-    the object, or the object itself, that it sends through a filter, each with the filter's name and whether that is
-    told more; a `default` in between does not matter. `reads_object`: whether it asks for the object at all.
+    `("vars", "big")`, `("tables", "accounts", "csm")`, `("failed", "reason")`, `("window", "count")`; a name whose
+    parts are not written out stands alone, `("vars",)` for `vars[event.type]`. `fields`: what it reads of the event's
+    object and of what that was before, `("object", "evidence_details", "due_by")`, as far as the parts are written out.
+    `filtered`: the fields of the object, or the object itself, that it sends through a filter, each with the filter's
+    name and whether that is told more; a `default` in between does not matter. `reads_object`: whether it asks for the
+    object at all.
     """
 
     problem: str | None = None
@@ -99,7 +102,11 @@ def _survey(text: str) -> Survey:
         return Survey(problem=problem)
     return Survey(
         steps=frozenset(str(path[1]) for path in paths if path[0] == "steps" and len(path) > 1),
-        shared=frozenset(tuple(map(str, path[: _LONGEST[path[0]]])) for path in paths if path[0] in _LONGEST),
+        shared=frozenset(
+            tuple(map(str, path[: _LONGEST[path[0]]]))
+            for path in paths
+            if path[0] in _LONGEST and (path[0] in free or path[0] not in TOLD)
+        ),
         fields=frozenset(path for path in paths if len(path) > 1 and path[0] in _FIELDS and path[0] in free),
         filtered=frozenset(_filtered(found)) if "object" in free else frozenset(),
         reads_object=any(
@@ -152,8 +159,8 @@ def _filtered(found: Iterable[nodes.Node]) -> Iterator[tuple[Path, str, bool]]:
 
 
 def _unknown_name(free: set[str], paths: Iterable[Path]) -> str | None:
-    for name in sorted(free - NAMES - set(ENVIRONMENT.globals)):
-        return f"'{name}' is undefined" + (hint(name, NAMES) or f"; a text has {', '.join(sorted(NAMES))}")
+    for name in sorted(free - _ALL_NAMES - set(ENVIRONMENT.globals)):
+        return f"'{name}' is undefined" + (hint(name, _ALL_NAMES) or f"; a text has {', '.join(sorted(NAMES))}")
     for path in sorted({path[:2] for path in paths if len(path) > 1}, key=str):
         root, name = map(str, path)
         if root in free and root in _FIXED and path[1] not in _FIXED[root]:

@@ -19,7 +19,7 @@ CODES: dict[str, str] = {
     "null": "a test against null; write exists: false",
     "id": "an id that is not lower case words with hyphens",
     "duplicate-id": "an id that another rule or step has",
-    "duplicate-name": "a variable or a table that is already defined, in this file or another",
+    "duplicate-name": "a variable, a table or a calendar that is already defined, in this file or another",
     "unknown-value": "a word that is none of those which may stand here",
     "defaults": "something that cannot stand in defaults",
     "duration": "not a duration like 10m",
@@ -56,13 +56,18 @@ CODES: dict[str, str] = {
     "given": "an event of a test that cannot be made",
     "expect": "an expectation of a test that no event can meet",
     "unknown-rule": "a test of a rule that there is not",
-    "unknown-name": "a variable, a table or a column that there is not",
+    "unknown-name": "a variable, a table, a column or a calendar that there is not",
     "table": "a table that cannot be used: its rows, its key, its types",
     "table-file": "the CSV file of a table is not there or cannot be read",
     "vars": "a variable that cannot be one",
     "fetch": "something that cannot be read from Stripe",
     "supersedes": "rules that supersede themselves, each other, or a rule that there is not",
     "retry": "a retry policy that cannot be followed",
+    "combination": "keys that cannot stand together, or one without another that it needs",
+    "clock": "not a clock time like 09:00",
+    "timezone": "a time zone that there is not",
+    "calendar": "a calendar that cannot be used: its days, its times",
+    "no-effect": "something that changes nothing in this rule (a warning)",
     "unused-ignore": "an ignored warning that there is not in the rule (a warning)",
 }
 
@@ -70,7 +75,7 @@ WARNINGS = frozenset(
     {
         *("unknown-type", "account", "fetch", "money", "changed-needs-updated"),
         *("duplicate-rule", "shadowed-rule"),
-        *("never-holds", "redundant", "scope", "other-accounts"),
+        *("never-holds", "redundant", "no-effect", "scope", "other-accounts"),
         *("unknown-field", "only-an-id", "enum-value", "field-type"),
     }
 )

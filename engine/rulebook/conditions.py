@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from engine.match import OPERATORS, PathError, parse_path
 from engine.match.operators import Operand
-from engine.match.paths import Base, Path
+from engine.match.paths import TOLD, Base, Path
 from engine.model.condition import ALWAYS, All, Any, Changed, Condition, Nothing, Operation, PathTest
 from engine.rulebook.fields import check_keys, did_you_mean, expected, flag, kind_of, path_mistake
 from engine.rulebook.findings import Findings
@@ -75,6 +75,8 @@ def read_path(found: Findings, key: Scalar, *, item: bool = False) -> Path | Non
     except PathError as error:
         return path_mistake(found, key, error)
     if path.base is Base.STEPS and not found.reads_step(str(path.steps[0]), key):
+        return None
+    if path.base in TOLD and not found.knows(path.base, key):
         return None
     if path.base is not Base.TABLES:
         return path

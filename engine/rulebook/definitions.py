@@ -1,14 +1,17 @@
-"""What a file defines for all of them: its `vars` and `tables`; and all files' definitions together, as the names."""
+"""What a file defines for all of them: its `vars`, `tables` and `calendars`; and all files' definitions together, as
+the names."""
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from engine.model.mistake import Mistake, MistakeLevel
 from engine.model.position import Position
+from engine.model.timing import Calendar
+from engine.rulebook.calendars import read_calendar
 from engine.rulebook.fields import mapping
 from engine.rulebook.findings import Findings
 from engine.rulebook.names import Names, Variable
@@ -16,9 +19,15 @@ from engine.rulebook.tables import CsvFiles, Table, read_table
 from engine.source import Document, Entry, Node, Scalar, Sequence, plain
 from engine.source import Mapping as MappingNode
 
-KEYS = ("vars", "tables")
+KEYS = ("vars", "tables", "calendars")
 
-D = TypeVar("D", Variable, Table)
+D = TypeVar("D", Variable, Table, Calendar)
+
+_EXAMPLES = {
+    "vars": "{big: 500 USD}",
+    "tables": "{vip: [acct_1, acct_2]}",
+    "calendars": "{weekends: {timezone: Europe/Berlin, weekdays: [sat, sun]}}",
+}
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 
@@ -31,6 +40,7 @@ class Definitions:
     file: str
     vars: tuple[Variable, ...] = ()
     tables: tuple[Table, ...] = ()
+    calendars: tuple[Calendar, ...] = ()
     broken: frozenset[str] = frozenset()
     csv: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     mistakes: tuple[Mistake, ...] = ()
@@ -38,18 +48,21 @@ class Definitions:
 
     @property
     def names(self) -> frozenset[str]:
-        """Everything it defines, as `vars.big` and `tables.vip`."""
+        """Everything it defines, as `vars.big`, `tables.vip` and `calendars.nights`."""
         good = {f"vars.{each.name}" for each in self.vars} | {f"tables.{each.name}" for each in self.tables}
-        return self.broken | good
+        return self.broken | good | {f"calendars.{each.name}" for each in self.calendars}
 
 
 def may_define(text: str) -> bool:
     """Whether a file's text can have definitions at all: it need not be read for them where not."""
-    return "vars" in text or "tables" in text
+    return any(key in text for key in KEYS)
 
 
-def read_definitions(document: Document, file: str, csv_texts: Mapping[str, str], lost: Iterable[str]) -> Definitions:
-    """The `vars` and `tables` of a file. Never raises; what is wrong is in `mistakes`."""
+def read_definitions(
+    document: Document, file: str, csv_texts: Mapping[str, str], lost: Iterable[str], later: Collection[str] = ()
+) -> Definitions:
+    """The `vars`, `tables` and `calendars` of a file, but for keys of a `later` version. Never raises; what is wrong is
+    in `mistakes`."""
     root = document.root
     if not isinstance(root, MappingNode) or all(root.get(key) is None for key in KEYS):
         return Definitions(file=file)
@@ -57,6 +70,7 @@ def read_definitions(document: Document, file: str, csv_texts: Mapping[str, str]
     broken: set[str] = set()
     variables: list[Variable] = []
     tables: list[Table] = []
+    calendars: list[Calendar] = []
     for entry in _entries(found, root, "vars"):
         variable = _variable(found, entry)
         variables += [variable] if variable is not None else []
@@ -65,10 +79,15 @@ def read_definitions(document: Document, file: str, csv_texts: Mapping[str, str]
         table = _table(found, entry, files)
         tables += [table] if table is not None else []
         broken |= {f"tables.{entry.name}"} if table is None else set()
+    for entry in _entries(found, root, "calendars") if "calendars" not in later else ():
+        calendar = read_calendar(found, entry) if _named(found, entry, "calendar") else None
+        calendars += [calendar] if calendar is not None else []
+        broken |= {f"calendars.{entry.name}"} if calendar is None else set()
     return Definitions(
         file=file,
         vars=tuple(variables),
         tables=tuple(tables),
+        calendars=tuple(calendars),
         broken=frozenset(broken),
         csv={name: csv_texts.get(name) for name in sorted(files.named)},
         mistakes=tuple(found.mistakes),
@@ -81,8 +100,10 @@ def gather(definitions: Iterable[Definitions], *, partial: bool) -> tuple[Names,
     definitions = tuple(definitions)
     variables, again = _unique("variable", (variable for each in definitions for variable in each.vars))
     tables, more = _unique("table", (table for each in definitions for table in each.tables))
+    calendars, others = _unique("calendar", (calendar for each in definitions for calendar in each.calendars))
     broken = frozenset(name for each in definitions for name in each.broken)
-    return Names(vars=variables, tables=tables, broken=broken, partial=partial), [*again, *more]
+    names = Names(vars=variables, tables=tables, calendars=calendars, broken=broken, partial=partial)
+    return names, [*again, *more, *others]
 
 
 def _unique(what: str, defined: Iterable[D]) -> tuple[dict[str, D], list[Mistake]]:
@@ -92,8 +113,9 @@ def _unique(what: str, defined: Iterable[D]) -> tuple[dict[str, D], list[Mistake
     return first, [_again(what, each, first[each.name].position) for each in again]
 
 
-def _again(what: str, second: Variable | Table, first: Position) -> Mistake:
-    message = f"{what} '{second.name}' is already defined in {first.file}:{first.line}"
+def _again(what: str, second: Variable | Table | Calendar, first: Position | None) -> Mistake:
+    where = f" in {first.file}:{first.line}" if first is not None else ""
+    message = f"{what} '{second.name}' is already defined{where}"
     return Mistake(level=MistakeLevel.ERROR, code="duplicate-name", message=message, position=second.position)
 
 
@@ -101,8 +123,7 @@ def _entries(found: Findings, root: MappingNode, key: str) -> tuple[Entry, ...]:
     node = root.get(key)
     if node is None:
         return ()
-    example = "{big: 500 USD}" if key == "vars" else "{vip: [acct_1, acct_2]}"
-    given = mapping(found, node, f"a map of names under {key}, like {example}")
+    given = mapping(found, node, f"a map of names under {key}, like {_EXAMPLES[key]}")
     return given.entries if given else ()
 
 
@@ -111,8 +132,8 @@ def _named(found: Findings, entry: Entry, what: str) -> bool:
         return True
     better = re.sub(r"[^A-Za-z0-9_]+", "_", entry.name).strip("_")
     hint = f"write '{better}'" if _NAME.fullmatch(better) else None
-    found.error("vars" if what == "variable" else "table", entry.key, f"a {what}'s name is letters, digits and _", hint)
-    return False
+    code = "vars" if what == "variable" else what
+    return bool(found.error(code, entry.key, f"a {what}'s name is letters, digits and _", hint))
 
 
 def _table(found: Findings, entry: Entry, files: CsvFiles) -> Table | None:

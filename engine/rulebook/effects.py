@@ -21,7 +21,7 @@ class Effects:
 
 def effects_of(rule: Rule, is_write: Callable[[str], bool]) -> Effects:
     """What a rule may do. `is_write` says of an operation's name whether it may change something."""
-    steps = (*rule.steps, *rule.on_failure)
+    steps = rule.every_step
     stripe = _targets(steps, Verb.STRIPE)
     return Effects(
         rule=rule.id,

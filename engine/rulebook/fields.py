@@ -186,13 +186,12 @@ def identifier(found: Findings, node: Node, what: str) -> str | None:
 
 
 def check_keys(found: Findings, node: Mapping, where: str, known: Collection[str], later: Collection[str] = ()) -> None:
-    """Note every key that is not known there. `where` is how a message calls the place: `a rule`."""
+    """Note every key that is not known there, or known and of a `later` version. `where` is how a message calls the
+    place: `a rule`."""
     for entry in node.entries:
-        if entry.name in known:
-            continue
         if entry.name in later:
             found.error("not-yet", entry.key, f"'{entry.name}' is not there yet in {where}", "leave it out for now")
-        else:
+        elif entry.name not in known:
             near = did_you_mean(entry.name, [*known, *later])
             found.error("unknown-key", entry.key, f"unknown key '{entry.name}' in {where}{near}")
 

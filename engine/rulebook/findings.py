@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from engine.model.mistake import Mistake, MistakeLevel
 from engine.model.position import Position
+from engine.model.timing import TOLD_BY
 from engine.rulebook.codes import CODES
 from engine.rulebook.names import Lookup, Names, UnknownName
 from engine.source import Node
@@ -30,6 +31,8 @@ class Findings:
         """Whether a text that was read since this was last set asks for the event's object."""
         self.on_failure = False
         """Whether steps of `on_failure` are being read."""
+        self.told: frozenset[str] = frozenset()
+        """Those of the names `window`, `incident` and `digest` that the step being read has."""
         self.mistakes: list[Mistake] = []
         self.errors = 0
 
@@ -47,6 +50,22 @@ class Findings:
             return False
         self.steps_read.append((step, place))
         return True
+
+    def knows(self, name: str, place: Node) -> bool:
+        """Whether a condition may read `$window`, `$incident` or `$digest`; False with a mistake where it cannot."""
+        if self.steps_read is None:
+            self.error("path", place, f"${name} is not known when a rule is matched", "write it under 'if' of a step")
+        elif name not in self.told:
+            self.error("path", place, self.not_told(f"${name}", name))
+        else:
+            return True
+        return False
+
+    def not_told(self, written: str, name: str) -> str:
+        """Why a step does not have one of these names."""
+        if name == "digest":
+            return f"'{written}' is known only in notify steps of a rule with 'digest'"
+        return f"'{written}' is known only in a rule with '{TOLD_BY[name]}'"
 
     def unknown(self, place: Place, error: UnknownName) -> T | None:
         """Note a global name that there is not, unless the mistake is said at the name's own place."""

@@ -1,9 +1,11 @@
-"""The names that all files share: `vars` and `tables`, and what a rule's `$vars.big` or `$tables.accounts.limit` means.
+"""The names that all files share: `vars`, `tables` and `calendars`, and what a rule's `$vars.big`,
+`$tables.accounts.limit` or `during: nights` means.
 
 A variable's value takes the place of its name before anything is read, so that a rule with `$vars.big` is the same
 rule, checked and indexed, as one with the number in it.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ from engine.model.condition import Column, Members
 from engine.model.event import Json
 from engine.model.position import Position
 from engine.model.rule import Rows, Shared
+from engine.model.timing import Calendar
 from engine.source import Entry, Node, Scalar, Sequence, nearest, plain
 from engine.source import Mapping as MappingNode
 
@@ -41,14 +44,18 @@ class Names:
 
     vars: Mapping[str, Variable] = field(default_factory=dict)
     tables: "Mapping[str, Table]" = field(default_factory=dict)
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
     partial: bool = False
 
     def digest(self, name: str) -> str:
         """What `vars.big` or `tables.vip` is now, in short: another digest means that who uses it is read again."""
         kind, _, rest = name.partition(".")
+        calendar = self.calendars.get(rest) if kind == "calendars" else None
+        if calendar is not None:
+            return hashlib.sha256(repr(calendar).encode()).hexdigest()
         found: Variable | Table | None = self.vars.get(rest) if kind == "vars" else self.tables.get(rest)
-        if found is not None:
+        if found is not None and kind != "calendars":
             return found.digest
         return "broken" if name in self.broken or self.partial else "unknown"
 
@@ -85,6 +92,14 @@ class Lookup:
         name, _, column = text.removeprefix(f"{TABLES}.").partition(".")
         table = self._table(name)
         return table.members(_column(table, column) if column else table.columns[0])
+
+    def calendar(self, name: str) -> Calendar:
+        """The calendar of that name. Raises UnknownName."""
+        self.used.add(f"calendars.{name}")
+        found = self.names.calendars.get(name)
+        if found is None:
+            raise self._unknown("calendars", "calendar", name, self.names.calendars)
+        return found
 
     def column(self, name: str, column: str) -> Column:
         """What `$tables.accounts.limit` stands for. Raises UnknownName."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from engine.match import PathError, parse_path
 from engine.match.networks import better_network, parse_network
-from engine.match.paths import Base, Path, is_name
+from engine.match.paths import TOLD, Base, Path, is_name
 from engine.match.regex import RegexError, compile_regex
 from engine.match.values import parse_time
 from engine.model.condition import Bounds, Column, Members, Money, Operation, Reference, Time
@@ -45,6 +45,8 @@ def reference(found: Findings, node: Scalar) -> Reference | None:
     except PathError as error:
         return path_mistake(found, node, error)
     if path.base is Base.STEPS and not found.reads_step(str(path.steps[0]), node):
+        return None
+    if path.base in TOLD and not found.knows(path.base, node):
         return None
     if path.base is not Base.TABLES:
         return Reference(path=node.text)

@@ -8,8 +8,8 @@ from engine.model.delivery import OWN_RULE
 from engine.model.fetch import Fetch
 from engine.model.mistake import Mistake
 from engine.model.position import Position
-from engine.model.rule import Rule, RuleMode, Severity, When
-from engine.rulebook import definitions
+from engine.model.rule import Rule, RuleMode, Severity, Step, When
+from engine.rulebook import definitions, timing
 from engine.rulebook.defaults import read_defaults, with_defaults
 from engine.rulebook.fetches import check_account_fields, check_object
 from engine.rulebook.fields import check_keys, expected, identifier, listed, mapping, read, text, texts, with_vars, word
@@ -19,22 +19,25 @@ from engine.rulebook.lints import advise, advise_step
 from engine.rulebook.lints.ignored import apply as apply_ignored
 from engine.rulebook.lints.ignored import read_lint
 from engine.rulebook.names import Names
-from engine.rulebook.steps import read_steps
+from engine.rulebook.steps import Setting, after_failure, read_steps
 from engine.rulebook.whens import read_whens
 from engine.source import Document, Entry, Node, Scalar, Sequence, parse
 from engine.source import Mapping as MappingNode
 
 FILE_KEYS = ("rules", "defaults", *definitions.KEYS)
 LATER_FILE_KEYS = ("calendars",)
+"""Those of them that this version refuses."""
 RULE_KEYS = (
     *("id", "description", "severity", "owner", "tags", "runbook"),
     *("mode", "when", "supersedes", "then", "on_failure", "tests", "lint"),
+    *timing.KEYS,
 )
 LATER_RULE_KEYS = (
     *("preceded_by", "not_followed_by", "threshold", "max_age"),
     *("incident", "escalate", "remind", "throttle", "quiet", "digest"),
     *("on_update", "on_resolve"),
 )
+"""Those of them that this version refuses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,23 +128,21 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     found.names.take_shared()  # of a rule that had a mistake
     found.reads_object = found.reads_account = False
     check_keys(found, given, "a rule", RULE_KEYS, LATER_RULE_KEYS)
+    given, refused = _of_this_version(given)
     given, broken = _with_when(found, given)
     rule = with_defaults(given, defaults)
     rule_id = _required(found, given, "id")
     when_node = None if broken else _required(found, rule, "when")
-    then_node = _required(found, rule, "then")
     id_ = None if rule_id is None else identifier(found, rule_id, "a rule")
     if rule_id is not None and id_ == OWN_RULE:
         found.error("id", rule_id, f"'{OWN_RULE}' is what Tocsin's own reports stand under", "give the rule another id")
     whens = None if when_node is None else read_whens(found, when_node, known)
-    steps = None if then_node is None else read_steps(found, then_node, known, whens)
-    failure_node = rule.get("on_failure")
-    failure = read_steps(found, failure_node, known, whens, main=steps) if failure_node is not None and steps else ()
+    told = timing.told_by(rule) | timing.told_by(refused)
+    steps, failure = _read_steps(found, rule, known, whens, told)
+    timed = timing.read_timing(found, rule, whens, known, (*(steps or ()), *failure))
     supersedes = _read_supersedes(found, rule.get("supersedes"), id_)
     advise(found, whens or ())
-    acting = (*(steps or ()), *(failure or ()))
-    for step in acting:
-        advise_step(found, whens or (), step)
+    acting = (*(steps or ()), *failure, *timed.steps)
     ignored = read_lint(found, rule.get("lint"), given.get("lint"))
     description = read(rule, "description", lambda value: text(found, value))
     owner = read(rule, "owner", lambda value: text(found, value))
@@ -149,6 +150,8 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     severity = read(rule, "severity", lambda value: word(found, value, Severity, "a severity"))
     mode = read(rule, "mode", lambda value: word(found, value, RuleMode, "a mode"))
     tags = read(rule, "tags", lambda value: texts(found, value, "a tag"))
+    if steps is not None:
+        timing.check_effect(found, rule, timed, acting, severity or Severity.MEDIUM)
     asks_object = found.reads_object or any(reads_object(step.condition) for step in acting)
     asks_account = found.reads_account or any(reads_account(step.condition) for step in acting)
     _check_wants(found, rule, whens or (), known, asks_object=asks_object, asks_account=asks_account)
@@ -162,7 +165,7 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
         id=id_,
         when=whens,
         steps=steps,
-        on_failure=failure or (),
+        on_failure=failure,
         description=description,
         owner=owner,
         runbook=runbook,
@@ -171,10 +174,34 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
         mode=mode or RuleMode.LIVE,
         tags=tags or (),
         reads_object=asks_object,
+        timing=timed,
         shared=found.names.take_shared(),
         ignored=ignored,
         position=rule_id.position if rule_id is not None else node.position,
     )
+
+
+def _of_this_version(given: MappingNode) -> tuple[MappingNode, MappingNode]:
+    """The keys of a rule without those that this version refuses, and these."""
+    refused = tuple(entry for entry in given.entries if entry.name in LATER_RULE_KEYS)
+    if not refused:
+        return given, replace(given, entries=())
+    rest = tuple(entry for entry in given.entries if entry not in refused)
+    return replace(given, entries=rest), replace(given, entries=refused)
+
+
+def _read_steps(
+    found: Findings, rule: MappingNode, known: Known, whens: tuple[When, ...] | None, told: frozenset[str]
+) -> tuple[tuple[Step, ...] | None, tuple[Step, ...]]:
+    """The steps of `then`, None where they have a mistake, and those of `on_failure`."""
+    then, failing = _required(found, rule, "then"), rule.get("on_failure")
+    steps = None if then is None else read_steps(found, then, known, whens, Setting(told=told))
+    failure = None
+    if failing is not None and steps:
+        failure = read_steps(found, failing, known, whens, after_failure(steps, told))
+    for step in (*(steps or ()), *(failure or ())):
+        advise_step(found, whens or (), step)
+    return steps, failure or ()
 
 
 def _check_wants(

@@ -1,6 +1,6 @@
 """`then`: what a rule does. Steps are read one by one, then held together: their ids, and which waits for which."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 
@@ -11,6 +11,7 @@ from engine.rulebook.conditions import read_where
 from engine.rulebook.fields import check_keys, did_you_mean, duration, listed, read, text, with_vars, word
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known
+from engine.rulebook.lints.cells import check_cells
 from engine.rulebook.policies import read_retry
 from engine.rulebook.templates import Need, check_texts
 from engine.rulebook.verbs import VERBS, As, channel_column
@@ -26,34 +27,54 @@ _DEAUTHORIZED = frozenset({"account.application.deauthorized", "v1.account.appli
 _Read = tuple[Step, Mapping, tuple[Need, ...]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Where steps stand. `prefix` begins the ids of those that have none of their own (`on-update-notify-1`); `taken`
+    are steps whose ids are not theirs to use; `told` which of `window`, `incident` and `digest` they know. `failed`:
+    these are the steps for when one of those given is dead, None where they are not."""
+
+    prefix: str = ""
+    taken: tuple[Step, ...] = ()
+    told: frozenset[str] = frozenset()
+    failed: tuple[Step, ...] | None = None
+
+
+THEN = Setting()
+"""Of the steps of `then`."""
+
+
+def after_failure(main: tuple[Step, ...], told: frozenset[str]) -> Setting:
+    """Of the steps of `on_failure`, `main` being those of `then`."""
+    return Setting(prefix=f"{FAILURE}-", taken=main, told=told - {"digest"}, failed=main)
+
+
 def read_steps(
-    found: Findings,
-    node: Node,
-    known: Known,
-    whens: tuple[When, ...] | None,
-    *,
-    main: tuple[Step, ...] | None = None,
+    found: Findings, node: Node, known: Known, whens: tuple[When, ...] | None, setting: Setting = THEN
 ) -> tuple[Step, ...] | None:
-    """The steps of `then`, or with `main` (those of `then`) of `on_failure`; None with a mistake where one cannot be
-    used. `whens` None: they have a mistake."""
+    """The steps of `then`, or of what else holds steps; None with a mistake where one cannot be used. `whens` None:
+    they have a mistake."""
     items = listed(found, node, "a step like {notify: payments}, or a list of them")
     if items is None:
         return None
     errors = found.errors
-    prefix = "" if main is None else f"{FAILURE}-"
-    found.on_failure = main is not None
-    reads = [_read_step(found, item, f"{prefix}%s-{place}", known, whens or ()) for place, item in enumerate(items, 1)]
+    found.on_failure = setting.failed is not None
+    reads = [
+        _read_step(found, item, f"{setting.prefix}%s-{place}", known, whens or (), setting.told)
+        for place, item in enumerate(items, 1)
+    ]
     good = [each for each in reads if each is not None]
     if len(good) == len(reads):
-        _check_ids(found, good, main or ())
-        _check_needs(found, good, main)
+        _check_ids(found, good, setting.taken)
+        _check_needs(found, good, setting)
     if found.errors > errors:
         return None
     # A step of on_failure waits for a failure, whichever step's it is, and for no step in particular.
-    return tuple(step if main is None else replace(step, needs=()) for step, _, _ in good)
+    return tuple(step if setting.failed is None else replace(step, needs=()) for step, _, _ in good)
 
 
-def _read_step(found: Findings, node: Node, unnamed: str, known: Known, whens: tuple[When, ...]) -> _Read | None:
+def _read_step(
+    found: Findings, node: Node, unnamed: str, known: Known, whens: tuple[When, ...], told: frozenset[str]
+) -> _Read | None:
     if not isinstance(node, Mapping):
         hint = f"write {{notify: {node.text}}}" if isinstance(node, Scalar) and node.value else None
         return found.error("type", node, "expected a step like {notify: payments}", hint)
@@ -62,6 +83,7 @@ def _read_step(found: Findings, node: Node, unnamed: str, known: Known, whens: t
         return None
     errors = found.errors
     rules = VERBS[verb]
+    found.told = told if verb is Verb.NOTIFY else told - {"digest"}
     _check_step_keys(found, node, verb)
     target: Node | None = node.get(verb)
     if target is not None and verb is Verb.NOTIFY:
@@ -72,11 +94,13 @@ def _read_step(found: Findings, node: Node, unnamed: str, known: Known, whens: t
     columns = _columns(found, target, known) if verb is Verb.NOTIFY and targets else {}
     options: dict[str, Json] = {}
     needs = list(check_texts(found, target, whens)) if verb is Verb.STRIPE else []
-    for name, reader in rules.options.items():
+    for name, reader in rules.known.items():
         value = node.get(name)
         if value is not None:
             options[name] = reader(found, value)
-            needs += check_texts(found, value, whens)
+            needs += check_texts(found, value, whens, gathered="digest" in found.told and name != "table")
+            if name == "table" and options[name] is not None:
+                check_cells(found, value, whens)
     if verb is Verb.STRIPE:
         _check_disconnected(found, target, options, whens)
     condition, asked = _read_if(found, node.get("if"))
@@ -136,7 +160,7 @@ def _verb(found: Findings, node: Mapping) -> Verb | None:
 
 
 def _check_step_keys(found: Findings, node: Mapping, verb: Verb) -> None:
-    known, later, others = _keys_of(verb)
+    known, later, others = _keys_of(verb, VERBS[verb].later)
     for entry in node.entries:
         if entry.name in known or entry.name in later or entry.name not in others:
             continue
@@ -151,11 +175,11 @@ def _check_step_keys(found: Findings, node: Mapping, verb: Verb) -> None:
 
 
 @cache
-def _keys_of(verb: Verb) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, Verb]]:
+def _keys_of(verb: Verb, later: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, Verb]]:
     """The keys of a step with that verb, those that come later, and those of steps with other verbs."""
     known = (verb, *COMMON, *VERBS[verb].options)
     others = {name: other for other, rules in VERBS.items() if other is not verb for name in rules.options}
-    return known, tuple(sorted({*LATER, *VERBS[verb].later})), others
+    return known, (*LATER, *later), others
 
 
 def _check_disconnected(found: Findings, place: Node, options: dict[str, Json], whens: tuple[When, ...]) -> None:
@@ -179,11 +203,16 @@ def _check_ids(found: Findings, reads: list[_Read], main: tuple[Step, ...]) -> N
             found.error("duplicate-id", place, f"step id '{step.id}' is already used on line {first.line}")
 
 
-def _check_needs(found: Findings, reads: list[_Read], main: tuple[Step, ...] | None) -> None:
+def _check_needs(found: Findings, reads: list[_Read], setting: Setting) -> None:
+    main = setting.failed
     ids = [step.id for step, _, _ in reads] if main is None else [step.id for step in main]
+    elsewhere = {step.id for step in setting.taken}
     for _, _, needs in reads:
         for need in needs:
-            if need.step not in ids:
+            if need.step in elsewhere and need.step not in ids:
+                message = f"what came of step '{need.step}' is not known here, where steps run at another time"
+                found.error("unknown-step", need.place, message, "read it anew in a step beside this one")
+            elif need.step not in ids:
                 near = nearest(need.step, ids)
                 hint = f"did you mean '{near}'?" if near else f"the steps of this rule are {', '.join(ids)}"
                 found.error("unknown-step", need.place, f"there is no step '{need.step}' in this rule", hint)

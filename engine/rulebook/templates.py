@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from engine.model.rule import When
 from engine.model.schema import schema
+from engine.model.timing import TOLD
 from engine.render import ACCOUNT_NAMES, FAILED_NAMES, survey
 from engine.rulebook.findings import Findings
 from engine.rulebook.lints.texts import advise_text
@@ -20,14 +21,23 @@ class Need:
     place: Node
 
 
-def check_texts(found: Findings, node: Node, whens: tuple[When, ...] = ()) -> tuple[Need, ...]:
+def check_texts(
+    found: Findings, node: Node, whens: tuple[When, ...] = (), *, gathered: bool = False
+) -> tuple[Need, ...]:
     """Check every text in a value; what steps they need, each with the first text that does. `whens` are those of the
-    rule, which say what the event's object is."""
+    rule, which say what the event's object is. `gathered`: the text is about all events of a digest."""
     needs: dict[str, Need] = {}
     for scalar in _texts(node):
         asks = survey(scalar.text)
         if asks.problem is not None:
             found.error("template", scalar, asks.problem)
+            continue
+        previous = any(path[0] == "previous" for path in asks.fields)
+        if gathered and (asks.reads_object or previous):
+            name = "object" if asks.reads_object else "previous"
+            message = f"a digest is about several events, and '{name}' is of none of them"
+            hint = "write {% for item in digest.items %}{{ item.object.id }}{% endfor %}"
+            found.error("template", scalar, message, hint)
             continue
         advise_text(found, scalar, asks, whens)
         found.reads_object = found.reads_object or asks.reads_object
@@ -44,6 +54,10 @@ def _check_shared(found: Findings, place: Scalar, path: tuple[str, ...]) -> None
         return
     if path[0] == "account":
         _check_account(found, place, path)
+        return
+    if path[0] in TOLD:
+        if path[0] not in found.told:
+            found.error("template", place, found.not_told(path[0], path[0]))
         return
     if len(path) == 1:
         example = "vars.big" if path[0] == "vars" else "tables.accounts.csm"

@@ -49,11 +49,17 @@ Reader = Callable[[Findings, Node], Json]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerbRules:
-    """What the language knows of one verb. `target` reads what stands after it."""
+    """What the language knows of one verb. `target` reads what stands after it; this version refuses those of the
+    options that are `later`."""
 
     target: Callable[[Findings, Node, Known], tuple[str, ...] | None]
     options: Mapping[str, Reader]
     later: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> Mapping[str, Reader]:
+        """The options that this version takes."""
+        return {name: reader for name, reader in self.options.items() if name not in self.later}
 
 
 def _channels(found: Findings, node: Node, known: Known) -> tuple[str, ...] | None:
@@ -174,6 +180,12 @@ def _parameters(found: Findings, node: Node) -> Json:
     return None if given is None else plain(given, exact=False)
 
 
+def _table(found: Findings, node: Node) -> Json:
+    given = mapping(found, node, 'a map of columns, like {Reason: failure_code, Amount: "{{ object | money }}"}')
+    columns = {entry.name: text(found, entry.value, "a path or a text") for entry in given.entries} if given else {}
+    return columns if columns and None not in columns.values() else None
+
+
 def _success(found: Findings, node: Node) -> Json:
     items = listed(found, node, "a list of statuses and ranges like [200-299, 409]")
     for item in items or ():
@@ -195,6 +207,7 @@ VERBS: dict[Verb, VerbRules] = {
             "title": _template,
             "text": _template,
             "format": lambda found, node: word(found, node, Format, "a format"),
+            "table": _table,
         },
         later=("table",),
     ),

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from docs.ahead import ahead
 from docs.examples import KNOWN
 from engine.editor import schema_of_rules
 from engine.model.event import Json
@@ -16,11 +18,12 @@ from engine.model.mistake import MistakeLevel
 from engine.rulebook import load
 from engine.source import parse, plain
 from engine.testing import read_tests
-from tests.test_docs import ROOT, RULES
+from tests.test_docs import PROMISED, ROOT, RULES
 
 SCHEMA = Draft202012Validator(schema_of_rules())
 ODD = [None, True, False, 0, 5, 1.5, -1, "", " ", "x", "none", "5 USD", "10m", "$vars.x", "*", [], {}, ["x"], {"x": 1}]
 KEYS = ["x", "id", "when", "then", "type", "where", "any", "eq", "gte", "notify", "text", "if", "scope", "unmatched"]
+KEYS += ["per", "same", "within", "every", "at", "count", "until", "during", "digest", "remind", "incident", "none"]
 
 
 def documents() -> list[Json]:
@@ -32,6 +35,7 @@ def documents() -> list[Json]:
 
 
 DOCUMENTS = documents()
+LATER_DOCUMENTS = [plain(root, exact=False) for _, text in PROMISED if (root := parse(text, "a.yaml").root) is not None]
 
 
 def places(value: Json, before: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
@@ -42,9 +46,9 @@ def places(value: Json, before: tuple[str | int, ...] = ()) -> list[tuple[str | 
 
 
 @st.composite
-def changed(draw: st.DrawFn) -> Json:
+def changed(draw: st.DrawFn, among: list[Json]) -> Json:
     """A document with one or two places changed: another value, another key, or nothing there."""
-    document: Any = copy.deepcopy(draw(st.sampled_from(DOCUMENTS)))
+    document: Any = copy.deepcopy(draw(st.sampled_from(among)))
     for _ in range(draw(st.integers(1, 2))):
         known = places(document)
         if not known:
@@ -66,9 +70,26 @@ def changed(draw: st.DrawFn) -> Json:
 
 
 @settings(max_examples=300, deadline=None)
-@given(changed())
+@given(changed(DOCUMENTS))
 def test_what_the_schema_refuses_check_refuses(document: Json) -> None:
-    refused = [f"{list(error.absolute_path)}: {error.message[:120]}" for error in SCHEMA.iter_errors(document)]
+    _hold_together(SCHEMA, document)
+
+
+@settings(max_examples=300, deadline=None)
+@given(changed(LATER_DOCUMENTS))
+def test_what_the_schema_of_a_later_version_refuses_check_would_refuse(document: Json) -> None:
+    with ahead():
+        _hold_together(later_schema(), document)
+
+
+@cache
+def later_schema() -> Draft202012Validator:
+    with ahead():
+        return Draft202012Validator(schema_of_rules())
+
+
+def _hold_together(schema: Draft202012Validator, document: Json) -> None:
+    refused = [f"{list(error.absolute_path)}: {error.message[:120]}" for error in schema.iter_errors(document)]
     if not refused:
         return
     text = json.dumps(document)

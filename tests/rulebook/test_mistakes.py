@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.match.paths import LATER_NAMES
 from engine.rulebook import CODES, Known, load
+from engine.rulebook.rules import LATER_FILE_KEYS, LATER_RULE_KEYS
 from tests.rulebook.books import KNOWN, mistakes, rule
 
 A = "rules/a.yaml"
@@ -307,8 +309,8 @@ EXACT = [
     ),
     (rule(more="owner: null"), f"{A}:5:12  error[empty]  expected a text, got nothing"),
     (
-        rule(more="threshold: {count: 3}"),
-        f"{A}:5:5  error[not-yet]  'threshold' is not there yet in a rule; leave it out for now",
+        rule(then="{notify: risk, fetch: object}"),
+        f"{A}:4:26  error[not-yet]  'fetch' is not there yet in a notify step; leave it out for now",
     ),
 ]
 
@@ -320,9 +322,10 @@ def test_the_mistake_says_where_what_and_what_instead(text: str, expected: str) 
 
 
 LATER = [
-    *(rule(more=f"{key}: x") for key in ("preceded_by", "not_followed_by", "max_age", "incident")),
-    *(rule(more=f"{key}: x") for key in ("escalate", "remind", "throttle", "quiet", "digest", "on_update")),
-    *(f"{key}: {{}}\n" for key in ("calendars",)),
+    *(rule(more=f"{key}: x") for key in LATER_RULE_KEYS),
+    *(f"defaults: {{{key}: x}}\n" for key in LATER_RULE_KEYS),
+    *(f"{key}: {{}}\n" for key in LATER_FILE_KEYS),
+    *(rule(then=f"{{notify: risk, if: {{{name}.count: 1}}}}") for name in LATER_NAMES),
     rule(then="{notify: risk, fetch: object}"),
 ]
 

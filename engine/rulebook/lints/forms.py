@@ -1,8 +1,9 @@
 """What a condition says, whatever its place in a file: equal for two that are written the same."""
 
 import json
+from dataclasses import fields, is_dataclass
 
-from engine.model.condition import Changed, Condition, Operation, PathTest
+from engine.model.condition import Changed, Column, Condition, Operation, PathTest
 from engine.model.event import Json
 from engine.model.rule import Step, When
 
@@ -27,6 +28,24 @@ def form_of_step(step: Step) -> Form:
     """The form of a step, whatever its id."""
     options = json.dumps(dict(step.options), sort_keys=True, default=str)
     return (step.verb, frozenset(step.targets), options, form_of(step.condition))
+
+
+def form_of_part(part: Json) -> Form:
+    """The form of a part of a rule's timing, or of all of it: what it says, wherever it says it."""
+    if isinstance(part, Condition):
+        return form_of(part)
+    if isinstance(part, When):
+        return form_of_when(part)
+    if isinstance(part, Step):
+        return form_of_step(part)
+    if isinstance(part, Column):
+        return (part.table, part.name)
+    if isinstance(part, tuple):
+        return tuple(map(form_of_part, part))
+    if is_dataclass(part):
+        said = (getattr(part, each.name) for each in fields(part) if each.name != "position")
+        return (type(part).__name__, *map(form_of_part, said))
+    return (type(part).__name__, part)
 
 
 def _operation(operation: Operation) -> Form:

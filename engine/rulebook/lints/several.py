@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from engine.model.mistake import Mistake
 from engine.model.rule import Rule, RuleMode
+from engine.model.timing import NO_TIMING
 from engine.rulebook.codes import OF_SEVERAL_RULES
 from engine.rulebook.findings import Findings
 from engine.rulebook.lints.cost import check_cost
-from engine.rulebook.lints.forms import Form, form_of_step, form_of_when
+from engine.rulebook.lints.forms import Form, form_of_part, form_of_step, form_of_when
 from engine.rulebook.lints.ignored import warn_unused
 from engine.rulebook.lints.repeats import covers, parts_of
 
@@ -65,7 +66,8 @@ def _doubts(rules: list[Rule]) -> Iterator[_Doubt]:
 
 
 def _form_of_steps(rule: Rule) -> Form:
-    return (tuple(map(form_of_step, rule.steps)), tuple(map(form_of_step, rule.on_failure)))
+    timing = () if rule.timing is NO_TIMING else form_of_part(rule.timing)
+    return (tuple(map(form_of_step, rule.steps)), tuple(map(form_of_step, rule.on_failure)), timing)
 
 
 def _wider(rule: Rule, steps: Form, wide: _Wide) -> Iterator[Rule]:
@@ -88,6 +90,8 @@ def _patterns(pattern: str) -> Iterator[str]:
 
 
 def _shadows(wide: Rule, narrow: Rule) -> bool:
+    if wide.timing is not NO_TIMING:  # what is counted, gathered or left out depends on all its events
+        return False
     if wide.id in narrow.supersedes or narrow.id in wide.supersedes:
         return False
     return all(any(covers(each, when, False) for each in wide.when) for when in narrow.when)
