@@ -213,13 +213,13 @@ def _forget(state: State, newest: int, within: int, late: int) -> None:
 
 
 def _fire(state: State, seconds: list[list[Json]], first: int, last: int) -> int | None:
-    """The second at which the threshold came to hold without having fired, of those from `first` to `last`; every run
-    of seconds at which it holds fires once."""
+    """The second at which the threshold came to hold without having fired, of those from `first` to behind `last`,
+    which one between may have parted from those before; every run of seconds at which it holds fires once."""
     found: int | None = None
     place = first
     while place > 0 and seconds[place - 1][1]:  # to where the run begins that the first belongs to
         place -= 1
-    while place <= last:
+    while place <= last + 1 and place < len(seconds):
         if not seconds[place][1]:
             place += 1
             continue
