@@ -87,7 +87,8 @@ def take(threshold: Threshold, state: State, event: Event, kind: int) -> Judged 
         windows[seconds[last][0]] = found = window_at(threshold, state, seconds[last][0])
         seconds[last][1] = found.holds
     fired_at = _fire(state, seconds, place, last)
-    shown = windows[at if fired_at is None else fired_at]
+    moment = at if fired_at is None else fired_at
+    shown = windows.get(moment) or window_at(threshold, state, moment)
     return Judged(fired_at is not None, shown, None if fired_at is not None else _why_not(threshold, shown))
 
 
