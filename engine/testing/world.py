@@ -1,0 +1,236 @@
+"""A world of rules on a stepped clock: what the store, the clock and several processes do, in memory and at once.
+
+Nothing sleeps, nothing is stored. Events are fed in the order in which they came; the clock goes from one to the next
+and stops on the way at every timer that is due. What comes of it is what the store would have: the same firings and
+deliveries, by id. A property holds it to that.
+"""
+
+import heapq
+import itertools
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from engine.decide.memory import Memory
+from engine.decide.window import LATE
+from engine.decision import Ripe, Summary, Undecided
+from engine.model.delivery import Delivery, Firing, FiringStatus, Plan, Settled, Timer
+from engine.model.event import Event, Json, Payload
+from engine.model.rule import Rule
+from engine.plan import Expand, make_plan
+from engine.rulebook import Rulebook
+
+SWEEP = 10_000
+"""Steps between two looks for what may be forgotten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What came of an event, or of a time that was waited for, as it was carried out.
+
+    `event` is the one that it is about, None where that is forgotten. `firings` are new ones and those of which
+    something else became; `deliveries` are new ones.
+    """
+
+    at: datetime
+    event: Event | None
+    firings: tuple[Firing, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+
+
+def left_out_only(rule: Rule, event: Event, left_out: int, since: datetime | None, now: datetime) -> Json:
+    """A summary as data, for those who want no words."""
+    return {"left_out": left_out}
+
+
+class World:
+    """Rules at work. `now` is where the clock stands; `told` hears of every change.
+
+    `firings` and `deliveries` have by id all there was; with `brief` only what can still matter, so that years of
+    events can pass through. `unique`: no event is fed twice, so none needs to be known again.
+    """
+
+    def __init__(
+        self,
+        rulebook: Rulebook,
+        expand: Expand,
+        now: datetime,
+        *,
+        summary: Summary = left_out_only,
+        told: Callable[[Change], None] = lambda change: None,
+        brief: bool = False,
+        unique: bool = False,
+    ) -> None:
+        self.now = now
+        self.firings: dict[str, Firing] = {}
+        self.deliveries: dict[str, Delivery] = {}
+        self._rulebook = rulebook
+        self._expand = expand
+        self._summary = summary
+        self._told = told
+        self._brief = brief
+        self._unique = unique
+        self._memory = Memory()
+        self._seen: dict[str, Payload] = {}
+        self._events: dict[str, Event] = {}
+        self._of_event: dict[str, dict[str, Firing]] = {}
+        self._came: deque[tuple[datetime, str]] = deque()
+        self._timers: list[tuple[datetime, int, Timer]] = []
+        self._set: set[str] = set()
+        self._waited_for: Counter[str] = Counter()
+        self._count = itertools.count()
+        self._until_sweep = 0
+
+    @property
+    def next_due(self) -> datetime | None:
+        """When the next timer is due, None: there is none."""
+        return self._timers[0][0] if self._timers else None
+
+    def feed(self, event: Event) -> bool:
+        """Let an event come, at the time it was received; True when it was new.
+
+        As in the store a snapshot takes the place of its thin twin and adds what that did not lead to.
+        """
+        self.advance(event.received)
+        key = event.dedupe_key
+        if not self._unique:
+            before = self._seen.get(key)
+            if before is not None and (before is event.payload or before is Payload.SNAPSHOT):
+                return False
+            self._seen[key] = event.payload
+            if before is not None:
+                self._decide(event)
+                return False
+        self._decide(event)
+        return True
+
+    def advance(self, to: datetime) -> None:
+        """Let the time pass, and every timer that is due until then, each at its time."""
+        while self._timers and self._timers[0][0] <= to:
+            _, _, timer = heapq.heappop(self._timers)
+            self._set.discard(timer.id)
+            self.now = max(self.now, timer.due)
+            self._ripen(timer)
+            if timer.event is not None:
+                self._waited_for[timer.event] -= 1
+        self.now = max(self.now, to)
+
+    def _decide(self, event: Event) -> None:
+        """Everything that comes of an event now. What rules want read from Stripe is what it carries, or nothing."""
+        matches = self._rulebook.match(event)
+        sightings = self._rulebook.sightings(event, matches)
+        if not matches and not sightings:
+            return
+        rules = [match.rule for match in matches]
+        if sightings:
+            undecided = Undecided(event, rules, sightings, self._rulebook.revision, self._expand)
+            plan = self._planned(undecided, self._of_event.get(event.dedupe_key, {}))
+        else:
+            plan = make_plan(event, rules, self._rulebook.revision, self._expand)
+        self._carry_out(plan, event, remembered=bool(sightings))
+        self.advance(self.now)
+        self._until_sweep -= 1
+        if self._brief and self._until_sweep <= 0:
+            self._forget()
+
+    def _ripen(self, timer: Timer) -> None:
+        key = timer.event or ""
+        ripe = Ripe(
+            timer=timer,
+            event=self._events.get(key),
+            rule=self._rulebook.rule(timer.rule),
+            revision=self._rulebook.revision,
+            expand=self._expand,
+            summary=self._summary,
+        )
+        self._carry_out(self._planned(ripe, self._of_event.get(key, {})), ripe.event, remembered=True)
+
+    def _planned(self, deciding: Undecided | Ripe, known: dict[str, Firing]) -> Plan:
+        try:
+            return deciding.decide(self._memory, known, self.now)
+        except Exception:  # as the store does: a fault of ours alerts rather than keep quiet
+            return deciding.alert(known)
+        finally:
+            for cell, kept in self._memory.changed().items():
+                if not any(kept.state.values()):
+                    del self._memory.kept[cell]
+            self._memory.touched.clear()
+
+    def _carry_out(self, plan: Plan, event: Event | None, *, remembered: bool) -> None:
+        """As `engine.store.decide.carry_out`: of a firing that is there already nothing is made again."""
+        fresh = [firing for firing in plan.firings if firing.id not in self.firings]
+        keep = remembered or not self._brief or (not self._unique and event is not None and _has_twin(event))
+        if event is not None and keep and (fresh or plan.timers):
+            self._remember(event)
+        for firing in fresh if keep else ():
+            self._keep(firing)
+        late = [found for each in plan.settled if (found := self._settle(each)) is not None]
+        led = {firing.id for firing in fresh} | {each.firing for each in plan.settled}
+        made = tuple(
+            each
+            for each in plan.deliveries
+            if (each.firing is None or each.firing in led) and each.id not in self.deliveries
+        )
+        if keep:
+            self.deliveries.update((each.id, each) for each in made)
+        for timer in plan.timers:
+            self._wait(timer)
+        if fresh or late or made:
+            self._told(Change(at=self.now, event=event, firings=(*fresh, *late), deliveries=made))
+
+    def _keep(self, firing: Firing) -> None:
+        self.firings[firing.id] = firing
+        self._of_event.setdefault(firing.event, {})[firing.id] = firing
+
+    def _settle(self, settled: Settled) -> Firing | None:
+        """What has fired stays so; the firing as it is now, None where nothing became of it."""
+        before = self.firings.get(settled.firing)
+        if before is None or before.status is FiringStatus.FIRED:
+            return None
+        context = before.context if settled.context is None else settled.context
+        after = replace(before, status=settled.status, reason=settled.reason, context=context)
+        self._keep(after)
+        return after
+
+    def _remember(self, event: Event) -> None:
+        if event.dedupe_key not in self._events:
+            self._came.append((self.now, event.dedupe_key))
+        self._events[event.dedupe_key] = event
+
+    def _wait(self, timer: Timer) -> None:
+        """Set a timer; one that is set already stays as it is."""
+        if timer.id in self._set:
+            return
+        self._set.add(timer.id)
+        heapq.heappush(self._timers, (timer.due, next(self._count), timer))
+        if timer.event is not None:
+            self._waited_for[timer.event] += 1
+
+    def _forget(self) -> None:
+        """Drop what can matter no more: states that are over, and events that no timer is set for and that nothing late
+        can bring back."""
+        self._until_sweep = SWEEP
+        over = self.now - LATE - timedelta(hours=1)
+        for cell in [cell for cell, kept in self._memory.kept.items() if kept.until and kept.until < over]:
+            del self._memory.kept[cell]
+        gone: set[str] = set()
+        later: list[tuple[datetime, str]] = []
+        while self._came and self._came[0][0] < over:
+            came, key = self._came.popleft()
+            if self._waited_for[key] > 0:
+                later.append((came, key))
+                continue
+            del self._waited_for[key]
+            self._events.pop(key, None)
+            gone.update(self._of_event.pop(key, {}))
+        self._came.extendleft(reversed(later))
+        for id_ in gone:
+            self.firings.pop(id_, None)
+        if gone:
+            self.deliveries = {id_: each for id_, each in self.deliveries.items() if each.firing not in gone}
+
+
+def _has_twin(event: Event) -> bool:
+    """Whether the same may come once more, with more to say."""
+    return event.payload is Payload.THIN

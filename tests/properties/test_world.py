@@ -1,0 +1,206 @@
+"""The world in memory against the store: the same events on the same clock come to the same firings and deliveries."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.model.condition import Money, Reference
+from engine.model.delivery import Delivery, Firing
+from engine.model.event import Event
+from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
+from engine.model.timing import Absence, Other, Ratio, Threshold, Throttle, Timing
+from engine.pipeline import Pipeline
+from engine.rulebook import Rulebook
+from engine.store import Store
+from engine.testing.world import Change, World, left_out_only
+from engine.work.timers import Clock
+from notifiers import Destination
+from tests.builders import event
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+END = NOON + timedelta(days=2)
+HOUR, TEN = timedelta(hours=1), timedelta(minutes=10)
+TYPES = ("charge.failed", "charge.succeeded", "payout.failed", "payout.paid", "account.updated")
+ACCOUNT = Reference(path="$account.id")
+_examples = itertools.count(1)
+
+
+def _other(type_: str, path: str = "$account.id", within: timedelta = HOUR) -> Other:
+    when = When(types=(type_,), livemode=None)
+    return Other(when=(when,), same=((Reference(path=path), Reference(path=path)),), within=within)
+
+
+USD = Money(amount=Decimal(300), currency="usd", minor=30_000)
+TIMINGS: dict[str, tuple[str, Timing]] = {
+    "count": ("charge.failed", Timing(threshold=Threshold(within=TEN, count=3))),
+    "sum": ("charge.failed", Timing(threshold=Threshold(within=TEN, sums=((Reference(path="amount"), USD),)))),
+    "ratio": (
+        "charge.failed",
+        Timing(
+            threshold=Threshold(
+                within=HOUR,
+                ratio=Ratio(of=(When(types=("charge.*",), livemode=None),), gte=Decimal("0.5"), min=4),
+            )
+        ),
+    ),
+    "preceded": ("payout.failed", Timing(preceded_by=_other("account.updated"))),
+    "absent": ("payout.failed", Timing(not_followed_by=(Absence(other=_other("payout.paid", "id")),))),
+    "restarted": (
+        "charge.failed",
+        Timing(not_followed_by=(Absence(other=_other("charge.succeeded", within=TEN), restart=True),)),
+    ),
+    "throttled": ("charge.failed", Timing(throttle=Throttle(max=2, every=TEN))),
+    "old": ("charge.failed", Timing(max_age=TEN)),
+    "both": ("charge.failed", Timing(threshold=Threshold(within=HOUR, count=2), throttle=Throttle(max=1, every=HOUR))),
+    "plain": ("payout.*", Timing()),
+    "shadow": ("charge.failed", Timing(throttle=Throttle(max=1, every=TEN))),
+}
+
+
+def rules(prefix: str) -> tuple[Rule, ...]:
+    """One of every kind, `plain` above `preceded`."""
+    steps = (
+        Step(id="notify-1", verb=Verb.NOTIFY, targets=("risk", "payments")),
+        Step(id="callback-2", verb=Verb.CALLBACK, targets=("case",)),
+    )
+    return tuple(
+        Rule(
+            id=prefix + name,
+            when=(When(types=(type_,), livemode=None),),
+            steps=steps,
+            mode=RuleMode.SHADOW if name == "shadow" else RuleMode.LIVE,
+            timing=timing,
+            supersedes={prefix + "preceded": None} if name == "plain" else {},  # type: ignore[dict-item]  # no place
+        )
+        for name, (type_, timing) in TIMINGS.items()
+    )
+
+
+def expand(step: Step, severity: Severity, livemode: bool) -> list[Destination]:
+    return [Destination(name=target) for target in step.targets]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[tuple[int, int, str, str, str, int]]:
+    """Events as they come: seconds passed since the one before, seconds late, type, account, object, amount."""
+    one = st.tuples(
+        st.sampled_from([0, 1, 30, 120, 600, 4_000]),
+        st.sampled_from([0, 0, 0, 5, 100, 900]),
+        st.sampled_from(TYPES),
+        st.sampled_from(["a", "b"]),
+        st.sampled_from(["1", "2"]),
+        st.sampled_from([5_000, 12_000, 30_000]),
+    )
+    return draw(st.lists(one, min_size=1, max_size=25))
+
+
+def events_of(history: Sequence[tuple[int, int, str, str, str, int]], prefix: str) -> list[Event]:
+    """Each at its time; every fifth comes twice."""
+    now, found = NOON, []
+    for number, (passed, late, type_, account, object_, amount) in enumerate(history):
+        now += timedelta(seconds=passed)
+        made = event(
+            type_,
+            id=f"evt_{prefix}{number}",
+            created=int((now - timedelta(seconds=late)).timestamp()),
+            account=f"acct_{prefix}{account}",
+            object={"id": f"ob_{prefix}{object_}", "amount": amount, "currency": "usd"},
+        )
+        found += [replace(made, received=now)] * (2 if number % 5 == 4 else 1)
+    return found
+
+
+class Stepped(datetime):
+    """A clock that stands where it was put."""
+
+    at = NOON
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]  # it is one
+        return cls.at
+
+
+@pytest.fixture
+def stepped(monkeypatch: pytest.MonkeyPatch) -> type[Stepped]:
+    monkeypatch.setattr("engine.store.committer.datetime", Stepped)
+    monkeypatch.setattr("engine.testing.world.SWEEP", 1)
+    return Stepped
+
+
+async def through_store(store: Store, book: Rulebook, events: Sequence[Event], clock_at: type[Stepped]) -> None:
+    """The events through the pipeline and the clock of the service, which stops at each timer."""
+    pipeline = Pipeline(rulebook=lambda: book, expand=expand, committer=store.committer)
+    clock = Clock(
+        timers=store.timers,
+        event=store.events.get,
+        rulebook=lambda: book,
+        expand=expand,
+        summary=left_out_only,
+        now=lambda: clock_at.at,
+    )
+
+    async def pass_to(moment: datetime) -> None:
+        while (due := await store.timers.next_due()) is not None and due <= moment:
+            clock_at.at = max(clock_at.at, due)
+            await clock.once()
+        clock_at.at = max(clock_at.at, moment)
+
+    clock_at.at = NOON
+    for each in events:
+        await pass_to(each.received)
+        await pipeline.accept(each)
+        await pass_to(each.received)
+    await pass_to(END)
+
+
+@given(history=histories())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_the_world_is_as_the_store(
+    store: Store, stepped: type[Stepped], history: list[tuple[int, int, str, str, str, int]]
+) -> None:
+    prefix = f"x{next(_examples)}-"
+    book = Rulebook(revision="r" * 64, rules=rules(prefix))
+    events = events_of(history, prefix)
+    await through_store(store, book, events, stepped)
+    world = World(book, expand, NOON)
+    for each in events:
+        world.feed(each)
+    world.advance(END)
+
+    keys = {each.dedupe_key for each in events}
+    stored = {firing.id: firing for key in keys for firing in await store.events.firings(key)}
+    assert {id_: _firing(each) for id_, each in world.firings.items()} == {
+        id_: _firing(each) for id_, each in stored.items()
+    }
+    kept = [each for each in await store.deliveries.ls(limit=100_000) if each.rule.startswith(prefix)]
+    assert {each.id: _delivery(each) for each in world.deliveries.values()} == {
+        each.id: _delivery(each) for each in kept
+    }
+    told: dict[str, str] = {}
+    brief = World(book, expand, NOON, told=lambda change: told.update(_statuses(change)), brief=True)
+    for each in events:
+        brief.feed(each)
+    brief.advance(END)
+    assert told == {id_: str(each.status) for id_, each in stored.items()}
+
+
+def _statuses(change: Change) -> dict[str, str]:
+    return {firing.id: str(firing.status) for firing in change.firings}
+
+
+def _firing(firing: Firing) -> object:
+    return firing.rule, firing.event, firing.status, firing.reason, firing.context
+
+
+def _delivery(delivery: Delivery) -> object:
+    return (
+        *(delivery.rule, delivery.event, delivery.step, delivery.destination),
+        *(delivery.status, delivery.reason, delivery.silence, delivery.note, delivery.created, delivery.request),
+    )
