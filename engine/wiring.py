@@ -16,15 +16,14 @@ from engine.configured import base_of, known
 from engine.decide.retry import Decision
 from engine.errors import ConfigError, StoreError, StoreUnavailable, TocsinError
 from engine.model.delivery import OWN_RULE, Delivery, DeliveryStatus, Firing, Plan
-from engine.model.event import Event, Json, Payload
+from engine.model.event import Event, Payload
 from engine.model.outcome import Notifier, Outcome
-from engine.model.rule import Rule, Severity, Step, Verb
+from engine.model.rule import Severity, Step, Verb
 from engine.observe import CONTENT_TYPE, Health, Metrics, logs
 from engine.pipeline import Pipeline
 from engine.plan import Destination
 from engine.receive.parse import parse
 from engine.receive.webhook import WebhookPaths
-from engine.render import left_out_between
 from engine.rulebook import Rulebook, rebuild
 from engine.rulebook.reload import Reloader, ReloadReport
 from engine.settings import Settings, load_settings
@@ -41,6 +40,7 @@ from engine.work.ops import Ops
 from engine.work.readiness import Queue, readiness
 from engine.work.recent import RecentEvents
 from engine.work.silence import silence_reports
+from engine.work.summary import summary
 from engine.work.timers import Clock
 from engine.work.worker import work
 from notifiers import expand
@@ -363,16 +363,6 @@ def _observer(
                 metrics.fired(firing.rule, firing.mode)
 
     return seen
-
-
-def summary(rule: Rule, event: Event, left_out: int, since: datetime | None, now: datetime) -> Json:
-    """The message that says what a throttle left out, where no other message says it."""
-    throttle = rule.timing.throttle
-    assert throttle is not None
-    about = f"{rule.id} about {event.account}" if event.account else rule.id
-    title = f"{left_out:,} more alert{'s' * (left_out > 1)} of {about} left out"
-    text = left_out_between(left_out, about, throttle, since or now, now)
-    return {**report(title, text, rule.severity), "account": event.account, "rule": rule.id, "live": event.livemode}
 
 
 def _counter(metrics: Metrics) -> Callable[[Sequence[Firing]], None]:

@@ -43,9 +43,11 @@ from engine.settings import describe, load_settings
 from engine.testing import read_tests
 from engine.testing.expecting import KEYS as EXPECT_KEYS
 from engine.testing.giving import KEYS as GIVEN_KEYS
-from engine.testing.reading import FILE_TEST_KEYS, LATER_TEST_KEYS, TEST_KEYS
+from engine.testing.reading import FILE_TEST_KEYS, TEST_KEYS
 from engine.testing.running import Runner
-from engine.testing.trial import Answer
+from engine.testing.timelines import OUTCOME_KEYS
+from engine.testing.timelines import STEP_KEYS as TIMELINE_STEP_KEYS
+from engine.testing.trial import Answer, RuleTest
 from notifiers.signing import signature_headers
 
 ROOT = Path(__file__).parent.parent
@@ -213,7 +215,7 @@ def test_every_recipe_is_a_file_with_tests_for_yes_and_for_no() -> None:
         rules = load({"docs/recipe.yaml": text, **TABLES}, examples.KNOWN).rulebook.rules
         tested = read_tests({"docs/recipe.yaml": text}, rules, ROOT).tests
         for rule in rules:
-            answers = [each.expect for each in tested if each.rules == (rule.id,)]
+            answers = [each.expect for each in tested if isinstance(each, RuleTest) and each.rules == (rule.id,)]
             assert {each.fires for each in answers if isinstance(each, Answer)} == {True, False}, rule.id
 
 
@@ -269,6 +271,8 @@ STATEMENTS: dict[str, tuple[Callable[[], Iterable[str]], str]] = {
     "keys of a test in a file of tests": (lambda: FILE_TEST_KEYS, "## Testing rules"),
     "keys of given": (lambda: GIVEN_KEYS, "## Testing rules"),
     "keys of expect": (lambda: (*EXPECT_KEYS, "fired"), "## Testing rules"),
+    "keys of a step of a timeline": (lambda: TIMELINE_STEP_KEYS, "### Tests over time"),
+    "keys of expect in a timeline": (lambda: OUTCOME_KEYS, "### Tests over time"),
     "keys of when": (lambda: WHEN_KEYS, "## when"),
     "names in paths": (lambda: [name.replace("$account", "$account.id") for name in PATH_NAMES], "## where"),
     "keys of a step": (lambda: STEP_KEYS, "## then"),
@@ -277,10 +281,7 @@ STATEMENTS: dict[str, tuple[Callable[[], Iterable[str]], str]] = {
     "names in texts": (lambda: NAMES, "## Texts"),
     "names of a rule in texts": (lambda: RULE_NAMES, "## Texts"),
     "not there yet": (
-        lambda: chain(
-            *(LATER_FILE_KEYS, LATER_RULE_KEYS, LATER_NAMES, LATER_STEP_KEYS),
-            LATER_TEST_KEYS,
-        ),
+        lambda: chain(LATER_FILE_KEYS, LATER_RULE_KEYS, LATER_NAMES, LATER_STEP_KEYS),
         "## Not there yet",
     ),
     "options that are not there yet": (

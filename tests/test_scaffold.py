@@ -10,7 +10,7 @@ from engine.model.catalog import catalog
 from engine.model.event import Event
 from engine.rulebook import load
 from engine.scaffold import ACCOUNT, rule_id_for, scaffold
-from engine.testing import Given, read_tests
+from engine.testing import Answer, Given, RuleTest, read_tests
 from engine.testing.given import event_of
 from engine.testing.running import Result, Runner
 from tests.builders import event, snapshot, thin
@@ -28,7 +28,8 @@ def results(text: str, base: Path = Path()) -> list[Result]:
 def failures(text: str, base: Path = Path()) -> list[Any]:
     """Those that did not pass; one that fires and one that does not are among them all."""
     found = results(text, base)
-    assert {result.test.expect.fires for result in found if hasattr(result.test.expect, "fires")} == {True, False}
+    answers = [result.test.expect for result in found if isinstance(result.test, RuleTest)]
+    assert {answer.fires for answer in answers if isinstance(answer, Answer)} == {True, False}
     return [result for result in found if not result.passed]
 
 

@@ -20,7 +20,7 @@ from engine.model.mistake import Mistake, MistakeLevel
 if TYPE_CHECKING:
     from engine.rulebook import Rulebook
     from engine.settings import Settings
-    from engine.testing import RuleTest
+    from engine.testing import Test
     from engine.testing.running import Result
 
 ENDING = ending(
@@ -40,7 +40,7 @@ class Suite:
     """What there is to run: the rules, the tests chosen, the rules without any, and the errors of the files."""
 
     rulebook: "Rulebook"
-    tests: "Sequence[RuleTest]"
+    tests: "Sequence[Test]"
     untested: Sequence[str]
     errors: Sequence[Mistake]
     sources: Mapping[str, str]
@@ -61,8 +61,9 @@ def run_tests(
 ) -> None:
     """Run the rules' own tests: the `tests` of each rule, and those in files named *_test.yaml beside them.
 
-    Each gives an event and says what is expected: that the rule fires, or why not, and what it would say. Nothing is
-    sent or stored, and the network is not used.
+    Each gives an event, or several over time, and says what is expected: that the rule fires, or why not, and what it
+    would say. Time is stepped, so days take no longer than minutes. Nothing is sent or stored, and the network is not
+    used.
     """
     suite = gather(paths or [])
     chosen = [each for each in suite.tests if keyword is None or _fits(each, keyword)]
@@ -120,11 +121,11 @@ def gather(paths: Sequence[Path]) -> Suite:
     )
 
 
-def _fits(test: "RuleTest", keyword: str) -> bool:
+def _fits(test: "Test", keyword: str) -> bool:
     return keyword.casefold() in f"{test.position.file} {test.title}".casefold()
 
 
-def _run(rulebook: "Rulebook", tests: "Sequence[RuleTest]") -> "Iterator[tuple[Result, float]]":
+def _run(rulebook: "Rulebook", tests: "Sequence[Test]") -> "Iterator[tuple[Result, float]]":
     """Each result with the seconds it took."""
     from engine.testing.running import Runner
 

@@ -7,10 +7,13 @@ from engine.editor.forms import (
     Schema,
     described,
     document,
+    duration,
     either,
     event_types,
     flag,
+    listed,
     named,
+    number,
     one_or_more,
     record,
     ref,
@@ -21,6 +24,7 @@ from engine.model.event import Scope
 from engine.testing.expecting import FIRES, KEYS, NO, STEP_WORDS
 from engine.testing.giving import KEYS as GIVEN_KEYS
 from engine.testing.reading import FILE_KEYS, FILE_TEST_KEYS, TEST_KEYS
+from engine.testing.timelines import MOST, MOST_EVENTS, OUTCOME_KEYS, SILENCES, STEP_KEYS
 
 GIVEN: Mapping[str, Schema] = {
     "event": ref("eventType", "the type of the event"),
@@ -40,11 +44,38 @@ ANSWER: Mapping[str, Schema] = {
     "text": ref("test", "a test of the text that is sent"),
     "steps": named(either(words(STEP_WORDS), ref("where")), "by the id of a step, tests of what it sends"),
 }
+OUTCOME: Mapping[str, Schema] = {
+    "fires": described(either(flag(), number(0, MOST)), "whether the rule fires, or how often"),
+    "because": ANSWER["because"],
+    "sent": number(0, MOST, "how many messages go out"),
+    "suppressed": either(
+        number(0, MOST),
+        record({name: number(0, MOST) for name in SILENCES}),
+        description="how many messages are kept quiet, of all or by what does it",
+    ),
+    "gathered": number(0, MOST, "how many messages wait to be sent together"),
+    "title": ANSWER["title"],
+    "text": ANSWER["text"],
+    "steps": ANSWER["steps"],
+}
+STEP: Mapping[str, Schema] = {
+    "at": text(
+        'when: "09:00", +10m after the step before, "+1d 09:00"', r"^(\+\d{1,6}[smhdw])?( ?\d\d:\d\d(:\d\d)?)?$"
+    ),
+    "given": one_or_more(ref("given"), "the event that comes, or several at once"),
+    "repeat": number(1, MOST_EVENTS, "how often they come"),
+    "every": duration("the time between repetitions"),
+    "late": duration("how long before it came each event was created"),
+    "expect": ref("outcome", "what came of it since the step before"),
+}
 _DOCS = {
     "name": "what the test is about, as it is reported",
     "given": "the event",
     "expect": "what comes of it: fires, no, or a map",
     "rule": "the id of the rule it is about",
+    "timeline": "events over time, and what comes of them",
+    "day": "the first day of the timeline, like 2026-03-29",
+    "timezone": "the time zone of its times, like Europe/Berlin",
 }
 
 
@@ -57,19 +88,24 @@ def test_definitions() -> Mapping[str, Schema]:
         **where_definitions(),
         "given": {**given, "anyOf": [{"required": ["event"]}, {"required": ["file"]}]},
         "answer": either(words((FIRES, NO)), answer, description=_DOCS["expect"]),
-        "ruleTest": _test(TEST_KEYS, ref("answer")),
+        "outcome": either(words((FIRES, NO)), record({key: OUTCOME[key] for key in OUTCOME_KEYS})),
+        "ruleTest": _test(TEST_KEYS, ref("answer"), STEP["expect"]),
     }
 
 
-def _test(keys: tuple[str, ...], expect: Schema) -> Schema:
-    forms = {"given": ref("given"), "expect": expect}
-    return record({key: described(forms.get(key, text()), _DOCS.get(key)) for key in keys}, ("given", "expect"))
+def _test(keys: tuple[str, ...], expect: Schema, in_time: Schema) -> Schema:
+    """A test of one event, or a timeline whose steps expect what is given as `in_time`."""
+    step = record({key: in_time if key == "expect" else STEP[key] for key in STEP_KEYS}, ("at",))
+    forms = {"given": ref("given"), "expect": expect, "timeline": listed(step)}
+    forms["day"] = text(pattern=r"^\d{4}-\d\d-\d\d$")
+    made = record({key: described(forms.get(key, text()), _DOCS.get(key)) for key in keys})
+    return {**made, "anyOf": [{"required": ["given", "expect"]}, {"required": ["timeline"]}]}
 
 
 def schema_of_tests() -> Schema:
     """The schema of files of tests, `*_test.yaml`."""
     fired = record({"fired": one_or_more(text("the id of a rule"), "all rules that fire")}, ("fired",))
-    test = _test(FILE_TEST_KEYS, either(ref("answer"), fired))
+    test = _test(FILE_TEST_KEYS, either(ref("answer"), fired), either(ref("outcome"), fired))
     listed: Schema = {"type": "array", "items": test, "description": "tests of rules"}
     root = record(dict.fromkeys(FILE_KEYS, listed), least=0)
     return document("tests", "A file of tests of Tocsin's rules", root, test_definitions())

@@ -4,6 +4,6 @@ To read them takes little (`check` does); what runs them is in `engine.testing.r
 """
 
 from engine.testing.reading import ReadTests, read_tests
-from engine.testing.trial import Answer, Fired, Given, RuleTest
+from engine.testing.trial import Answer, Fired, Given, RuleTest, Test, TimelineTest
 
-__all__ = ["Answer", "Fired", "Given", "ReadTests", "RuleTest", "read_tests"]
+__all__ = ["Answer", "Fired", "Given", "ReadTests", "RuleTest", "Test", "TimelineTest", "read_tests"]

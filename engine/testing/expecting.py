@@ -19,6 +19,9 @@ MESSAGE_KEYS = ("title", "text")
 _ALWAYS = frozenset({"type", "livemode", "fetch"})
 _ACCOUNT = "$account.id"
 STEP_WORDS = ("sent", "skipped")
+REMEMBERED = ("max_age", "preceded_by", "threshold", "not_followed_by")
+"""Keys of a rule that may keep it from firing although its `when` holds."""
+
 _HINT = "write fires, no, or a map like {fires: false, because: amount}"
 
 KnownRule = Callable[[Findings, Node, str], None]
@@ -42,10 +45,10 @@ def read_answer(found: Findings, node: Node, rule: Rule | None) -> Answer | None
     fires = read(given, "fires", lambda value: flag(found, value))
     if given.get("fires") is None:
         fires = given.get("because") is None  # who asks for a reason or a text has said which
-    because = read(given, "because", lambda value: _because(found, value, rule))
+    because = read(given, "because", lambda value: read_because(found, value, rule))
     _check_sense(found, given, bool(fires))
-    message = _message(found, given)
-    steps = read(given, "steps", lambda value: _steps(found, value, rule))
+    message = read_message(found, given)
+    steps = read(given, "steps", lambda value: read_steps(found, value, rule))
     if found.errors > errors:
         return None
     return Answer(fires=bool(fires), because=because, message=message, steps=steps or {})
@@ -76,11 +79,12 @@ def _check_sense(found: Findings, given: Mapping, fires: bool) -> None:
             found.error("expect", entry.key, f"this rule {said}", f"leave out '{entry.name}' or 'fires'")
 
 
-def _because(found: Findings, node: Node, rule: Rule | None) -> str | None:
+def read_because(found: Findings, node: Node, rule: Rule | None) -> str | None:
+    """The path or key of a rule that keeps it from firing."""
     path = text(found, node, "the path that is to fail")
     if path is None or path in _ALWAYS:
         return path
-    if path not in WHEN_KEYS:
+    if path not in WHEN_KEYS and path not in REMEMBERED:
         try:
             parse_path(path)
         except PathError as error:
@@ -88,6 +92,7 @@ def _because(found: Findings, node: Node, rule: Rule | None) -> str | None:
     if rule is None:
         return path
     reasons = list(dict.fromkeys(reason for when in rule.when for reason in _reasons(when)))
+    reasons += [key for key in REMEMBERED if getattr(rule.timing, key)]
     if path == "account" and path not in reasons and _ACCOUNT in reasons:
         return _ACCOUNT  # `account: {in_table: vip}` is this condition
     if path in reasons:
@@ -117,7 +122,7 @@ def paths_of(condition: Condition) -> Iterator[str]:
             yield from paths_of(child)
 
 
-def _message(found: Findings, given: Mapping) -> Condition | None:
+def read_message(found: Findings, given: Mapping) -> Condition | None:
     """Title and text are tested as fields of an event are."""
     entries = tuple(_trimmed(entry) for entry in given.entries if entry.name in MESSAGE_KEYS)
     return read_where(found, _map(given, entries)) if entries else None
@@ -132,7 +137,8 @@ def _trimmed(entry: Entry) -> Entry:
     return Entry(entry.key, Scalar(value, value, node.quoted, node.file, node.line, node.column, node.length))
 
 
-def _steps(found: Findings, node: Node, rule: Rule | None) -> dict[str, Condition | bool] | None:
+def read_steps(found: Findings, node: Node, rule: Rule | None) -> dict[str, Condition | bool] | None:
+    """What steps send, by their ids."""
     given = mapping(found, node, "a map of steps, by their ids, and what they send")
     if given is None:
         return None

@@ -35,27 +35,49 @@ class _Endpoint:
 
 def event_of(given: Given) -> Event:
     """The event, received five seconds after it was created. Raises CannotBeGiven."""
-    try:
-        body = json.dumps(_captured(given.file, given) if given.file else _sample(given)).encode()
-        event = normalize(body, _Endpoint(scope=given.scope), CREATED)
-    except MalformedEvent as error:
-        raise CannotBeGiven(f"{given.file} is no event of Stripe's: {error}") from None
-    except ValueError as error:
-        raise CannotBeGiven(str(error)) from None
+    event = _event(given, _captured(given.file, given) if given.file else _sample(given, CREATED, EVENT_ID))
     return replace(event, received=event.created + DELAY)
 
 
-def _sample(given: Given) -> dict[str, Json]:
+def event_at(given: Given, number: int, *, created: datetime, received: datetime) -> Event:
+    """The event, the so many-th of a timeline, at its time. Raises CannotBeGiven."""
+    id_ = f"{EVENT_ID}{number:04}"
+    if given.file is None:
+        root = _sample(given, created, id_)
+    else:
+        root = _captured(given.file, given)
+        thin = isinstance(root.get("created"), str)
+        root |= {"id": id_, "created": f"{created:%Y-%m-%dT%H:%M:%S}.000Z" if thin else int(created.timestamp())}
+        root.pop("snapshot_event", None)  # of the twin that it had
+    return replace(_event(given, root), received=received)
+
+
+def _event(given: Given, root: dict[str, Json]) -> Event:
+    try:
+        body = json.dumps(root).encode()
+        return normalize(body, _Endpoint(scope=given.scope), CREATED)
+    except MalformedEvent as error:
+        raise CannotBeGiven(f"{given.file} is no event of Stripe's: {error}") from None
+
+
+def _sample(given: Given, created: datetime, id_: str) -> dict[str, Json]:
     assert given.event is not None
+    try:
+        return _made(given, given.event, created, id_)
+    except ValueError as error:
+        raise CannotBeGiven(str(error)) from None
+
+
+def _made(given: Given, type_: str, created: datetime, id_: str) -> dict[str, Json]:
     return sample(
-        given.event,
+        type_,
         account=given.account,
         livemode=given.livemode is not False,
         scope=given.scope,
         set=given.set,
         previous=given.previous,
-        created=int(CREATED.timestamp()),
-        id=EVENT_ID,
+        created=int(created.timestamp()),
+        id=id_,
     )
 
 

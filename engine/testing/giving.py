@@ -17,7 +17,6 @@ from engine.testing.expecting import check_step_id
 from engine.testing.trial import Given
 
 KEYS = ("event", "set", "fetched", "previous", "account", "scope", "livemode", "file", "results")
-LATER_KEYS = ("at",)
 _OF_CAPTURED = frozenset({"file", "set", "fetched", "scope", "results"})
 
 
@@ -30,7 +29,7 @@ def read_given(found: Findings, node: Node, folder: Path, rule: Rule | None) -> 
     if given is None:
         return None
     errors = found.errors
-    check_keys(found, given, "given", KEYS, LATER_KEYS)
+    check_keys(found, given, "given", KEYS)
     type_ = read(given, "event", lambda value: _type(found, value))
     file = read(given, "file", lambda value: _file(found, value, folder))
     if given.get("file") is not None:

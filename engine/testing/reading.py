@@ -17,19 +17,21 @@ from engine.source import Document, Node, Parse, Scalar, Sequence, parse
 from engine.source import Mapping as Map
 from engine.testing.expecting import read_answer, read_fired
 from engine.testing.giving import read_given
-from engine.testing.trial import Answer, Fired, RuleTest
+from engine.testing.timelines import KEYS as TIMELINE_KEYS
+from engine.testing.timelines import read_timeline
+from engine.testing.trial import Answer, Fired, RuleTest, Test, TimelineTest
 
-TEST_KEYS = ("name", "given", "expect")
+TEST_KEYS = ("name", "given", "expect", *TIMELINE_KEYS)
 FILE_TEST_KEYS = ("rule", *TEST_KEYS)
-LATER_TEST_KEYS = ("at",)
 FILE_KEYS = ("tests",)
+_OF_STEPS = "at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadTests:
     """What was read. Tests with a mistake are left out of `tests`; `untested` are the rules that have none."""
 
-    tests: tuple[RuleTest, ...]
+    tests: tuple[Test, ...]
     mistakes: tuple[Mistake, ...]
     untested: tuple[str, ...]
 
@@ -67,7 +69,7 @@ class _Reader:
     """Reads document after document. `ids` grows by every rule that is written, whether or not it loaded."""
 
     def __init__(self, rules: Mapping[str, Rule], ids: set[str], base: Path) -> None:
-        self.tests: list[RuleTest] = []
+        self.tests: list[Test] = []
         self.mistakes: list[Mistake] = []
         self._rules = rules
         self._ids = ids
@@ -106,19 +108,24 @@ class _Reader:
             if test is not None:
                 self.tests.append(test)
 
-    def _read_test(self, found: Findings, node: Node, file: str, owner: str | None, number: int) -> RuleTest | None:
-        test = mapping(found, node, "a test: a map with given and expect")
+    def _read_test(self, found: Findings, node: Node, file: str, owner: str | None, number: int) -> Test | None:
+        test = mapping(found, node, "a test: a map with given and expect, or a timeline")
         if test is None:
             return None
         errors = found.errors
-        check_keys(found, test, "a test", FILE_TEST_KEYS if owner is None else TEST_KEYS, LATER_TEST_KEYS)
-        for key in ("given", "expect"):
-            if test.get(key) is None:
-                found.error("missing-key", test, f"this test has no '{key}'")
+        check_keys(found, test, "a test", (*(FILE_TEST_KEYS if owner is None else TEST_KEYS), _OF_STEPS))
+        over_time = test.get("timeline") is not None
+        _check_form(found, test, over_time=over_time)
         name = read(test, "name", lambda value: text(found, value))
         rule_id = owner if owner is not None else self._named_rule(found, test)
         rule = self._rules.get(rule_id) if rule_id is not None else None
-        given = read(test, "given", lambda value: read_given(found, value, (self._base / file).parent, rule))
+        folder = (self._base / file).parent
+        if over_time:
+            timeline = read_timeline(found, test, folder, rule_id, rule, self._known_rule)
+            if found.errors > errors or timeline is None:
+                return None
+            return TimelineTest(rule=rule_id, timeline=timeline, number=number, position=test.position, name=name)
+        given = read(test, "given", lambda value: read_given(found, value, folder, rule))
         expect_node = test.get("expect")
         expect: Answer | Fired | None = None
         if expect_node is not None:
@@ -141,6 +148,23 @@ class _Reader:
         """Note that there is no such rule."""
         if rule_id not in self._ids:
             found.error("unknown-rule", node, f"there is no rule '{rule_id}'{did_you_mean(rule_id, self._ids)}")
+
+
+def _check_form(found: Findings, test: Map, *, over_time: bool) -> None:
+    """A test is of one event, or of several over time."""
+    if not over_time:
+        for key in ("given", "expect"):
+            if test.get(key) is None:
+                found.error("missing-key", test, f"this test has no '{key}'")
+    for entry in test.entries:
+        if entry.name in ("given", "expect") and over_time:
+            message = f"'{entry.name}' cannot stand beside 'timeline'"
+            found.error("given", entry.key, message, "write it in a step of the timeline")
+        elif entry.name == _OF_STEPS:
+            message = f"'{_OF_STEPS}' is the time of a step, and stands in a timeline"
+            found.error("given", entry.key, message, 'write timeline: [{at: "09:00", given: ..}]')
+        elif entry.name in ("day", "timezone") and not over_time:
+            found.error("given", entry.key, f"'{entry.name}' is about a timeline, and this test has none")
 
 
 def _rules_in(root: Node | None) -> Iterator[Map]:

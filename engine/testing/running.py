@@ -3,35 +3,29 @@ sent, stored or read from Stripe."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from difflib import unified_diff
 
-from engine.match import because, examine, holds
-from engine.model.condition import Condition, PathTest
-from engine.model.event import Event, Json
+from engine.decide.judge import remembers
+from engine.match import holds
+from engine.model.condition import Condition
+from engine.model.delivery import Firing, FiringStatus
+from engine.model.event import Event
 from engine.model.rule import Rule, RuleMode, Verb
 from engine.model.verdict import Verdict
 from engine.rulebook import Rulebook
 from engine.samples import as_if_read
 from engine.testing.given import CannotBeGiven, event_of
+from engine.testing.playing import Player, because_of, key_of_reason
+from engine.testing.problems import Problem, not_sent
 from engine.testing.sending import Sent, Writer
-from engine.testing.trial import Answer, Fired, Given, RuleTest
-
-Request = dict[str, Json]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """One thing that was not as expected: in a line, and the lines that show it."""
-
-    said: str
-    shown: tuple[str, ...] = ()
+from engine.testing.trial import Answer, Fired, Given, RuleTest, Test, TimelineTest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What became of a test; it passed where there are no problems. `event` is None where it could not be made."""
+    """What became of a test; it passed where there are no problems. `event` is None where it could not be made,
+    or where there are several."""
 
-    test: RuleTest
+    test: Test
     event: Event | None
     problems: tuple[Problem, ...]
 
@@ -50,10 +44,26 @@ class Runner:
         self._alone: dict[str, Rulebook] = {}
         self._writer = Writer()
 
-    def run(self, test: RuleTest) -> Result:
+    def run(self, test: Test) -> Result:
         """What became of one test. Its rule, and those it expects to fire, must be in the rulebook."""
+        return self._play(test) if isinstance(test, TimelineTest) else self._run(test)
+
+    def _play(self, test: TimelineTest) -> Result:
+        steps = tuple(
+            replace(step, given=tuple(self._in_mode(test, each) for each in step.given)) for step in test.timeline.steps
+        )
+        test = replace(test, timeline=replace(test.timeline, steps=steps))
+        book = self._live(test.rule, shadow_too=True) if test.rule is not None else self._rulebook
+        problems: list[Problem] = []
         try:
-            event = event_of(self._in_mode(test))
+            problems += Player(book, self._writer, test).play()
+        except (CannotBeGiven, ValueError) as error:
+            problems.append(Problem(said=f"an event cannot be made: {error}"))
+        return Result(test=test, event=None, problems=tuple(problems))
+
+    def _run(self, test: RuleTest) -> Result:
+        try:
+            event = event_of(self._in_mode(test, test.given))
             book = self._live(test.rule) if test.rule is not None else self._rulebook
             event = as_if_read(event, book.wants(event), test.given.fetched)
         except (CannotBeGiven, ValueError) as error:
@@ -65,20 +75,20 @@ class Runner:
             problems = self._check_answer(event, self._live(test.rule), test.rule, test)
         return Result(test=test, event=event, problems=tuple(problems))
 
-    def _in_mode(self, test: RuleTest) -> Given:
+    def _in_mode(self, test: Test, given: Given) -> Given:
         """What is given, in the mode that its rules look at where the test does not say: which mode that is may be the
         configuration's to say, and no affair of the test's."""
-        if test.given.livemode is not None:
-            return test.given
+        if given.livemode is not None:
+            return given
         rules = [rule for rule_id in test.rules if (rule := self._rulebook.rule(rule_id)) is not None]
         testing = bool(rules) and all(when.livemode is False for rule in rules for when in rule.when)
-        return replace(test.given, livemode=not testing)
+        return replace(given, livemode=not testing)
 
-    def _live(self, rule_id: str) -> Rulebook:
-        """The rulebook to test a rule in."""
+    def _live(self, rule_id: str, *, shadow_too: bool = False) -> Rulebook:
+        """The rulebook to test a rule in: one where it is live, or at least not off."""
         rule = self._rulebook.rule(rule_id)
         assert rule is not None, rule_id
-        if rule.mode is not RuleMode.OFF:
+        if rule.mode is RuleMode.LIVE or (rule.mode is RuleMode.SHADOW and not shadow_too):
             return self._rulebook
         if rule_id not in self._alone:
             self._alone[rule_id] = Rulebook(revision="", rules=(replace(rule, mode=RuleMode.LIVE),))
@@ -100,7 +110,14 @@ class Runner:
         assert isinstance(expect, Answer)
         (verdict,) = rulebook.explain(event, rule=rule_id)
         matches = [match.rule for match in rulebook.match(event)]
-        fired = any(rule.id == rule_id for rule in matches)
+        matched = next((rule for rule in matches if rule.id == rule_id), None)
+        fired = matched is not None
+        if matched is not None and remembers(matched):
+            held = next(iter(because_of(event, rulebook, matched)))
+            fired = held.status is FiringStatus.FIRED
+            if not fired:
+                yield from _check_remembered(held, expect)
+                return
         if fired and not expect.fires:
             yield Problem(said="expected not to fire, and it fired", shown=_why(verdict))
         elif not fired and expect.fires:
@@ -112,6 +129,16 @@ class Runner:
             rule = rulebook.rule(rule_id)
             assert rule is not None
             yield from _check_sent(event, rule, self._writer.sent(event, rule, matches, test.given.results), expect)
+
+
+def _check_remembered(firing: Firing, expect: Answer) -> Iterable[Problem]:
+    """The rule holds for the event, and one event is not all that it asks."""
+    key, shown = key_of_reason(firing), (firing.reason or "",)
+    if expect.fires:
+        yield Problem(said="expected to fire, and for one event by itself it does not: write a timeline", shown=shown)
+    elif expect.because is not None and expect.because != key:
+        said = f"expected not to fire because of {expect.because}, and it did not because of {key}"
+        yield Problem(said=said, shown=shown)
 
 
 def _check_sent(event: Event, rule: Rule, sent: Mapping[str, Sent], expect: Answer) -> Iterable[Problem]:
@@ -133,7 +160,7 @@ def _check_message(event: Event, rule: Rule, sent: Mapping[str, Sent], condition
         yield Problem(said="no message of this rule is sent", shown=tuple(_fates(sent)))
     elif not any(holds(condition, replace(event, object=message)) for message in messages.values()):
         step_id, message = next(iter(messages.items()))
-        yield _not_sent(event, step_id, message, condition)
+        yield not_sent(event, step_id, message, condition)
 
 
 def _check_step(event: Event, step_id: str, one: Sent, wanted: Condition | bool) -> Iterable[Problem]:
@@ -146,7 +173,7 @@ def _check_step(event: Event, step_id: str, one: Sent, wanted: Condition | bool)
     elif wanted is False:
         yield Problem(said=f"expected {step_id} to be skipped, and it is sent")
     elif one.request is not None and wanted is not True and not holds(wanted, replace(event, object=one.request)):
-        yield _not_sent(event, step_id, one.request, wanted)
+        yield not_sent(event, step_id, one.request, wanted)
 
 
 def _fates(sent: Mapping[str, Sent]) -> Iterable[str]:
@@ -155,40 +182,6 @@ def _fates(sent: Mapping[str, Sent]) -> Iterable[str]:
             yield f"{step_id} is skipped: {one.skipped}"
         elif one.waits is not None:
             yield f"{step_id} waits for the result of {one.waits}: write it in given, under results"
-
-
-def _not_sent(event: Event, step_id: str, request: Request, condition: Condition) -> Problem:
-    """What a step sends, beside what it should."""
-    reason = because(examine(condition, replace(event, object=request)))
-    assert reason is not None
-    said = f"{reason.path} of {step_id} is not as expected"
-    whole, wanted = request.get(reason.path), _wanted(condition, reason.path)
-    if isinstance(whole, str) and "\n" in whole + (wanted or ""):
-        if wanted is not None:
-            return Problem(said=said, shown=_diff(wanted, whole))
-        return Problem(
-            said=said, shown=(f"needs {reason.needs}", "it is:", *(f"  {line}" for line in whole.splitlines()))
-        )
-    actual = whole if isinstance(whole, str) else reason.actual
-    note = f"   ({reason.note})" if reason.note else ""
-    needs = wanted if wanted is not None else reason.needs
-    return Problem(said=said, shown=(f"is     {actual}", f"needs  {needs}{note}"))
-
-
-def _wanted(condition: Condition, path: str) -> str | None:
-    """The one text that a path is to be equal to, None where it is tested otherwise."""
-    if not isinstance(condition, PathTest):
-        found = (_wanted(child, path) for child in condition.children)
-        return next((text for text in found if text is not None), None)
-    operation = condition.operations[0]
-    if condition.path == path and operation.operator == "eq" and isinstance(operation.operand, str):
-        return operation.operand
-    return None
-
-
-def _diff(wanted: str, whole: str) -> tuple[str, ...]:
-    lines = unified_diff(wanted.splitlines(), whole.splitlines(), "expected", "sent", lineterm="", n=2)
-    return tuple(lines)
 
 
 def _why(verdict: Verdict) -> tuple[str, ...]:

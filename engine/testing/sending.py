@@ -47,8 +47,20 @@ class Writer:
         """By step. `matches` are the rules that hold for the event: one of them may supersede this one. `results` are
         what steps came back with, null for one that failed; `on_failure` runs after one."""
         above = [each for each in matches if rule.id in each.supersedes]
-        plan = make_plan(event, (*above, replace(rule, mode=RuleMode.LIVE)), "", _everywhere)
+        plan = make_plan(event, (*above, replace(rule, mode=RuleMode.LIVE)), "", everywhere)
         own = [delivery for delivery in plan.deliveries if delivery.rule == rule.id]
+        return self.written(event, rule, own, results, event.received)
+
+    def written(
+        self,
+        event: Event,
+        rule: Rule,
+        own: Sequence[Delivery],
+        results: Mapping[str, Json],
+        now: datetime,
+        context: Mapping[str, Json] | None = None,
+    ) -> dict[str, Sent]:
+        """By step, what becomes of the deliveries of one firing; `context` is what the rule remembers."""
         ended = [_ended(delivery, results) for delivery in own]
         found: dict[str, Sent] = {}
         for delivery in own:
@@ -56,17 +68,26 @@ class Writer:
             if step is None or (step.id in found and found[step.id].skipped is None):
                 continue  # all destinations of a step get the same; one that is passed over says nothing of the others
             status, reason = _standing(rule, delivery, own, results)
-            if status is DeliveryStatus.SKIPPED:
+            if status in (DeliveryStatus.SKIPPED, DeliveryStatus.SUPPRESSED, DeliveryStatus.GATHERED):
                 found[step.id] = Sent(skipped=reason)
             elif status is DeliveryStatus.WAITING and step in rule.on_failure:
                 found[step.id] = Sent(skipped="no step fails in this test")
             elif status is DeliveryStatus.WAITING:
                 found[step.id] = Sent(waits=" and ".join(need for need in delivery.needs if need not in results))
             else:
-                found[step.id] = self._written(event, rule, step, delivery, ended)
+                found[step.id] = self._written(event, rule, step, delivery, ended, now, context)
         return found
 
-    def _written(self, event: Event, rule: Rule, step: Step, delivery: Delivery, ended: Sequence[Delivery]) -> Sent:
+    def _written(
+        self,
+        event: Event,
+        rule: Rule,
+        step: Step,
+        delivery: Delivery,
+        ended: Sequence[Delivery],
+        now: datetime,
+        context: Mapping[str, Json] | None,
+    ) -> Sent:
         results = results_of(rule, ended)
         skipped = why_skipped(rule, step, event, results)
         if skipped is not None:
@@ -74,10 +95,10 @@ class Writer:
         failed = failed_of(rule, ended) if step in rule.on_failure else None
         notifier = self._notifiers[step.verb]
         try:
-            request = rendered(notifier, delivery, rule, step, event, results, event.received, failed=failed)
+            request = rendered(notifier, delivery, rule, step, event, results, now, failed=failed, context=context)
         except (TemplateError, DestinationError) as error:
             return Sent(wrong=str(error))
-        return Sent(request=_shown(request))
+        return Sent(request=shown(request))
 
 
 def _standing(
@@ -98,7 +119,7 @@ def _ended(delivery: Delivery, results: Mapping[str, Json]) -> Delivery:
     return replace(delivery, status=DeliveryStatus.DELIVERED, result=results[delivery.step])
 
 
-def _shown(request: Json) -> dict[str, Json]:
+def shown(request: Json) -> dict[str, Json]:
     """A rendered request as tests look at it: the body of a callback as the JSON that it is."""
     found: dict[str, Json] = dict(request)
     if isinstance(found.get("body"), str):
@@ -107,7 +128,7 @@ def _shown(request: Json) -> dict[str, Json]:
     return found
 
 
-def _everywhere(step: Step, severity: Severity, livemode: bool) -> Iterable[Destination]:
+def everywhere(step: Step, severity: Severity, livemode: bool) -> Iterable[Destination]:
     """Each target once."""
     return (Destination(name=target) for target in step.targets)
 

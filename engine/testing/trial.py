@@ -1,8 +1,10 @@
 """The tests of rules as data: an event that is given, and what is expected of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from engine.model.condition import Condition
 from engine.model.event import Json, Scope
@@ -52,15 +54,90 @@ class Fired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RuleTest:
-    """One test. `rule` is None where it is about all of them (`expect` is then a Fired).
+class Tally:
+    """How many messages: so many of any, or by what they are to be, as `suppressed: {throttle: 2}`."""
 
-    `number` counts from 1 within the rule's own tests, or within the file of tests.
+    count: int | None = None
+    by: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What is to have come of one rule between the step before and the moment of this one; None: it is not asked.
+
+    `fires`: that it fires, or does not, or how often. `because`: a match did not fire because of that path, or that key
+    of the rule. `sent`, `suppressed` and `gathered` count its messages: one for each notify step of a firing, however
+    many channels it goes to. `message` is a condition that one message sent passes, `steps` as of an Answer.
     """
 
+    fires: bool | int | None = None
+    because: str | None = None
+    sent: int | None = None
+    suppressed: Tally | None = None
+    gathered: int | None = None
+    message: Condition | None = None
+    steps: Mapping[str, Condition | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When a step of a timeline is: at a time of the clock `at`, so many `days` on, or `after` the step before."""
+
+    at: time | None = None
+    days: int = 0
+    after: timedelta | None = None
+
+    def follows(self, before: datetime, zone: ZoneInfo) -> datetime:
+        """The moment in UTC, given that at which the step before ends. A span is of time that passes, whatever clocks
+        are put forward in it."""
+        if self.at is None:
+            return before + (self.after or timedelta())
+        day = before.astimezone(zone).date() + timedelta(days=self.days)
+        return datetime.combine(day, self.at, zone).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepInTime:
+    """A step of a timeline: events that come, `repeat` times, `every` so long, each created `late` before it comes; and
+    what is expected then."""
+
+    moment: Moment
+    given: tuple[Given, ...] = ()
+    repeat: int = 1
+    every: timedelta = timedelta()
+    late: timedelta = timedelta()
+    expect: "Outcome | Fired | None" = None
+    position: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """Steps in the order of time, from midnight of `day` in `zone` on."""
+
+    steps: tuple[StepInTime, ...]
+    day: date
+    zone: ZoneInfo
+
+    @property
+    def begin(self) -> datetime:
+        """Midnight, in UTC."""
+        return datetime.combine(self.day, time(), self.zone).astimezone(UTC)
+
+    def moments(self) -> Iterator[tuple[datetime, StepInTime]]:
+        """Each step with when it begins, in UTC."""
+        end = self.begin
+        for step in self.steps:
+            begin = step.moment.follows(end, self.zone)
+            yield begin, step
+            end = begin + step.every * (step.repeat - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Test:
+    """`rule` is None where it is about all of them. `number` counts from 1 within the rule's own tests, or within the
+    file of tests."""
+
     rule: str | None
-    given: Given
-    expect: Answer | Fired
     number: int
     position: Position
     name: str | None = None
@@ -71,7 +148,33 @@ class RuleTest:
         about = self.rule or "all rules"
         return f"{about}: {self.name}" if self.name else f"{about} #{self.number}"
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleTest(_Test):
+    """A test of one event. `expect` is a Fired where it is about all rules."""
+
+    given: Given
+    expect: Answer | Fired
+
     @property
     def rules(self) -> tuple[str, ...]:
         """The ids of the rules it speaks of."""
         return (self.rule,) if self.rule is not None else self.expect.rules if isinstance(self.expect, Fired) else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineTest(_Test):
+    """A test of events over time. Where it is about all rules every `expect` is a Fired."""
+
+    timeline: Timeline
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The ids of the rules it speaks of."""
+        if self.rule is not None:
+            return (self.rule,)
+        fired = [step.expect.rules for step in self.timeline.steps if isinstance(step.expect, Fired)]
+        return tuple(dict.fromkeys(rule for rules in fired for rule in rules))
+
+
+Test = RuleTest | TimelineTest

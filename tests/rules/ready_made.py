@@ -27,8 +27,9 @@ def own_tests() -> ReadTests:
 
 
 def answers(*, fires: bool) -> list[RuleTest]:
-    """The tests of one rule in which it fires, or does not."""
-    return [test for test in own_tests().tests if isinstance(test.expect, Answer) and test.expect.fires is fires]
+    """The tests of one rule and one event in which it fires, or does not."""
+    of_one = [test for test in own_tests().tests if isinstance(test, RuleTest)]
+    return [test for test in of_one if isinstance(test.expect, Answer) and test.expect.fires is fires]
 
 
 def written_rules() -> list[dict[str, Any]]:

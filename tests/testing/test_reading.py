@@ -7,7 +7,7 @@ import pytest
 
 from engine.model.event import Scope
 from engine.rulebook import load
-from engine.testing import Answer, Fired, ReadTests, read_tests
+from engine.testing import Answer, Fired, ReadTests, RuleTest, read_tests
 from tests.rulebook.books import KNOWN, rule
 
 RULES = rule(
@@ -60,6 +60,8 @@ def test_a_test_says_what_is_given_and_expected() -> None:
     )
     assert found.mistakes == ()
     first, second = found.tests
+    assert isinstance(first, RuleTest)
+    assert isinstance(second, RuleTest)
     assert first.given.set == {"amount": 50000, "evidence_details.due_by": None, "$.livemode": True}
     assert first.given.previous == {"status": "lost", "evidence": {"text": "a"}}
     assert (first.given.account, first.given.scope, first.given.livemode) == ("acct_1", Scope.CONNECTED, False)
@@ -83,6 +85,7 @@ def test_a_test_says_what_is_given_and_expected() -> None:
 def test_an_answer_may_be_short(expect: str, answer: Answer) -> None:
     """Who asks for a reason need not say that the rule does not fire."""
     (test,) = read(f"tests:\n  - {{rule: big, {GIVEN}, expect: {expect}}}\n").tests
+    assert isinstance(test, RuleTest)
     assert test.expect == answer
 
 
@@ -90,6 +93,7 @@ def test_the_end_of_a_block_of_text_does_not_count() -> None:
     """A message is sent without it."""
     found = read("tests:\n- rule: big\n  given: {event: payout.failed}\n  expect:\n    text: |\n      One\n      Two\n")
     (test,) = found.tests
+    assert isinstance(test, RuleTest)
     assert "One\\nTwo'" in str(test.expect)
 
 
@@ -105,15 +109,15 @@ def test_rules_without_a_test_are_listed() -> None:
     [
         ("{given: {event: payout.failed}}", "this test has no 'expect'"),
         ("{expect: fires}", "this test has no 'given'"),
-        ("fires", "expected a test: a map with given and expect, got the text 'fires'"),
+        ("fires", "expected a test: a map with given and expect, or a timeline, got the text 'fires'"),
         (f"{{{GIVEN}, expect: fires, nme: x}}", "unknown key 'nme' in a test; did you mean 'name'?"),
-        (f"{{{GIVEN}, expect: fires, at: 1h}}", "'at' is not there yet in a test"),
+        (f"{{{GIVEN}, expect: fires, at: 1h}}", "'at' is the time of a step, and stands in a timeline"),
         (f"{{{GIVEN}, expect: fires, rule: big}}", "unknown key 'rule' in a test"),
         ("{given: payout.failed, expect: fires}", "'given' is a map; write {event: payout.failed}"),
         ("{given: {event: payout.faild}, expect: fires}", "warning[unknown-type]  Stripe is not known to send"),
         ("{given: {event: payout.*}, expect: fires}", "an event has one type, and no pattern"),
         ("{given: {set: {amount: 1}}, expect: fires}", "this event has no type; write event: payout.failed"),
-        ("{given: {event: payout.failed, at: 1h}, expect: fires}", "'at' is not there yet in given"),
+        ("{given: {event: payout.failed, at: 1h}, expect: fires}", "unknown key 'at' in given"),
         ("{given: {event: payout.failed, set: {a..b: 1}}, expect: fires}", "error[path]  'a..b' is not a path"),
         ("{given: {event: payout.failed, set: {amuont: 1}}, expect: no}", "payout has no field 'amuont'; did you mean"),
         ("{given: {event: payout.failed, scope: conected}, expect: fires}", "did you mean 'connected'?"),
@@ -196,4 +200,5 @@ def test_a_captured_event_is_looked_for_beside_the_test(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "event.json").write_text("{}")
     (test,) = read("tests:\n  - {rule: big, given: {file: event.json}, expect: no}\n", tmp_path).tests
+    assert isinstance(test, RuleTest)
     assert test.given.file == tmp_path / "rules" / "event.json"
