@@ -8,14 +8,23 @@ deliveries, by id. A property holds it to that.
 import heapq
 import itertools
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from engine.decide.memory import Memory
 from engine.decide.window import LATE
 from engine.decision import Ripe, Summary, Undecided
-from engine.model.delivery import Delivery, Firing, FiringStatus, Plan, Settled, Timer
+from engine.model.delivery import (
+    Delivery,
+    DeliveryStatus,
+    Firing,
+    FiringStatus,
+    Plan,
+    Settled,
+    Timer,
+    delivery_id,
+)
 from engine.model.event import Event, Json, Payload
 from engine.model.rule import Rule
 from engine.plan import Expand, make_plan
@@ -24,19 +33,23 @@ from engine.rulebook import Rulebook
 SWEEP = 10_000
 """Steps between two looks for what may be forgotten."""
 
+MERGED = "part of a digest"
+"""What is on record of a message that was gathered, once it has gone out."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """What came of an event, or of a time that was waited for, as it was carried out.
 
     `event` is the one that it is about, None where that is forgotten. `firings` are new ones and those of which
-    something else became; `deliveries` are new ones.
+    something else became; `deliveries` are new ones, `merged` those that are part of a digest from now on.
     """
 
     at: datetime
     event: Event | None
     firings: tuple[Firing, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
+    merged: tuple[Delivery, ...] = ()
 
 
 def left_out_only(rule: Rule, event: Event, left_out: int, since: datetime | None, now: datetime) -> Json:
@@ -75,6 +88,7 @@ class World:
         self._seen: dict[str, Payload] = {}
         self._events: dict[str, Event] = {}
         self._of_event: dict[str, dict[str, Firing]] = {}
+        self._gathered: dict[str, list[Delivery]] = {}
         self._came: deque[tuple[datetime, str]] = deque()
         self._timers: list[tuple[datetime, int, Timer]] = []
         self._set: set[str] = set()
@@ -172,12 +186,19 @@ class World:
             for each in plan.deliveries
             if (each.firing is None or each.firing in led) and each.id not in self.deliveries
         )
+        for each in made:
+            if each.status is DeliveryStatus.GATHERED and each.digest is not None:
+                self._gathered.setdefault(each.digest, []).append(each)
+        merged = [each for name in plan.digests for each in self._gathered.pop(name, ())]
+        made += tuple(_digests(merged, self.now))
+        ended = [replace(d, status=DeliveryStatus.MERGED, finished=self.now, reason=MERGED) for d in merged]
         if keep:
-            self.deliveries.update((each.id, each) for each in made)
+            self.deliveries.update((each.id, each) for each in (*made, *ended))
         for timer in plan.timers:
             self._wait(timer)
         if fresh or late or made:
-            self._told(Change(at=self.now, event=event, firings=(*fresh, *late), deliveries=made))
+            told = Change(at=self.now, event=event, firings=(*fresh, *late), deliveries=made, merged=tuple(ended))
+            self._told(told)
 
     def _keep(self, firing: Firing) -> None:
         self.firings[firing.id] = firing
@@ -229,6 +250,30 @@ class World:
             self.firings.pop(id_, None)
         if gone:
             self.deliveries = {id_: each for id_, each in self.deliveries.items() if each.firing not in gone}
+
+
+def _digests(merged: Sequence[Delivery], now: datetime) -> Iterator[Delivery]:
+    """One delivery for each step and destination of what was gathered."""
+    places: dict[tuple[str, str, str], list[Delivery]] = {}
+    for each in merged:
+        places.setdefault((each.digest or "", each.step, each.destination), []).append(each)
+    for (digest, step, destination), own in places.items():
+        accounts = {each.account for each in own}
+        yield Delivery(
+            id=delivery_id(digest, step, destination),
+            firing=None,
+            event=None,
+            rule=own[0].rule,
+            revision=own[-1].revision,
+            step=step,
+            verb=own[0].verb,
+            destination=destination,
+            account=accounts.pop() if len(accounts) == 1 else None,
+            livemode=any(each.livemode for each in own),
+            next_attempt=now,
+            created=now,
+            digest=digest,
+        )
 
 
 def _has_twin(event: Event) -> bool:

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,18 @@ from engine.model.condition import Money, Reference
 from engine.model.delivery import Delivery, Firing
 from engine.model.event import Event
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
-from engine.model.timing import Absence, Other, Ratio, Threshold, Throttle, Timing
+from engine.model.timing import (
+    Absence,
+    Calendar,
+    Digest,
+    Other,
+    Quiet,
+    QuietDo,
+    Ratio,
+    Threshold,
+    Throttle,
+    Timing,
+)
 from engine.pipeline import Pipeline
 from engine.rulebook import Rulebook
 from engine.store import Store
@@ -37,6 +48,7 @@ def _other(type_: str, path: str = "$account.id", within: timedelta = HOUR) -> O
     return Other(when=(when,), same=((Reference(path=path), Reference(path=path)),), within=within)
 
 
+NIGHT = Calendar(name="night", timezone="Europe/Berlin", begin=time(13, 30), end=time(14, 0))
 USD = Money(amount=Decimal(300), currency="usd", minor=30_000)
 TIMINGS: dict[str, tuple[str, Timing]] = {
     "count": ("charge.failed", Timing(threshold=Threshold(within=TEN, count=3))),
@@ -60,6 +72,13 @@ TIMINGS: dict[str, tuple[str, Timing]] = {
     "old": ("charge.failed", Timing(max_age=TEN)),
     "both": ("charge.failed", Timing(threshold=Threshold(within=HOUR, count=2), throttle=Throttle(max=1, every=HOUR))),
     "plain": ("payout.*", Timing()),
+    "digest": ("charge.*", Timing(digest=Digest(every=HOUR, per=(ACCOUNT,)))),
+    "held": ("payout.failed", Timing(quiet=Quiet(during=(NIGHT,)))),
+    "dropped": ("payout.failed", Timing(quiet=Quiet(during=(NIGHT,), do=QuietDo.DROP))),
+    "all": (
+        "charge.failed",
+        Timing(quiet=Quiet(during=(NIGHT,)), digest=Digest(every=TEN), threshold=Threshold(within=TEN, count=2)),
+    ),
     "shadow": ("charge.failed", Timing(throttle=Throttle(max=1, every=TEN))),
 }
 
@@ -201,6 +220,6 @@ def _firing(firing: Firing) -> object:
 
 def _delivery(delivery: Delivery) -> object:
     return (
-        *(delivery.rule, delivery.event, delivery.step, delivery.destination),
+        *(delivery.rule, delivery.event, delivery.step, delivery.destination, delivery.account, delivery.digest),
         *(delivery.status, delivery.reason, delivery.silence, delivery.note, delivery.created, delivery.request),
     )
