@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from engine.errors import MalformedEvent
@@ -11,10 +11,7 @@ from engine.receive.normalize import normalize
 from engine.receive.parse import parse
 from engine.samples import sample
 from engine.samples.paths import assign
-from engine.testing.trial import Given
-
-CREATED = datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
-"""When the event of every test was created, unless it sets `$.created`."""
+from engine.testing.trial import CREATED, Given
 
 DELAY = timedelta(seconds=5)
 EVENT_ID = "evt_1STestOfARule"

@@ -20,9 +20,8 @@ from engine.rulebook.fields import (
 from engine.rulebook.findings import Findings
 from engine.source import Mapping, Node, Scalar, Sequence, parse_duration
 from engine.testing.expecting import FIRES, NO, KnownRule, read_because, read_fired, read_message, read_steps
-from engine.testing.given import CREATED
 from engine.testing.giving import read_given
-from engine.testing.trial import Fired, Given, Moment, Outcome, StepInTime, Tally, Timeline
+from engine.testing.trial import CREATED, Fired, Given, Moment, Outcome, StepInTime, Tally, Timeline
 
 KEYS = ("timeline", "day", "timezone")
 STEP_KEYS = ("at", "given", "repeat", "every", "late", "expect")

@@ -10,6 +10,9 @@ from engine.model.condition import Condition
 from engine.model.event import Json, Scope
 from engine.model.position import Position
 
+CREATED = datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
+"""When the event of every test was created, unless it sets `$.created`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
