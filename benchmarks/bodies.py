@@ -28,21 +28,24 @@ class Template:
         return f'  "id": "{event_id}"\n}}'.encode()
 
 
-def template(event_type: str, size: int = BODY_BYTES) -> Template:
-    """A connected, live event of that type, written as Stripe writes it, `size` bytes long with its id.
+ACCOUNT = "acct_1RCVrQBenchmark0"
+
+
+def template(event_type: str, size: int = BODY_BYTES, account: str = ACCOUNT) -> Template:
+    """A connected, live event of that type and account, written as Stripe writes it, `size` bytes long with its id.
 
     It is filled with small maps of flags and nulls, about as many fields to the kilobyte as a charge has.
     """
     size -= len(Template(event_type, b"").tail("evt_" + "0" * 24))
     fields: dict[str, object] = {}
-    made = prefix = _prefix(event_type, fields, "")
+    made = prefix = _prefix(event_type, account, fields, "")
     while len(made) <= size:
         prefix = made
         fields[f"attribute_{len(fields)}"] = {"enabled": True, "limit": 1000 + len(fields), "reason": None}
-        made = _prefix(event_type, fields, "")
+        made = _prefix(event_type, account, fields, "")
     if fields:
         fields.popitem()
-    return Template(event_type, _prefix(event_type, fields, "x" * max(size - len(prefix), 0)))
+    return Template(event_type, _prefix(event_type, account, fields, "x" * max(size - len(prefix), 0)))
 
 
 def run_name() -> str:
@@ -83,11 +86,11 @@ class Requests:
         return b"".join(("\r\n".join(lines).encode(), b"\r\n\r\n", made.prefix, tail))
 
 
-def _prefix(event_type: str, fields: dict[str, object], padding: str) -> bytes:
+def _prefix(event_type: str, account: str, fields: dict[str, object], padding: str) -> bytes:
     kind = event_type.rpartition(".")[0].rpartition(".")[2] or "object"
     root = {
         "object": "event",
-        "account": "acct_1RCVrQBenchmark0",
+        "account": account,
         "api_version": "2026-10-28.endive",
         "created": 1_767_225_600,
         "data": {

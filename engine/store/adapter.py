@@ -4,6 +4,7 @@ dequeue that takes what this process has committed itself first (engine.store.ha
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,8 +23,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from engine.model.delivery import Delivery
 from engine.store.connect import Connection, is_unavailable
+from engine.store.dequeue import DEQUEUE, INDEX, arguments
 from engine.store.handoff import Handoff
-from engine.store.queue import kind, lane
+from engine.store.queue import kind, lane, priority
 
 POLL = timedelta(seconds=1)
 """How often a class looks for jobs without being told; with HEARTBEAT_TIMEOUT, a dead worker's are back in 4.5 s."""
@@ -127,7 +129,8 @@ _CHANGED = TableChangedEvent(
 
 @dataclass(kw_only=True)
 class JobSource(Queries):
-    """Takes no more than `limit` jobs at once, those of this process's own commits first, and asks less.
+    """Takes no more than `limit` jobs at once, and of a destination no more than `at_once`; those of this process's own
+    commits first; and asks less.
 
     PgQueuer's own bound counts in SQL, which costs a third of the speed; and it looks at the table four times at every
     notification, which in a flood is every commit.
@@ -145,7 +148,8 @@ class JobSource(Queries):
     resting: bool = False
     over: bool = False
     expected: int = 0
-    picked: set[JobId] = field(default_factory=set)
+    picked: dict[JobId, str] = field(default_factory=dict)
+    """The jobs that have a place here, and for which destination."""
     taken: list[Job] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -161,7 +165,7 @@ class JobSource(Queries):
     def take(self, job: int, delivery: Delivery) -> None:
         """A job that was committed as ours."""
         now = datetime.now(UTC)
-        self.picked.add(JobId(job))
+        self.picked[JobId(job)] = lane(delivery)
         self.taken.append(
             Job(
                 id=JobId(job),
@@ -217,8 +221,13 @@ class JobSource(Queries):
             return []
         self.told, self.looked = False, asyncio.get_running_loop().time()
         room = min(batch_size, self.limit - len(self.picked))
-        jobs = await super().dequeue(room, entrypoints, queue_manager_id, global_concurrency_limit, heartbeat_timeout)
-        self.picked.update(job.id for job in jobs)
+        (entrypoint,) = entrypoints
+        rows = await self.own.fetch(
+            DEQUEUE,
+            *arguments(entrypoint, room, self.id, heartbeat_timeout, Counter(self.picked.values()), self.at_once),
+        )
+        jobs = [Job.model_validate(row) for row in rows]
+        self.picked.update((job.id, str((job.headers or {}).get("lane", ""))) for job in jobs)
         self.told = self.told or bool(jobs)
         self.empty = 0 if jobs else self.empty + 1
         return jobs
@@ -236,7 +245,7 @@ class JobSource(Queries):
 
     def done(self, job: Job) -> None:
         """The job has left its place."""
-        self.picked.discard(job.id)
+        self.picked.pop(job.id, None)
         self.changed.set()
 
     def close(self) -> None:
@@ -284,6 +293,7 @@ async def install(connection: Connection) -> None:
         await queries.install()
         await queries.optimize_autovacuum()
     await queries.apply_upgrade()
+    await connection.execute(INDEX)
 
 
 async def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> None:
@@ -292,7 +302,7 @@ async def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> Non
         await Queries(AsyncpgDriver(connection), **builders()).enqueue(
             [str(kind(delivery)) for delivery in deliveries],
             [delivery.id.encode() for delivery in deliveries],
-            [0] * len(deliveries),
+            [priority(delivery) for delivery in deliveries],
             dedupe_key=[delivery.id for delivery in deliveries],
             headers=[{"lane": lane(delivery)} for delivery in deliveries],
             on_conflict="skip",

@@ -10,7 +10,7 @@ from engine.model.event import Event
 from engine.store import deliveries, events, firings
 from engine.store.columns import columns
 from engine.store.connect import Connection
-from engine.store.queue import INSERT_JOBS, kind, lane
+from engine.store.queue import INSERT_JOBS, kind, lane, priority
 
 
 def _counted_from(first: int, sql: str) -> str:
@@ -67,6 +67,7 @@ async def commit(
         [kind(delivery) for delivery in due],
         [lane(delivery) for delivery in due],
         [takers.get(delivery.id) for delivery in due],
+        [priority(delivery) for delivery in due],
     )
     return Committed(
         new={row["key"] for row in rows if row["job"] is None},

@@ -10,15 +10,17 @@ from urllib.parse import urlsplit
 from engine.model.delivery import Delivery
 from engine.model.rule import Verb
 from engine.store.connect import Pool
+from engine.store.turns import Turns
 
 # As PgQueuer's enqueue has it, without the row that its log keeps of each job that was queued. A job with a taker is
 # picked from the start: that worker of this process begins it as soon as it is committed (engine.store.handoff).
 INSERT_JOBS = """
     insert into tocsin_queue.pgqueuer (priority, entrypoint, payload, dedupe_key, headers, queue_manager_id, status)
     select
-        0, verb, convert_to(delivery, 'UTF8'), delivery, jsonb_build_object('lane', lane), taker,
+        priority, verb, convert_to(delivery, 'UTF8'), delivery, jsonb_build_object('lane', lane), taker,
         case when taker is null then 'queued' else 'picked' end::tocsin_queue.pgqueuer_status
-    from unnest($1::text[], $2::text[], $3::text[], $4::uuid[]) as j (delivery, verb, lane, taker)
+    from unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::integer[])
+        as j (delivery, verb, lane, taker, priority)
     {where}
     on conflict do nothing
     returning id, dedupe_key
@@ -30,6 +32,9 @@ PRUNE = """
         select id from tocsin_queue.pgqueuer_log where created < now() - $1::interval order by created limit $2
     )
 """
+
+TURNS = Turns()
+"""One a process, whoever makes its jobs."""
 
 LOG_KEPT = timedelta(hours=1)
 PRUNE_BATCH = 5_000
@@ -57,3 +62,8 @@ def lane(delivery: Delivery) -> str:
     if "://" in delivery.destination:
         return urlsplit(delivery.destination).netloc
     return delivery.destination.partition("/")[0]
+
+
+def priority(delivery: Delivery) -> int:
+    """What its job is to be queued with; to be asked once a job."""
+    return TURNS.priority(delivery.account, lane(delivery))
