@@ -21,8 +21,7 @@ from engine.model.delivery import DeliveryStatus
 from engine.model.rule import OnError, Rule, RuleMode, Severity, Step, Verb
 from engine.model.timing import TOLD, QuietDo
 from engine.observe import Metrics
-from engine.plan import seen_by
-from engine.render import render_text, render_value, scene
+from engine.render import render_text, render_value
 from engine.render.filters import FILTERS
 from engine.render.survey import EVENT_NAMES, NAMES, RULE_NAMES
 from engine.rulebook import CODES as RULE_CODES
@@ -48,6 +47,7 @@ from engine.testing.running import Runner
 from engine.testing.timelines import OUTCOME_KEYS
 from engine.testing.timelines import STEP_KEYS as TIMELINE_STEP_KEYS
 from engine.testing.trial import Answer, RuleTest
+from engine.work.examples import names_of
 from notifiers.signing import signature_headers
 
 ROOT = Path(__file__).parent.parent
@@ -180,13 +180,10 @@ def test_texts_in_the_docs_render(where: str, text: str) -> None:
         for type_ in (name for when in rule.when for name in when.types if "*" not in name):
             event = examples.event(type_)
             event = as_if_read(event, book.wants(event))
-            names = scene(
-                seen_by(rule, event),
-                rule,
-                steps={step.id: {"ok": True, "result": _result(step)} for step in rule.steps},
-            )
+            results = {step.id: {"ok": True, "result": _result(step)} for step in rule.steps}
             for step in rule.steps:
-                render_value(dict(step.options), names)
+                names = names_of(rule, step, event, results, event.received)
+                render_value({key: value for key, value in step.options.items() if key != "table"}, names)
                 for target in set(step.targets) - set(step.columns):
                     render_text(target, names)
 
@@ -251,19 +248,22 @@ def test_no_filter_of_our_own_is_taken_for_one_of_jinja() -> None:
 STATEMENTS: dict[str, tuple[Callable[[], Iterable[str]], str]] = {
     "keys of a file": (lambda: [key for key in FILE_KEYS if key not in LATER_FILE_KEYS], "## A file"),
     "keys of a rule": (lambda: [key for key in RULE_KEYS if key not in LATER_RULE_KEYS], "## A rule"),
-    "keys of time and noise": (lambda: timing.KEYS, "### Time, state and noise"),
-    "keys of other events": (lambda: others.FOLLOWED_KEYS, "#### Other events"),
-    "keys of a threshold": (lambda: (*counts.KEYS, *counts.RATIO_KEYS), "#### threshold"),
-    "keys of an incident": (lambda: (*course.INCIDENT_KEYS, "after"), "#### incident and escalate"),
-    "keys of remind": (lambda: course.REMIND_KEYS, "#### remind"),
+    "keys of time and noise": (
+        lambda: [key for key in timing.KEYS if key not in LATER_RULE_KEYS],
+        "## Time, state and noise",
+    ),
+    "keys of other events": (lambda: others.FOLLOWED_KEYS, "### Other events"),
+    "keys of a threshold": (lambda: (*counts.KEYS, *counts.RATIO_KEYS), "### threshold"),
+    "keys of an incident": (lambda: (*course.INCIDENT_KEYS, "after"), "### incident and escalate"),
+    "keys of remind": (lambda: course.REMIND_KEYS, "### remind"),
     "keys against noise": (
         lambda: (*noise.THROTTLE_KEYS, *noise.QUIET_KEYS, *noise.DIGEST_KEYS, *noise.BY_CLOCK, *QuietDo, *WEEKDAYS),
-        "#### throttle, quiet and digest",
+        "### throttle, quiet and digest",
     ),
-    "keys of a calendar": (lambda: CALENDAR_KEYS, "#### throttle, quiet and digest"),
+    "keys of a calendar": (lambda: CALENDAR_KEYS, "### throttle, quiet and digest"),
     "names of a window": (
         lambda: (f"{name}.{field}" for name, fields in TOLD.items() for field in fields or ()),
-        "### Time, state and noise",
+        "## Time, state and noise",
     ),
     "severities": (lambda: Severity, "## A rule"),
     "modes": (lambda: RuleMode, "## A rule"),

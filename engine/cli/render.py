@@ -222,7 +222,8 @@ def _rendered(
 
 
 def _one(notifier: "Notifier", delivery: Delivery, rule: Rule, event: Event, results: Results) -> Rendered:
-    from engine.work.deliver import rendered, why_skipped
+    from engine.work.deliver import why_skipped
+    from engine.work.examples import rendered_example
 
     step = rule.step(delivery.step)
     assert step is not None
@@ -237,7 +238,7 @@ def _one(notifier: "Notifier", delivery: Delivery, rule: Rule, event: Event, res
     failed = _example_of_failure(rule) if after_failure else None
     request: Json = None
     try:
-        request = rendered(notifier, delivery, rule, step, event, needed, datetime.now(UTC), failed=failed)
+        request = rendered_example(notifier, delivery, rule, step, event, needed, datetime.now(UTC), failed=failed)
         sent = notifier.preview(replace(delivery, request=request))
         return Rendered(delivery=delivery, sent=sent, after_failure=after_failure)
     except (TemplateError, DestinationError) as error:

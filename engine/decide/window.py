@@ -151,6 +151,23 @@ def context_of(threshold: Threshold, state: State, window: Window) -> dict[str, 
     }
 
 
+def just_reached(threshold: Threshold) -> dict[str, Json]:
+    """`window` as it is when everything that is asked for has just come together: for tests and previews."""
+    ratio = threshold.ratio
+    count = threshold.count or (int(ratio.min * ratio.gte) if ratio is not None else 0)
+    count = max(count, 1, *(least for _, least in threshold.distinct))
+    reached = Window(
+        count=count,
+        distinct=tuple(least for _, least in threshold.distinct),
+        totals=tuple(Decimal(money.minor) for _, money in threshold.sums),
+        of=count if ratio is None else max(ratio.min, count),
+        share=None if ratio is None else ratio.gte,
+        holds=True,
+        approximate=False,
+    )
+    return context_of(threshold, {}, reached)
+
+
 def _second(entry: Sequence[Json]) -> int:
     found: int = entry[_SECOND]
     return found

@@ -25,18 +25,14 @@ from engine.source import Document, Entry, Node, Scalar, Sequence, parse
 from engine.source import Mapping as MappingNode
 
 FILE_KEYS = ("rules", "defaults", *definitions.KEYS)
-LATER_FILE_KEYS = ("calendars",)
+LATER_FILE_KEYS: tuple[str, ...] = ()
 """Those of them that this version refuses."""
 RULE_KEYS = (
     *("id", "description", "severity", "owner", "tags", "runbook"),
     *("mode", "when", "supersedes", "then", "on_failure", "tests", "lint"),
     *timing.KEYS,
 )
-LATER_RULE_KEYS = (
-    *("preceded_by", "not_followed_by", "threshold", "max_age"),
-    *("incident", "escalate", "remind", "throttle", "quiet", "digest"),
-    *("on_update", "on_resolve"),
-)
+LATER_RULE_KEYS: tuple[str, ...] = ("incident", "escalate", "remind", "on_update", "on_resolve")
 """Those of them that this version refuses."""
 
 

@@ -209,7 +209,6 @@ VERBS: dict[Verb, VerbRules] = {
             "format": lambda found, node: word(found, node, Format, "a format"),
             "table": _table,
         },
-        later=("table",),
     ),
     Verb.CALLBACK: VerbRules(
         target=_callback,

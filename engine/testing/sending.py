@@ -15,7 +15,8 @@ from engine.model.outcome import Notifier
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
 from engine.plan import make_plan
 from engine.settings import StripeSettings
-from engine.work.deliver import failed_of, rendered, results_of, why_skipped
+from engine.work.deliver import failed_of, results_of, why_skipped
+from engine.work.examples import rendered_example
 from notifiers.callback import CallbackNotifier
 from notifiers.expand import Destination
 from notifiers.notify import NotifyNotifier
@@ -95,7 +96,9 @@ class Writer:
         failed = failed_of(rule, ended) if step in rule.on_failure else None
         notifier = self._notifiers[step.verb]
         try:
-            request = rendered(notifier, delivery, rule, step, event, results, now, failed=failed, context=context)
+            request = rendered_example(
+                notifier, delivery, rule, step, event, results, now, failed=failed, context=context
+            )
         except (TemplateError, DestinationError) as error:
             return Sent(wrong=str(error))
         return Sent(request=shown(request))
