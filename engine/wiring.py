@@ -15,7 +15,7 @@ import structlog
 from engine.configured import base_of, known
 from engine.decide.retry import Decision
 from engine.errors import ConfigError, StoreError, StoreUnavailable, TocsinError
-from engine.model.delivery import OWN_RULE, Delivery, DeliveryStatus, Firing, Plan
+from engine.model.delivery import OWN_RULE, Delivery, DeliveryStatus, Firing, FiringStatus, Plan
 from engine.model.event import Event, Payload
 from engine.model.outcome import Notifier, Outcome
 from engine.model.rule import Severity, Step, Verb
@@ -277,7 +277,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         expand=pipeline.expand,
         summary=summary,
         mutes=pipeline.mutes,
-        fired=_counter(metrics),
+        fired=lambda rule: metrics.fired(rule.id, rule.mode),
     )
     store.committer.on_commit = metrics.commit
     working = work(
@@ -347,6 +347,8 @@ def _observer(
     """Counts events and firings, keeps for the health page the latest contradiction of each endpoint, and has what
     will be delivered in a moment at hand."""
 
+    count = _counter(metrics)
+
     def seen(event: Event, plan: Plan, new: bool) -> None:
         metrics.event(event.payload, event.scope, event.livemode, not new)
         accounts.learn(event)
@@ -359,18 +361,18 @@ def _observer(
         if fired and (new or event.payload is Payload.SNAPSHOT):
             events.add(event)
         if new:
-            for firing in fired:
-                metrics.fired(firing.rule, firing.mode)
+            count(fired)
 
     return seen
 
 
 def _counter(metrics: Metrics) -> Callable[[Sequence[Firing]], None]:
-    """Counts the firings that had to wait for something to be read."""
+    """Counts what fired of some matches."""
 
     def fired(firings: Sequence[Firing]) -> None:
         for firing in firings:
-            metrics.fired(firing.rule, firing.mode)
+            if firing.status is FiringStatus.FIRED:
+                metrics.fired(firing.rule, firing.mode)
 
     return fired
 

@@ -13,7 +13,7 @@ from engine.cli.options import Account, JsonOut, Limit, Live, Since, start_of
 from engine.cli.report import full_moment, mode_word, moment, note, print_fields, print_json, say
 from engine.cli.stored import event_of, with_store
 from engine.cli.table import Column, Row, print_table
-from engine.model.delivery import Delivery, Firing
+from engine.model.delivery import Delivery, Firing, FiringStatus
 from engine.model.event import Event, Json, ScopeSource
 from engine.model.rule import RuleMode
 
@@ -66,7 +66,7 @@ def ls(
 
     found = with_store(read)
     if as_json:
-        print_json([{**event_summary(event), "fired": [f.rule for f in firings]} for event, firings in found])
+        print_json([{**event_summary(event), **_by_status(firings)} for event, firings in found])
     elif not found:
         asked = any((type, account, since)) or live is not None
         note("no events like that" if asked else "no events yet; try: tocsin simulate payout.failed")
@@ -147,10 +147,19 @@ def _print_events(found: list[tuple[Event, list[Firing]]]) -> None:
     print_table(columns, rows)
 
 
+def _by_status(firings: list[Firing]) -> dict[str, list[str]]:
+    return {
+        "fired": [firing.rule for firing in firings if firing.status is FiringStatus.FIRED],
+        "waiting": [firing.rule for firing in firings if firing.status is FiringStatus.WAITING],
+    }
+
+
 def _fired(firings: list[Firing]) -> str:
-    """`fired payout-failed, big-payout (shadow)`; empty when no rule did."""
-    names = list(dict.fromkeys(f.rule + (" (shadow)" if f.mode is RuleMode.SHADOW else "") for f in firings))
-    return "fired " + ", ".join(names) if names else ""
+    """`fired payout-failed, big-payout (shadow); waiting: not-repaired`; empty when no rule did or does."""
+    named = [(f.rule + (" (shadow)" if f.mode is RuleMode.SHADOW else ""), f.status) for f in firings]
+    fired = ", ".join(dict.fromkeys(name for name, status in named if status is FiringStatus.FIRED))
+    waiting = ", ".join(dict.fromkeys(name for name, status in named if status is FiringStatus.WAITING))
+    return "; ".join(filter(None, (f"fired {fired}" if fired else "", f"waiting: {waiting}" if waiting else "")))
 
 
 def _print_event(told: Told) -> None:

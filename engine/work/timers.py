@@ -8,9 +8,10 @@ from typing import Protocol
 import structlog
 
 from engine.decision import Ripe, Summary
-from engine.model.delivery import Firing, Plan, Timer
+from engine.model.delivery import FiringStatus, Plan, Timer
 from engine.model.event import Event
 from engine.model.mute import Mute
+from engine.model.rule import Rule
 from engine.plan import Expand
 from engine.rulebook import Rulebook
 
@@ -33,7 +34,7 @@ class Timers(Protocol):
 
 
 class Clock:
-    """Decides timers as they come due. `fired` is told of what fired."""
+    """Decides timers as they come due. `fired` is told of each rule that fired."""
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class Clock:
         expand: Expand,
         summary: Summary,
         mutes: Callable[[], Sequence[Mute]] = tuple,
-        fired: Callable[[Sequence[Firing]], None] = lambda firings: None,
+        fired: Callable[[Rule], None] = lambda rule: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._timers = timers
@@ -55,6 +56,7 @@ class Clock:
         self._mutes = mutes
         self._fired = fired
         self._now = now
+        self._ripe: Sequence[Ripe] = ()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Decide what is due until `stop`."""
@@ -83,7 +85,10 @@ class Clock:
         while True:
             number, plans = await self._timers.ripen(self._now(), self._resolve)
             total += number
-            self._fired([firing for plan in plans for firing in plan.firings])
+            decided, self._ripe = self._ripe, ()
+            for ripe, plan in zip(decided, plans, strict=True):
+                if ripe.rule is not None and any(each.status is FiringStatus.FIRED for each in plan.settled):
+                    self._fired(ripe.rule)
             if not number:
                 return total
 
@@ -104,4 +109,5 @@ class Clock:
                     mutes=self._mutes(),
                 )
             )
+        self._ripe = found
         return found
