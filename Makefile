@@ -34,7 +34,8 @@ $(VENV)/.made-bench: $(VENV)/.made-test
 
 run: $(VENV)/.made
 	@$(BIN)/tocsin check --quiet
-	@PORT=$(PORT) exec $(BIN)/uvicorn engine.main:app --port $(PORT) --no-access-log
+	@PORT=$(PORT) exec $(BIN)/uvicorn engine.main:app --port $(PORT) --no-access-log \
+	  --http engine.connections:PatientProtocol
 
 test: $(VENV)/.made-test
 	$(BIN)/pytest $(ARGS)

@@ -17,6 +17,7 @@ LAYERS = [
     {"engine.work"},
     {"engine.testing"},
     {"engine.wiring", "engine.editor"},
+    {"engine.connections"},
     {"engine.console", "engine.cli"},
     {"engine.main"},
 ]

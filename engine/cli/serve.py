@@ -18,6 +18,10 @@ ENDING = ending(
 )
 
 APPLICATION = "engine.main:app"
+PROTOCOL = "engine.connections:PatientProtocol"
+
+WORKER_PATIENCE = 90
+"""Seconds for a worker to be ready: longer than it waits for a database that is away."""
 
 
 def serve(
@@ -38,7 +42,15 @@ def serve(
 
     _check()
     os.environ["PORT"] = str(port)  # what `tocsin simulate`, and the banner that names it, go by
-    uvicorn.run(APPLICATION, host=host, port=port, workers=workers if workers > 1 else None, access_log=False)
+    uvicorn.run(
+        APPLICATION,
+        host=host,
+        port=port,
+        workers=workers if workers > 1 else None,
+        http=PROTOCOL,
+        access_log=False,
+        timeout_worker_healthcheck=WORKER_PATIENCE,
+    )
 
 
 def _check() -> None:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,21 @@ class Service:
     """One process of `uvicorn engine.main:app` on `folder`, where config.yaml, rules/ and data/ are.
 
     `dies_at`: a step of tests.crash.launcher and how often it is reached before the process kills itself.
+    `listener`: a socket that it is given, as by systemd; others may be given the same. `options`: uvicorn's.
     """
 
-    def __init__(self, folder: Path, dies_at: tuple[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        dies_at: tuple[str, int] | None = None,
+        *,
+        listener: socket.socket | None = None,
+        options: Sequence[str] = (),
+    ) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = int(listener.getsockname()[1]) if listener else free_port()
+        self._options = [*options, *(("--fd", str(listener.fileno())) if listener else ("--port", str(self.port)))]
+        self._given = [listener.fileno()] if listener else []
         self._program = ["uvicorn"] if dies_at is None else ["tests.crash.launcher", dies_at[0], str(dies_at[1])]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -44,7 +54,8 @@ class Service:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "STRIPE_"))}
         with (self.folder / f"log-{self.port}").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *self._program, "engine.main:app", "--port", str(self.port), "--no-access-log"],
+                [sys.executable, "-m", *self._program, "engine.main:app", *self._options, "--no-access-log"],
+                pass_fds=self._given,
                 cwd=self.folder,
                 env={**own, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
                 stdout=log,
@@ -66,6 +77,11 @@ class Service:
         """Go on after `pause`."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it that signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def terminate(self, patience: float = 30) -> int:
         """SIGTERM; its exit status."""
