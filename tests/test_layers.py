@@ -16,6 +16,7 @@ LAYERS = [
     {"engine.pipeline", "engine.scaffold", "engine.configured"},
     {"engine.work"},
     {"engine.testing"},
+    {"engine.backtest"},
     {"engine.wiring", "engine.editor"},
     {"engine.connections"},
     {"engine.console", "engine.cli"},

@@ -28,6 +28,7 @@ SUMMARIES = {
     "rules": "The rules, how often they fired, and why not.",
     "coverage": "What the rules leave out of what Stripe sends.",
     "render": "What a rule would send, and to whom.",
+    "backtest": "What rules would have done over past events.",
     "deliveries": "What was sent, what was not, and why.",
     "retry": "Send again what was given up or held.",
     "mute": "Silence messages for a while.",

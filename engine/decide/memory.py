@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import NamedTuple
 
 from engine.match.values import epoch_seconds
@@ -55,14 +54,23 @@ class Memory:
         return {cell: self.kept[cell] for cell in self.touched}
 
 
-@lru_cache(maxsize=4_096)
-def _shape(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+_SHAPES: dict[tuple[int, ...], tuple[tuple[object, ...], str]] = {}
+"""By the identity of the parts, which are kept so that no other thing takes it."""
+_MOST_SHAPES = 10_000
 
 
 def shape_of(*parts: object) -> str:
-    """A hash of what a rule says, the same wherever it stands in its file: what is remembered is good for just that."""
-    return _shape(repr([_plain(part) for part in parts]))
+    """A hash of what a rule says, the same wherever it stands in its file: what is remembered is good for just that.
+    It is asked for at every event, and found once for the parts of a rule, which never change."""
+    identity = tuple(map(id, parts))
+    known = _SHAPES.get(identity)
+    if known is not None:
+        return known[1]
+    shape = hashlib.sha256(repr([_plain(part) for part in parts]).encode()).hexdigest()[:16]
+    while len(_SHAPES) >= _MOST_SHAPES:
+        del _SHAPES[next(iter(_SHAPES))]  # of rules that a reload has replaced, most likely
+    _SHAPES[identity] = (parts, shape)
+    return shape
 
 
 def _plain(thing: object) -> object:

@@ -1,5 +1,6 @@
 """The events table: every event once, as received, with the columns that people search by."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -87,6 +88,13 @@ SCAN_EVENTS = """
     where received >= $1 and ($2::text[] is null or type = any($2))
     order by received desc
     limit $3
+"""
+
+# As they came. The planner takes events_received where most events are wanted, events_type where few are.
+STREAM_EVENTS = """
+    select * from tocsin.events
+    where received >= $1 and received < $2 and ($3::text[] is null or type = any($3))
+    order by received, dedupe_key
 """
 
 # Out of the index events_type alone; of few types no more of it than theirs.
@@ -221,6 +229,27 @@ class Events:
             cursor = await connection.cursor(SCAN_EVENTS, since, wanted, most)
             while rows := await cursor.fetch(SCAN_BATCH):
                 yield [self._event(row) for row in rows]
+
+    async def stream(
+        self, *, since: datetime, before: datetime, types: Collection[str] | None = None
+    ) -> AsyncGenerator[list[Event]]:
+        """Events received from `since` on and before `before`, as they came, of those types alone if given; in batches.
+
+        It holds a connection of the pool, and no more than two batches, until it is exhausted or closed: the next one
+        is asked for while this one is worked on.
+        """
+        async with self._pool.transaction() as connection:
+            cursor = await connection.cursor(STREAM_EVENTS, since, before, None if types is None else list(types))
+            rows = await cursor.fetch(SCAN_BATCH)
+            while rows:
+                later = asyncio.ensure_future(cursor.fetch(SCAN_BATCH))
+                await asyncio.sleep(0)  # so that it is on its way
+                try:
+                    yield [self._event(row) for row in rows]
+                    rows = await later
+                finally:
+                    if not later.done():
+                        await asyncio.wait([later])
 
     async def types(self, since: datetime, among: Collection[str] | None = None) -> dict[str, Received]:
         """The types of the events received from `since` on, of those in `among` if given."""
