@@ -29,6 +29,7 @@ SUMMARIES = {
     "coverage": "What the rules leave out of what Stripe sends.",
     "render": "What a rule would send, and to whom.",
     "backtest": "What rules would have done over past events.",
+    "diff": "Alerts lost and gained by a change to the rules.",
     "deliveries": "What was sent, what was not, and why.",
     "retry": "Send again what was given up or held.",
     "mute": "Silence messages for a while.",

@@ -33,6 +33,8 @@ SELECT_FILES = """
     select file, text from tocsin.revision_files join tocsin.rule_texts using (hash) where revision = $1 order by file
 """
 
+SELECT_BEGINNING = "select revision from tocsin.revisions where starts_with(revision, $1) order by revision limit 2"
+
 SELECT_NEWEST = "select revision from tocsin.revisions order by in_force desc limit 1"
 
 
@@ -59,6 +61,10 @@ class Revisions:
         """The revision that was last put in force, None before the first."""
         found: str | None = await self._pool.value(SELECT_NEWEST)
         return found
+
+    async def beginning(self, start: str) -> list[str]:
+        """The revisions whose names begin so, two at most."""
+        return [row["revision"] for row in await self._pool.fetch(SELECT_BEGINNING, start)]
 
     async def last_good(self) -> dict[str, str]:
         """The files of the revision that was last put in force, by name; empty before the first."""

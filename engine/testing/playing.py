@@ -227,14 +227,9 @@ def _time(line: tuple[datetime, str]) -> datetime:
 
 
 def key_of_reason(firing: Firing) -> str | None:
-    """The key of the rule for which a match did not fire, or waits."""
-    reason = firing.reason or ""
-    if firing.status is FiringStatus.WAITING:
-        return "not_followed_by"
-    named = next((key for key in REMEMBERED if reason.startswith(f"{key}:")), None)
-    if named is None and reason.startswith("the threshold"):
-        return "threshold"
-    return named or "not_followed_by"
+    """The key of the rule for which a match did not fire, or waits: its reason begins with it."""
+    key, colon, _ = (firing.reason or "").partition(":")
+    return key if colon else None
 
 
 def _check_times(fired: int, wanted: bool | int) -> Iterator[Problem]:

@@ -181,7 +181,9 @@ def test_version() -> None:
 
 def test_only_what_is_there_is_offered() -> None:
     """Commands of later issues must not appear before they work."""
-    there = "backtest check coverage deliveries events explain mute new render retry rules schema send-test serve sign"
+    there = (
+        "backtest check coverage deliveries diff events explain mute new render retry rules schema send-test serve sign"
+    )
     assert sorted(SUMMARIES) == [*there.split(), "simulate", "test", "verify"]
     result = runner.invoke(app, ["replay"])
     assert result.exit_code == 2
