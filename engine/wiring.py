@@ -35,6 +35,7 @@ from engine.work.dead import dead_reports
 from engine.work.deliver import Deliverer
 from engine.work.digests import Digests
 from engine.work.fetch import Fetcher
+from engine.work.late import QueueWatch
 from engine.work.mutes import MuteBook
 from engine.work.ops import Ops
 from engine.work.readiness import Queue, readiness
@@ -147,6 +148,7 @@ class Service:
             loaded=status.loaded,
             broken=status.broken,
             conflicts=self.conflicts,
+            queue_age=self.settings.queue_age,
         )
 
     async def scrape(self) -> tuple[bytes, str]:
@@ -296,6 +298,10 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         asyncio.create_task(mutes.run(service._stop), name="tocsin-mutes"),
         asyncio.create_task(dead_reports(store.dead, tell).run(service._stop), name="tocsin-dead"),
         asyncio.create_task(silence_reports(store.silences, tell).run(service._stop), name="tocsin-silence"),
+        asyncio.create_task(
+            QueueWatch(store.health, None if ops is None else ops.report, settings.queue_age).run(service._stop),
+            name="tocsin-late",
+        ),
         asyncio.create_task(reloader.watch(service._stop), name="tocsin-watch-rules"),
         asyncio.create_task(service.warm(), name="tocsin-warm"),
     ]

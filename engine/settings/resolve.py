@@ -48,6 +48,7 @@ def resolve(found: FileSettings, file: Path | None, local_secret: Callable[[Path
         console=ConsoleSettings(token=found.console.token),
         retention=Retention(events=found.retention.events),
         ops_channel=found.ops.channel,
+        queue_age=found.ops.queue_age,
         receive=ReceiveSettings(
             max_body=found.receive.max_body,
             tolerance=found.receive.tolerance,

@@ -148,6 +148,10 @@ class OpsPart(Part):
         default=None,
         description="The channel that hears of the service's own trouble. None: only the log.",
     )
+    queue_age: Duration = Field(
+        default=_seconds(minutes=1),
+        description="How long what is due may wait to be attempted before the channel and /readyz say so.",
+    )
 
 
 class LogsPart(Part):

@@ -142,7 +142,7 @@ class Settings:
 
     `configured` is False when there is no configuration file (`file` None). `default_livemode` None: rules that do
     not say are for live and test events. `channels` always holds `console` and the aliases. `ops_channel` None:
-    the service's own trouble is only logged.
+    the service's own trouble is only logged. `queue_age`: what is due may wait so long before that is said.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -158,6 +158,7 @@ class Settings:
     console: ConsoleSettings
     retention: Retention
     ops_channel: str | None
+    queue_age: timedelta
     receive: ReceiveSettings
     logs: LogSettings
     configured: bool

@@ -7,7 +7,8 @@ from typing import Protocol
 from engine.observe import Check, Health
 
 QUEUE_LIMIT = timedelta(minutes=1)
-"""A delivery that has been due for longer than this without being attempted is worth somebody's look."""
+"""A delivery that has been due for longer than this without being attempted is worth somebody's look, where the
+settings do not say."""
 
 
 class Queue(Protocol):
@@ -30,13 +31,14 @@ def readiness(
     loaded: datetime | None,
     broken: Sequence[str],
     conflicts: Mapping[str, str],
+    queue_age: timedelta = QUEUE_LIMIT,
 ) -> Health:
     """All checks. `store` is a reason when the database does not answer; `broken` names the rule files that run as
     their last good version or not at all; `conflicts` says of endpoints what contradicts their configuration."""
     return Health(
         checks=(
             _store(store),
-            *(() if isinstance(store, str) else (_queue(store), _deliveries(store))),
+            *(() if isinstance(store, str) else (_queue(store, queue_age), _deliveries(store))),
             Check(name="ingest", ok=True, reason=f"{backlog} events wait for their commit"),
             Check(name="worker", ok=worker_running, reason=None if worker_running else "the worker has stopped"),
             _rules(rules, loaded, broken),
@@ -54,8 +56,8 @@ def _store(store: Queue | str) -> Check:
     return Check(name="store", ok=True)
 
 
-def _queue(store: Queue) -> Check:
-    late = {kind: age for kind, age in store.queue_age.items() if age > QUEUE_LIMIT}
+def _queue(store: Queue, limit: timedelta) -> Check:
+    late = {kind: age for kind, age in store.queue_age.items() if age > limit}
     if not late:
         return Check(name="queue", ok=True, blocking=False)
     kinds = ", ".join(f"{kind} for {_seconds(age)}" for kind, age in sorted(late.items()))
