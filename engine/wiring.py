@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -286,7 +287,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         store.jobs,
         dict.fromkeys((str(verb) for verb in Verb if verb is not Verb.FETCH), deliverer),
         sweep=store.deliveries.sweep,
-        forget=store.forget,
+        forget=partial(store.forget, keep=settings.retention.events),
         keep=settings.retention.events,
         stop=service._stop,
         drain=DRAIN,
@@ -312,10 +313,14 @@ def _webhooks(settings: Settings, pipeline: Pipeline, metrics: Metrics, ops: Ops
     telling: set[asyncio.Task[None]] = set()
 
     def malformed(endpoint: str, reason: str) -> None:
-        """Stripe signed what is no event: the answer does not wait until somebody is told."""
+        """Stripe signed what is no event, or our clock is wrong: the answer does not wait until somebody is told."""
         if ops is not None:
             text = f"Requests to endpoint {endpoint} are signed with its secret and refused: {reason}."
-            task = asyncio.create_task(ops.report("malformed", "Stripe sent what is no event", text))
+            title = "Stripe sent what is no event"
+            if reason.startswith("too_"):
+                title = "Signed requests are refused for their time"
+                text += " The clock of this server may be wrong; or somebody sends again what was sent before."
+            task = asyncio.create_task(ops.report("malformed", title, text))
             telling.add(task)
             task.add_done_callback(_told(telling))
 

@@ -22,7 +22,7 @@ from engine.receive import replies
 from engine.receive.body import BodyReader, Receive, Unread
 from engine.receive.normalize import normalize
 from engine.receive.replies import Reply, Send
-from engine.receive.signature import TOLERANCE, verify
+from engine.receive.signature import TOLERANCE, SignatureReason, verify
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -30,7 +30,8 @@ Accept = Callable[[Event], Awaitable[bool]]
 """Stores an event and its plan. True: new; False: a duplicate. Raises StoreUnavailable when nothing was stored."""
 
 Malformed = Callable[[str, str], None]
-"""Told the endpoint's name and the reason when a body that Stripe signed is refused: something is badly wrong."""
+"""Told the endpoint's name and the reason when a body that Stripe signed is refused: something is badly wrong. Of a
+signature that is too old or too new the endpoint is any of its path's."""
 
 MAX_BODY = 1024 * 1024
 BODY_TIMEOUT = 20.0
@@ -92,6 +93,7 @@ class Webhook:
             (secret.get_secret_value().encode(), endpoint) for endpoint in endpoints for secret in endpoint.secrets
         ]
         self._secrets = tuple(secret for secret, _ in owned)
+        self._names = ", ".join(endpoint.name for endpoint in endpoints)
         self._owners = tuple(endpoint for _, endpoint in owned)
         self._accept = accept
         self._metrics = metrics
@@ -122,6 +124,8 @@ class Webhook:
         try:
             owner = self._owners[verify(body, signature, self._secrets, now=now, tolerance=self._tolerance)]
         except SignatureError as error:
+            if error.reason in (SignatureReason.TOO_OLD, SignatureReason.TOO_NEW):
+                self._malformed(self._names, error.reason)  # Stripe signed it: a clock is wrong, or it is a replay
             return await self._refuse(send, error.reason, replies.SIGNATURE[error.reason])
         try:
             event = normalize(body, owner, datetime.fromtimestamp(now, UTC))

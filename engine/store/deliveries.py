@@ -16,7 +16,7 @@ from engine.store.connect import Connection, Pool, Record
 from engine.store.events import like
 from engine.store.firings import SELECT_CONTEXT
 from engine.store.handoff import Handoff
-from engine.store.queue import prune
+from engine.store.queue import follow_clock, prune
 
 # A delivery that is there already stays as it is.
 INSERT_DELIVERIES = """
@@ -413,10 +413,12 @@ class Deliveries:
         return len(retried)
 
     async def sweep(self) -> int:
-        """Give a job to every due delivery that has none; how many. Also keeps the queue's own log short."""
+        """Give a job to every due delivery that has none; how many. Also keeps the queue's own log short, and lets it
+        follow a clock that was set back."""
         async with self._pool.transaction() as connection:
             forgotten = [_delivery(row) for row in await connection.fetch(SELECT_FORGOTTEN, SWEEP_BATCH)]
             await enqueue(connection, forgotten)
+        await follow_clock(self._pool)
         await prune(self._pool)
         return len(forgotten)
 

@@ -36,6 +36,14 @@ PRUNE = """
 TURNS = Turns()
 """One a process, whoever makes its jobs."""
 
+# After the clock was set back, jobs were made or picked "in the future": what is due would wait until the clock has
+# come there again, and a dead worker's jobs would be nobody's for as long. They keep what they had still to wait.
+FOLLOW_CLOCK = """
+    update tocsin_queue.pgqueuer set
+        execute_after = execute_after - (updated - now()), heartbeat = least(heartbeat, now()), updated = now()
+    where status in ('queued', 'picked') and updated > now() + interval '5 seconds'
+"""
+
 LOG_KEPT = timedelta(hours=1)
 PRUNE_BATCH = 5_000
 PRUNE_BATCHES = 20
@@ -46,6 +54,11 @@ async def prune(pool: Pool) -> None:
     for _ in range(PRUNE_BATCHES):
         if await pool.execute(PRUNE, LOG_KEPT, PRUNE_BATCH) < PRUNE_BATCH:
             return
+
+
+async def follow_clock(pool: Pool) -> None:
+    """Where the database's clock was set back, let no job wait for it."""
+    await pool.execute(FOLLOW_CLOCK)
 
 
 def kind(delivery: Delivery) -> str:

@@ -1,8 +1,11 @@
 """Forgetting what is older than it is to be kept, in small statements that do not hold up ingest."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from engine.store.connect import Pool
+
+AHEAD = timedelta(days=1)
+"""How far the clock may be ahead of the latest event without being mistrusted."""
 
 BATCH = 500
 """Events a statement deletes, with everything that came of them."""
@@ -12,7 +15,7 @@ BATCH = 500
 DELETE_OLD = """
     with old as (
         select dedupe_key from tocsin.events e
-        where received < $1
+        where received < least($1, (select max(received) from tocsin.events) + $3::interval)
           and not exists (
               select from tocsin.firings f join tocsin.deliveries d on d.firing = f.id
               where f.event = e.dedupe_key and d.status in ('pending', 'waiting', 'held')
@@ -35,10 +38,13 @@ DELETE_OLD = """
 """
 
 
-async def forget(pool: Pool, before: datetime) -> int:
+async def forget(pool: Pool, before: datetime, keep: timedelta | None = None) -> int:
     """Delete up to BATCH events received before that moment, and what came of them; how many. 0: nothing is left.
 
+    `keep`: nothing is deleted that is not older by so much than a day after the latest event, whatever the clock says:
+    one that was set a year ahead must not cost everything.
     A Stripe write that counts in its cap is forgotten with its event, so retention has to be longer than any cap.
     """
-    found: int = await pool.value(DELETE_OLD, before, BATCH)
+    younger = timedelta(days=365_000) if keep is None else AHEAD - keep
+    found: int = await pool.value(DELETE_OLD, before, BATCH, younger)
     return found

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -133,9 +133,12 @@ class Store:
         """How the database and the queue are. Raises StoreUnavailable."""
         return await health(self._pool)
 
-    async def forget(self, before: datetime) -> int:
-        """Delete some events received before that moment, with what came of them; how many, 0 when none is left."""
-        return await forget(self._pool, before)
+    async def forget(self, before: datetime, keep: timedelta | None = None) -> int:
+        """Delete some events received before that moment, with what came of them; how many, 0 when none is left.
+
+        `keep`: of the latest events always so many days, whatever the clock says.
+        """
+        return await forget(self._pool, before, keep)
 
     async def close(self) -> None:
         """Commit what has arrived, let go of every connection, and of the embedded server."""

@@ -25,6 +25,9 @@ log = structlog.get_logger("tocsin.deliver")
 NEXT_TURN = timedelta(seconds=2)
 """When a delivery comes back that was not attempted, because its destination was busy."""
 
+CLOCK_SKEW = timedelta(seconds=5)
+"""How far the clocks of two machines may be apart."""
+
 Release = Callable[[Sequence[Delivery]], Sequence[tuple[str, DeliveryStatus, str | None]]]
 """Given all deliveries of a firing as they stand, those that may go on or end: (id, status, reason)."""
 
@@ -105,7 +108,7 @@ class Deliverer:
         if delivery is None or delivery.status is not DeliveryStatus.PENDING:
             return None
         now = self._clock()
-        if delivery.next_attempt is not None and delivery.next_attempt > now:
+        if delivery.next_attempt is not None and delivery.next_attempt > now and not _set_back(delivery, now):
             return delivery.next_attempt
         rule = await self._rule_of(delivery)
         step = rule.step(delivery.step) if rule else None
@@ -200,6 +203,11 @@ class Deliverer:
             result=outcome.result if isinstance(outcome, Delivered) else None,
             release=(lambda siblings: released(rule, siblings)) if rule and rule.waits else None,
         )
+
+
+def _set_back(delivery: Delivery, now: datetime) -> bool:
+    """Whether our clock has been set back since, so that only its job tells when the next attempt is due."""
+    return max(delivery.created, delivery.first_attempt or delivery.created) > now + CLOCK_SKEW
 
 
 def rendered(

@@ -70,6 +70,8 @@ class Periodic(Generic[Row]):
         until = self._floor(self._clock() - LATE)
         since = await self._counted.reported(until)
         if until <= since:
+            if since - until > self._every:  # the clock was set back: what is counted from now on is before the mark
+                await self._counted.mark(since, until)
             return 0
         number = 0
         found = await self._counted.between(since, until)

@@ -353,3 +353,15 @@ def test_every_request_has_one_whole_answer(headers: list[tuple[bytes, bytes]], 
     assert start["status"] in {400, 413, 415}
     assert int(answer.headers["content-length"]) == len(body["body"])
     assert set(answer.document) == {"error", "hint"}
+
+
+@pytest.mark.parametrize("off", [-301, 301])
+async def test_somebody_is_told_when_a_clock_is_wrong(off: int) -> None:
+    """Stripe signed it, and it is refused for its time: it will send it again, and somebody has to look."""
+    platform = Platform()
+    body = snapshot_body()
+    answer = await post(platform.paths(), body, signed(body, timestamp=NOW + off))
+    assert answer.status == 400
+    assert platform.malformed == [("connect", "too_old" if off < 0 else "too_new")]
+    assert (await post(platform.paths(), body, signed(body, "whsec_other", timestamp=NOW + off))).status == 400
+    assert len(platform.malformed) == 1, "a stranger's request is told nobody"

@@ -309,6 +309,24 @@ async def _reached(true: Callable[[], bool]) -> bool:
     return true()
 
 
+async def test_a_clock_that_was_set_back_holds_up_no_job(store: Store, look: Database) -> None:
+    """What was due stays due, what had to wait waits as long as it had, and a dead worker's jobs are taken over."""
+    due, later, dead = await commit(store, 3)
+    in_an_hour = "updated = updated + interval '1 hour', heartbeat = heartbeat + interval '1 hour'"
+    await look.execute(
+        f"update tocsin_queue.pgqueuer set {in_an_hour}, execute_after = execute_after + interval '1 hour' "
+        f"+ case when dedupe_key = '{later}' then interval '5 minutes' else interval '0' end, "
+        f"status = case when dedupe_key = '{dead}' then 'picked' else 'queued' end::tocsin_queue.pgqueuer_status"
+    )
+    handled = Handled()
+    async with working(store, handled):
+        await store.deliveries.sweep()
+        await handled.reach(2)
+    assert sorted(handled.ids) == sorted([due, dead])
+    ((left,),) = await look.rows("select execute_after - now() from tocsin_queue.pgqueuer")
+    assert timedelta(minutes=4) < left < timedelta(minutes=6)
+
+
 async def test_one_hanging_destination_does_not_starve_the_others(store: Store, look: Database) -> None:
     """Its jobs hold a few places; the rest of them waits in the queue, and everybody else's run."""
     ok = Handled()

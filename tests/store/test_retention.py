@@ -42,6 +42,17 @@ async def test_what_is_still_to_be_done_stays_however_old(store: Store) -> None:
     assert await store.deliveries.get(waiting.id) is not None
 
 
+async def test_a_clock_that_was_set_far_ahead_costs_no_history(store: Store) -> None:
+    """Nothing goes that is not older by what is kept than a day after the latest event."""
+    for age in (0, 80, 88, 92):
+        received = NOW - timedelta(days=age)
+        await store.committer.commit(event(id=f"evt_{age}", received=received), NOTHING, REVISION)
+    keep, next_year = timedelta(days=90), NOW + timedelta(days=365)
+    assert await store.forget(next_year - keep, keep) == 1
+    assert await store.events.get("evt_92") is None
+    assert await store.events.get("evt_88") is not None
+
+
 async def test_it_goes_in_batches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH", 2)
     for number in range(5):

@@ -44,6 +44,15 @@ async def told(store: Store) -> Told:
     return made
 
 
+async def test_a_clock_that_was_set_back_hides_nothing(store: Store, told: Told) -> None:
+    """What is given up from then on is told, though it is before what was told already."""
+    told.now = NOON - timedelta(hours=1)
+    assert await told.dead.once() == 0
+    await give_up(store, "dlv_1", told.now + timedelta(minutes=1))
+    told.now += EVERY + timedelta(seconds=20)
+    assert await told.dead.once() == 1
+
+
 async def test_what_was_given_up_is_told_once_by_destination(store: Store, told: Told) -> None:
     """The most first, with the rules and the latest reason; each five minutes by themselves."""
     for number in range(3):

@@ -306,3 +306,12 @@ async def test_on_failure_ends_quietly_where_nothing_failed(bench: Callable[...,
     await b.deliverer(b.ids["notify-1"])
     state = await b.state("alarm")
     assert (state.status, state.reason) == (DeliveryStatus.SKIPPED, "no step failed")
+
+
+async def test_a_clock_that_was_set_back_does_not_keep_a_delivery_waiting(bench: Callable[..., Any]) -> None:
+    """Its job says when it is due; what was written by a clock that was ahead does not."""
+    made = await bench(Retry(reason="503"), Delivered())
+    await made.deliverer(made.ids["notify-1"])
+    made.clock.now -= timedelta(hours=1)
+    assert await made.deliverer(made.ids["notify-1"]) is None
+    assert (await made.state()).status is DeliveryStatus.DELIVERED
