@@ -144,6 +144,7 @@ class Service:
         return readiness(
             store=queue,
             backlog=self.store.committer.backlog,
+            role=self.settings.role,
             worker_running=not any(task.done() for task in self._tasks if task.get_name() != "tocsin-warm"),
             rules=len(self.reloader.current.rules),
             loaded=status.loaded,
@@ -283,7 +284,8 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         fired=lambda rule: metrics.fired(rule.id, rule.mode),
     )
     store.committer.on_commit = metrics.commit
-    working = work(
+    working = partial(
+        work,
         store.jobs,
         dict.fromkeys((str(verb) for verb in Verb if verb is not Verb.FETCH), deliverer),
         sweep=store.deliveries.sweep,
@@ -292,20 +294,21 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         stop=service._stop,
         drain=DRAIN,
     )
-    service._tasks += [
-        asyncio.create_task(working, name="tocsin-work"),
-        asyncio.create_task(accounts.run(service._stop), name="tocsin-accounts"),
-        asyncio.create_task(clock.run(service._stop), name="tocsin-timers"),
-        asyncio.create_task(mutes.run(service._stop), name="tocsin-mutes"),
-        asyncio.create_task(dead_reports(store.dead, tell).run(service._stop), name="tocsin-dead"),
-        asyncio.create_task(silence_reports(store.silences, tell).run(service._stop), name="tocsin-silence"),
-        asyncio.create_task(
-            QueueWatch(store.health, None if ops is None else ops.report, settings.queue_age).run(service._stop),
-            name="tocsin-late",
-        ),
-        asyncio.create_task(reloader.watch(service._stop), name="tocsin-watch-rules"),
-        asyncio.create_task(service.warm(), name="tocsin-warm"),
-    ]
+    running = {
+        "accounts": accounts.run(service._stop),
+        "mutes": mutes.run(service._stop),
+        "late": QueueWatch(store.health, tell, settings.queue_age).run(service._stop),
+        "watch-rules": reloader.watch(service._stop),
+    }
+    if settings.role.works:
+        running |= {
+            "work": working(),
+            "timers": clock.run(service._stop),
+            "dead": dead_reports(store.dead, tell).run(service._stop),
+            "silence": silence_reports(store.silences, tell).run(service._stop),
+            "warm": service.warm(),
+        }
+    service._tasks += [asyncio.create_task(task, name=f"tocsin-{name}") for name, task in running.items()]
     return service
 
 
@@ -325,7 +328,7 @@ def _webhooks(settings: Settings, pipeline: Pipeline, metrics: Metrics, ops: Ops
             task.add_done_callback(_told(telling))
 
     return WebhookPaths(
-        settings.endpoints,
+        settings.endpoints if settings.role.receives else (),
         pipeline.accept,
         metrics,
         max_body=settings.receive.max_body,

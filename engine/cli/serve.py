@@ -7,6 +7,7 @@ import typer
 
 from engine.cli.check import examine
 from engine.cli.help import ending
+from engine.cli.options import chosen
 from engine.cli.report import note
 from engine.model.mistake import MistakeLevel
 
@@ -17,6 +18,7 @@ ENDING = ending(
     _3="it could not start (the port is taken, the database is away), and said why",
 )
 
+ROLE_VARIABLE = "TOCSIN_ROLE"
 APPLICATION = "engine.main:app"
 PROTOCOL = "engine.connections:PatientProtocol"
 
@@ -32,14 +34,23 @@ def serve(
     workers: Annotated[
         int, typer.Option("--workers", min=1, metavar="N", help="Processes that share the port and the work.")
     ] = 1,
+    role: Annotated[
+        str | None,
+        typer.Option("--role", metavar="ROLE", help="all, receive or work. [default: role of the configuration]"),
+    ] = None,
 ) -> None:
     """Check the configuration, then serve: receive events, match rules, deliver.
 
     The same as `uvicorn engine.main:app`, but a mistake in the configuration is told before anything starts, also
-    with several workers. Rule files with errors do not stop it: their last good version runs on.
+    with several workers. Rule files with errors do not stop it: their last good version runs on. With the role
+    `receive` it only answers Stripe, with `work` it only delivers; other processes on the same database do the rest.
     """
     import uvicorn
 
+    from engine.settings import Role
+
+    if role is not None:
+        os.environ[ROLE_VARIABLE] = chosen(role, "role", [str(each) for each in Role])
     _check()
     os.environ["PORT"] = str(port)  # what `tocsin simulate`, and the banner that names it, go by
     uvicorn.run(

@@ -205,6 +205,10 @@ class FileSettings(BaseSettings):
         description="Files and folders of rules.",
     )
     data: Text = Field(default="data", description="Where the embedded database and generated secrets live.")
+    role: Annotated[str, checks.one_of("all", "receive", "work")] = Field(
+        default="all",
+        description="What this process does: receive (answer Stripe), work (deliver), or all of it.",
+    )
     store: StorePart = Field(default=StorePart(), description="The database.")
     receive: ReceivePart = Field(default=ReceivePart(), description="Bounds on what is received.")
     console: ConsolePart = Field(default=ConsolePart(), description="The web console.")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -136,6 +137,24 @@ class LogSettings:
     level: str
 
 
+class Role(StrEnum):
+    """What a process does of the whole."""
+
+    ALL = "all"
+    RECEIVE = "receive"  # what Stripe sends: verified, matched, decided, stored
+    WORK = "work"  # what comes of it: deliveries, timers, reports, and the housekeeping
+
+    @property
+    def receives(self) -> bool:
+        """Whether it answers Stripe."""
+        return self is not Role.WORK
+
+    @property
+    def works(self) -> bool:
+        """Whether it delivers."""
+        return self is not Role.RECEIVE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything configured. All paths are absolute.
@@ -161,6 +180,7 @@ class Settings:
     queue_age: timedelta
     receive: ReceiveSettings
     logs: LogSettings
+    role: Role
     configured: bool
     file: Path | None
 

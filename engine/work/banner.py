@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.model.rule import Rule, RuleMode
-from engine.settings import CONSOLE, Endpoint, Settings
+from engine.settings import CONSOLE, Endpoint, Role, Settings
+from engine.work.readiness import ROLES
 
 
 def banner(settings: Settings, rules: Sequence[Rule], broken: Sequence[str]) -> str:
     """A few lines for a person at a terminal; no secret, no URL of a channel."""
     rows = [
-        ("endpoints", "\n".join(map(_endpoint, settings.endpoints))),
+        *((("endpoints", "\n".join(map(_endpoint, settings.endpoints))),) * settings.role.receives),
+        *(() if settings.role is Role.ALL else (("role", f"{settings.role}: {ROLES[settings.role]}"),)),
         ("rules", _rules(settings, rules, broken)),
         ("channels", _channels(settings)),
         ("database", _database(settings)),

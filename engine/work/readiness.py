@@ -5,10 +5,18 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from engine.observe import Check, Health
+from engine.settings import Role
 
 QUEUE_LIMIT = timedelta(minutes=1)
 """A delivery that has been due for longer than this without being attempted is worth somebody's look, where the
 settings do not say."""
+
+
+ROLES = {
+    Role.ALL: "receives and delivers",
+    Role.RECEIVE: "receives; others deliver",
+    Role.WORK: "delivers; others receive",
+}
 
 
 class Queue(Protocol):
@@ -27,6 +35,7 @@ def readiness(
     store: Queue | str,
     backlog: int,
     worker_running: bool,
+    role: Role,
     rules: int,
     loaded: datetime | None,
     broken: Sequence[str],
@@ -39,7 +48,8 @@ def readiness(
         checks=(
             _store(store),
             *(() if isinstance(store, str) else (_queue(store, queue_age), _deliveries(store))),
-            Check(name="ingest", ok=True, reason=f"{backlog} events wait for their commit"),
+            Check(name="role", ok=True, reason=ROLES[role]),
+            *((Check(name="ingest", ok=True, reason=f"{backlog} events wait for their commit"),) * role.receives),
             Check(name="worker", ok=worker_running, reason=None if worker_running else "the worker has stopped"),
             _rules(rules, loaded, broken),
             *(

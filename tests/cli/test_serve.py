@@ -34,6 +34,12 @@ def test_a_configuration_with_mistakes_is_told_before_anything_starts(
     assert sorted(each.name for each in tmp_path.iterdir()) == ["config.yaml"]
 
 
+def test_a_role_that_there_is_not_is_a_usage_error() -> None:
+    result = runner.invoke(app, ["serve", "--role", "receiver"])
+    assert result.exit_code == 2
+    assert "no role 'receiver'; did you mean 'receive'?" in result.stderr
+
+
 @pytest.fixture
 def served(tmp_path: Path, database: str, sink: Sink) -> Iterator[tuple[Path, int]]:
     """A running server in a process of its own: its folder and its port. One rule file is broken."""
