@@ -13,7 +13,7 @@ LAYERS = [
     {"engine.rulebook", "engine.store", "engine.receive", "engine.stripe_api"},
     {"notifiers", "engine.samples", "engine.plan"},
     {"engine.decision"},
-    {"engine.pipeline", "engine.scaffold", "engine.configured"},
+    {"engine.pipeline", "engine.replay", "engine.scaffold", "engine.configured"},
     {"engine.work"},
     {"engine.testing"},
     {"engine.backtest"},

@@ -32,6 +32,7 @@ SUMMARIES = {
     "diff": "Alerts lost and gained by a change to the rules.",
     "deliveries": "What was sent, what was not, and why.",
     "retry": "Send again what was given up or held.",
+    "replay": "Stored events once more, dry unless asked.",
     "mute": "Silence messages for a while.",
     "send-test": "Send a test message to a channel.",
     "sign": "The signature header of a body.",

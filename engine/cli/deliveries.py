@@ -151,7 +151,7 @@ def print_deliveries(deliveries: list[Delivery], *, indent: int = 0, of_one_even
                 *([] if of_one_event else [each.account or ""]),
                 moment(each.created, now),
             ),
-            note="" if each.status is DeliveryStatus.DELIVERED else fate(each, now),
+            note="" if each.status is DeliveryStatus.DELIVERED and not each.reason else fate(each, now),
         )
         for each in deliveries
     ]
@@ -177,6 +177,7 @@ def _print_head(delivery: Delivery) -> None:
             "created": full_moment(delivery.created),
             "next": full_moment(delivery.next_attempt) if _is_due(delivery) and delivery.next_attempt else None,
             "finished": full_moment(delivery.finished) if delivery.finished else None,
+            "note": delivery.note,
             "again": f"tocsin retry {delivery.id[:SHORT]}" if delivery.status in RETRYABLE else None,
         },
         indent=2,

@@ -14,6 +14,8 @@ def aim(delivery: Delivery) -> str:
 def fate(delivery: Delivery, now: datetime) -> str:
     """`sent 14:02:12`, `failed (503), retry 14:07:00`, `dead: ...`: how it stands and what comes next."""
     match delivery.status:
+        case DeliveryStatus.DELIVERED if delivery.reason:
+            return delivery.reason  # a replay, which repeats nothing that acts
         case DeliveryStatus.DELIVERED:
             return f"sent {moment(delivery.finished, now)}".rstrip()
         case DeliveryStatus.PENDING if delivery.attempts or delivery.reason:

@@ -38,7 +38,7 @@ class Writer:
     """Writes what rules would send, whatever the configuration says of its channels: that is not the rule's."""
 
     def __init__(self) -> None:
-        self._notifiers: Mapping[Verb, Notifier] = {
+        self.notifiers: Mapping[Verb, Notifier] = {
             Verb.NOTIFY: NotifyNotifier({}, io.StringIO()),
             Verb.CALLBACK: CallbackNotifier({}, frozenset()),
             Verb.STRIPE: StripeNotifier(StripeSettings(keys={}, api_base="", allow=()), (), _claim),
@@ -94,7 +94,7 @@ class Writer:
         if skipped is not None:
             return Sent(skipped=skipped)
         failed = failed_of(rule, ended) if step in rule.on_failure else None
-        notifier = self._notifiers[step.verb]
+        notifier = self.notifiers[step.verb]
         try:
             request = rendered_example(
                 notifier, delivery, rule, step, event, results, now, failed=failed, context=context

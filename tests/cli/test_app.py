@@ -103,7 +103,7 @@ def test_a_mistyped_command_is_told_the_nearest_one() -> None:
     """Though only what is run is imported."""
     result = run("explian")
     assert result.returncode == 2
-    assert "Did you mean 'explain'?" in result.stderr
+    assert "Did you mean 'explain'" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -181,11 +181,9 @@ def test_version() -> None:
 
 def test_only_what_is_there_is_offered() -> None:
     """Commands of later issues must not appear before they work."""
-    there = (
-        "backtest check coverage deliveries diff events explain mute new render retry rules schema send-test serve sign"
-    )
-    assert sorted(SUMMARIES) == [*there.split(), "simulate", "test", "verify"]
-    result = runner.invoke(app, ["replay"])
+    there = "backtest check coverage deliveries diff events explain mute new render replay retry rules schema"
+    assert sorted(SUMMARIES) == [*there.split(), "send-test", "serve", "sign", "simulate", "test", "verify"]
+    result = runner.invoke(app, ["incidents"])
     assert result.exit_code == 2
 
 

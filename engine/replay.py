@@ -1,0 +1,149 @@
+"""An event's rules once more, because somebody asks for it: what is to be sent again, and what is never done twice.
+
+Messages are sent again, under a replay number that makes their ids new. Callbacks and Stripe writes act on something:
+they are repeated only where that is asked for too; else what they came back with the first time stands in their place,
+so that texts that read it can be written. A rule with a memory is replayed where it fired; its memory is not asked
+again, and does not change.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from engine.decide.judge import remembers
+from engine.decide.release import released
+from engine.model.delivery import Delivery, DeliveryStatus, Firing, FiringStatus, Plan
+from engine.model.event import Event
+from engine.model.rule import Rule, Verb
+from engine.plan import Expand, make_plan
+from engine.stripe_api.operations import is_write
+
+WRITES, CALLBACKS = "writes", "callbacks"
+"""What is repeated only where it is asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What is to come of an event once more. `passed_over` says by rule why it is not replayed."""
+
+    event: Event
+    number: int
+    plan: Plan
+    passed_over: Mapping[str, str]
+
+    def of(self, rule: str) -> list[Delivery]:
+        """The deliveries of one rule."""
+        return [each for each in self.plan.deliveries if each.rule == rule]
+
+
+def make_replay(
+    event: Event,
+    rules: Sequence[Rule],
+    revision: str,
+    expand: Expand,
+    *,
+    only: Collection[str],
+    firings: Iterable[Firing],
+    deliveries: Iterable[Delivery],
+    repeat: Collection[str],
+    now: datetime,
+) -> Replay:
+    """Plan the next replay of a stored event. `rules` hold for it, of which `only` those are meant (none: all);
+    `firings` and `deliveries` are what is on record of it; `repeat` names what else than messages is done again."""
+    known = list(firings)
+    number = 1 + max((firing.replay for firing in known), default=0)
+    first = {firing.rule: firing for firing in known if not firing.replay}
+    passed_over = {
+        rule.id: _why_not(first.get(rule.id))
+        for rule in rules
+        if remembers(rule) and not _fired(first.get(rule.id)) and (not only or rule.id in only)
+    }
+    acting = [rule for rule in rules if rule.id not in passed_over]
+    plan = make_plan(event, acting, revision, expand, number)
+    meant = [replace(each, created=now) for each in plan.firings if not only or each.rule in only]
+    ids = {each.id for each in meant}
+    done = _done(deliveries, {firing.id for firing in known})
+    by_id = {rule.id: rule for rule in acting}
+    again = [_again(each, done, repeat, number, now) for each in plan.deliveries if each.firing in ids]
+    found = tuple(
+        each
+        for firing in meant
+        for each in _settled(by_id[firing.rule], [own for own in again if own.firing == firing.id], now)
+    )
+    kept = tuple(replace(each, context=_context(first.get(each.rule))) for each in meant)
+    return Replay(event=event, number=number, plan=Plan(firings=kept, deliveries=found), passed_over=passed_over)
+
+
+def acts(delivery: Delivery) -> str | None:
+    """What of `repeat` a delivery needs to be done again: it acts on something. None: it is a message, or only
+    reads."""
+    if delivery.verb is Verb.CALLBACK:
+        return CALLBACKS
+    return WRITES if delivery.verb is Verb.STRIPE and is_write(delivery.destination) else None
+
+
+def _fired(firing: Firing | None) -> bool:
+    return firing is not None and firing.status is FiringStatus.FIRED
+
+
+def _why_not(firing: Firing | None) -> str:
+    if firing is None:
+        return "it has a memory, and did not see this event; tocsin backtest tells what it would have done"
+    return f"on record it did not fire: {firing.reason}"
+
+
+def _context(firing: Firing | None) -> object:
+    return None if firing is None else firing.context
+
+
+Key = tuple[str, str, str]
+
+
+def _done(deliveries: Iterable[Delivery], firings: Collection[str]) -> dict[Key, Delivery]:
+    """By rule, step and destination, what was done for the event: the latest."""
+    done = [each for each in deliveries if each.status is DeliveryStatus.DELIVERED and each.firing in firings]
+    return {(each.rule, each.step, each.destination): each for each in sorted(done, key=lambda each: each.created)}
+
+
+def _again(
+    delivery: Delivery, done: Mapping[Key, Delivery], repeat: Collection[str], number: int, now: datetime
+) -> Delivery:
+    """The delivery as it is to be made now; not what acts twice unless that is asked for."""
+    due = delivery.status is DeliveryStatus.PENDING
+    delivery = replace(delivery, created=now, next_attempt=now if due else None)
+    if delivery.status is DeliveryStatus.SKIPPED:
+        return replace(delivery, finished=now)
+    needs = acts(delivery)
+    if needs is None or needs in repeat:
+        note = f"Sent again by hand, {now:%Y-%m-%d %H:%M} UTC (replay {number})."
+        return replace(delivery, note=note if delivery.verb is Verb.NOTIFY else None)
+    before = done.get((delivery.rule, delivery.step, delivery.destination))
+    if before is None:
+        reason = f"not done in a replay; --{needs} does it"
+        return replace(delivery, status=DeliveryStatus.SKIPPED, reason=reason, next_attempt=None, finished=now)
+    return replace(
+        delivery,
+        status=DeliveryStatus.DELIVERED,
+        reason=f"not repeated: done as {before.id}; --{needs} repeats it",
+        result=before.result,
+        next_attempt=None,
+        finished=now,
+    )
+
+
+def _settled(rule: Rule, own: Sequence[Delivery], now: datetime) -> Iterator[Delivery]:
+    """What waits for a step that is not repeated goes on, or ends, with what that came back with."""
+    decided = {key: (status, reason) for key, status, reason in released(rule, own)}
+    for each in own:
+        if each.id not in decided:
+            yield each
+            continue
+        status, reason = decided[each.id]
+        skipped = status is DeliveryStatus.SKIPPED
+        yield replace(
+            each,
+            status=status,
+            reason=reason,
+            next_attempt=now if status is DeliveryStatus.PENDING else None,
+            finished=now if skipped else None,
+        )

@@ -1,0 +1,113 @@
+"""An event once more: messages go out again under new ids, and nothing acts twice that was not asked to."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from engine.model.delivery import Delivery, DeliveryStatus, Firing, FiringStatus
+from engine.model.rule import OnError, Rule, Severity, Step, Verb, When
+from engine.model.timing import Threshold, Timing
+from engine.plan import make_plan
+from engine.replay import Replay, make_replay
+from notifiers import Destination
+from tests.builders import RECEIVED, event
+
+NOW = RECEIVED + timedelta(days=2)
+EVENT = event("payout.failed")
+TELL = Step(id="tell", verb=Verb.NOTIFY, targets=("risk",))
+CALL = Step(id="call", verb=Verb.CALLBACK, targets=("case",))
+READ = Step(id="read", verb=Verb.STRIPE, targets=("payouts.retrieve",))
+WRITE = Step(id="write", verb=Verb.STRIPE, targets=("accounts.update",))
+AFTER = Step(id="after", verb=Verb.NOTIFY, targets=("risk",), needs=("write",))
+
+
+def rule(*steps: Step, id_: str = "r", **changes: Any) -> Rule:
+    return Rule(id=id_, when=(When(types=("payout.failed",)),), steps=steps, **changes)
+
+
+def expand(step: Step, severity: Severity, livemode: bool) -> list[Destination]:
+    return [Destination(name=target) for target in step.targets]
+
+
+def first(rules: Sequence[Rule]) -> tuple[tuple[Firing, ...], list[Delivery]]:
+    """What is on record once everything has arrived."""
+    plan = make_plan(EVENT, rules, "", expand)
+    done = [replace(d, status=DeliveryStatus.DELIVERED, result={"of": d.step}) for d in plan.deliveries]
+    return plan.firings, done
+
+
+def again(rules: Sequence[Rule], *repeat: str, only: Iterable[str] = (), **record: Any) -> Replay:
+    firings, deliveries = first(rules)
+    known = {"firings": firings, "deliveries": deliveries, **record}
+    return make_replay(EVENT, rules, "", expand, only=tuple(only), repeat=repeat, now=NOW, **known)
+
+
+def statuses(found: Replay) -> dict[str, str]:
+    return {each.step: str(each.status) for each in found.plan.deliveries}
+
+
+def test_messages_go_out_again_and_say_so() -> None:
+    found = again([rule(TELL)])
+    [delivery] = found.plan.deliveries
+    _, [before] = first([rule(TELL)])
+    assert (delivery.status, delivery.next_attempt, delivery.id != before.id) == (DeliveryStatus.PENDING, NOW, True)
+    assert delivery.note == "Sent again by hand, 2026-01-03 00:00 UTC (replay 1)."
+    assert [(firing.replay, firing.created) for firing in found.plan.firings] == [(1, NOW)]
+
+
+def test_every_replay_has_the_next_number() -> None:
+    firings, _ = first([rule(TELL)])
+    later = [*firings, *again([rule(TELL)]).plan.firings]
+    found = again([rule(TELL)], firings=later)
+    assert found.number == 2
+    assert found.plan.deliveries[0].id != again([rule(TELL)]).plan.deliveries[0].id
+
+
+def test_what_acts_is_not_done_twice_unless_asked() -> None:
+    rules = [rule(CALL, READ, WRITE)]
+    assert statuses(again(rules)) == {"call": "delivered", "read": "pending", "write": "delivered"}
+    [call, _, write] = again(rules).plan.deliveries
+    _, done = first(rules)
+    assert call.reason == f"not repeated: done as {done[0].id}; --callbacks repeats it"
+    assert write.result == {"of": "write"}
+    assert statuses(again(rules, "callbacks")) == {"call": "pending", "read": "pending", "write": "delivered"}
+    assert statuses(again(rules, "writes")) == {"call": "delivered", "read": "pending", "write": "pending"}
+
+
+def test_what_was_never_done_is_not_done_by_a_replay() -> None:
+    found = again([rule(WRITE, TELL)], deliveries=[])
+    assert statuses(found) == {"write": "skipped", "tell": "pending"}
+    assert found.plan.deliveries[0].reason == "not done in a replay; --writes does it"
+
+
+def test_a_text_that_reads_what_is_not_repeated_has_the_first_result() -> None:
+    assert statuses(again([rule(WRITE, AFTER)])) == {"write": "delivered", "after": "pending"}
+    assert statuses(again([rule(WRITE, AFTER)], deliveries=[])) == {"write": "skipped", "after": "skipped"}
+    tolerant = rule(replace(WRITE, on_error=OnError.CONTINUE), AFTER)
+    assert statuses(again([tolerant], deliveries=[])) == {"write": "skipped", "after": "pending"}
+    assert statuses(again([rule(WRITE, AFTER)], "writes")) == {"write": "pending", "after": "waiting"}
+
+
+def test_only_the_rule_that_is_asked_for_and_what_supersedes_it() -> None:
+    rules = [rule(TELL, id_="a"), rule(TELL, id_="b", supersedes={"a": None})]
+    found = again(rules, only=["a"])
+    assert [(each.rule, each.status) for each in found.plan.deliveries] == [("a", DeliveryStatus.SKIPPED)]
+
+
+@pytest.mark.parametrize("status", FiringStatus)
+def test_a_rule_with_a_memory_is_replayed_where_it_fired(status: FiringStatus) -> None:
+    counted = rule(TELL, timing=Timing(threshold=Threshold(within=timedelta(hours=1), count=3)))
+    [firing], _ = first([counted])
+    seen = replace(firing, status=status, reason="threshold: 2 of 3", context={"window": {"count": 3}})
+    found = again([counted], firings=[seen])
+    if status is FiringStatus.FIRED:
+        assert [each.context for each in found.plan.firings] == [{"window": {"count": 3}}]
+        assert statuses(found) == {"tell": "pending"}
+    else:
+        assert found.plan.firings == ()
+        assert found.passed_over == {"r": "on record it did not fire: threshold: 2 of 3"}
+    unseen = again([counted], firings=[])
+    assert unseen.passed_over["r"].startswith("it has a memory, and did not see this event")
