@@ -8,6 +8,7 @@ from engine.model.rule import Rule, RuleMode, Severity
 from engine.rulebook import Known, Loaded, load, read_rule_files, read_test_files
 from engine.source import parse, plain
 from engine.testing import Answer, ReadTests, RuleTest, read_tests
+from engine.testing.trial import Outcome, TimelineTest
 
 FOLDER = Path(__file__).parent.parent.parent / "rules"
 KNOWN = Known(channels=frozenset({"console", "payments", "risk", "onboarding"}), default_livemode=None)
@@ -30,6 +31,17 @@ def answers(*, fires: bool) -> list[RuleTest]:
     """The tests of one rule and one event in which it fires, or does not."""
     of_one = [test for test in own_tests().tests if isinstance(test, RuleTest)]
     return [test for test in of_one if isinstance(test.expect, Answer) and test.expect.fires is fires]
+
+
+def fires_in_time() -> set[str]:
+    """The rules that a timeline expects to fire."""
+    found: set[str] = set()
+    for test in own_tests().tests:
+        if isinstance(test, TimelineTest) and test.rule is not None:
+            expected = [step.expect for step in test.timeline.steps]
+            if any(isinstance(each, Outcome) and each.fires for each in expected):
+                found.add(test.rule)
+    return found
 
 
 def written_rules() -> list[dict[str, Any]]:

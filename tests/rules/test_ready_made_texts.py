@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 
+from engine.decide.judge import remembers
 from engine.errors import TemplateError
 from engine.model.event import Event, Json
+from engine.model.rule import Rule
 from engine.render import Message, check_template, default_message, render_text, render_title, scene
 from engine.testing import Given, RuleTest
 from engine.testing.given import event_of
+from engine.work.examples import names_of
 from tests.golden_files import Golden
-from tests.rules.ready_made import answers, bare_rule, written_rules
+from tests.rules.ready_made import answers, bare_rule, loaded, written_rules
 
 RULES = {rule["id"]: rule for rule in written_rules()}
 FIRING = answers(fires=True)
@@ -29,7 +32,7 @@ def test_every_text_passes_check() -> None:
     for rule in RULES.values():
         for step in rule["then"]:
             assert check_template(step["title"]) is None, rule["id"]
-            assert check_template(step["text"]) is None, rule["id"]
+            assert check_template(step.get("text", "")) is None, rule["id"]
 
 
 def test_every_rule_says_what_it_is_for() -> None:
@@ -57,6 +60,26 @@ def test_a_rule_that_fires_has_something_to_say(test: RuleTest) -> None:
         assert not line.rstrip().endswith((": ", ",")), line
         assert len(line) < 140, line
     assert rendered(rule, event_of(replace(test.given, livemode=False))).title.startswith("[TEST] ")
+
+
+@pytest.mark.parametrize(
+    "rule", [rule for rule in loaded().rulebook.rules if remembers(rule)], ids=lambda rule: rule.id
+)
+def test_a_rule_with_a_memory_has_something_to_say(rule: Rule) -> None:
+    """Whatever of its event is null."""
+    (when,) = rule.when
+    whole = event_of(Given(event=when.types[0], account="acct_1"))
+    for step in rule.steps:
+        for field in ["", *(whole.object or {})]:
+            given = Given(event=when.types[0], account="acct_1", set={field: None} if field else {})
+            if field in _needed(RULES[rule.id]):
+                continue
+            names = names_of(rule, step, event_of(given), {}, whole.received)
+            title = render_title(str(step.options["title"]), names)
+            text = render_text(str(step.options["text"]), names)
+            assert 15 < len(title) < 110
+            assert "https://dashboard.stripe.com/" in text.splitlines()[-1]
+            assert not any(bad in title + text for bad in ("None", "{", "}", "(none)"))
 
 
 @pytest.mark.parametrize("test", FIRING, ids=lambda test: test.title)
