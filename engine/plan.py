@@ -12,6 +12,7 @@ from engine.decide.judge import FIRED, Verdict
 from engine.decide.noise import ALOUD, Noise
 from engine.decide.release import released
 from engine.match import holds, unmet
+from engine.match.subjects import AfterSteps
 from engine.model.delivery import (
     OWN_RULE,
     Delivery,
@@ -109,7 +110,7 @@ def deliveries_of(
     event: Event, rule: Rule, firing: Firing, expand: Expand, superseded_by: str | None = None, noise: Noise = ALOUD
 ) -> Iterable[Delivery]:
     """The deliveries of a rule that has fired live: of the steps of `then`, and those that wait for a failure."""
-    seen = seen_by(rule, event)
+    seen = AfterSteps(seen_by(rule, event), {}, firing.context)
     steps = [(step, _why_not(step, seen, superseded_by) or _too_old(rule, step, event)) for step in rule.steps]
     planned = [d for step, why in steps for d in _deliveries(event, rule, firing, step, why, expand, noise)]
     planned += [d for step in rule.on_failure for d in _deliveries(event, rule, firing, step, None, expand)]
@@ -163,11 +164,11 @@ def _reading(event: Event, revision: str, wants: Sequence[str], replay: int) -> 
     return firing, delivery
 
 
-def _why_not(step: Step, event: Event, superseded_by: str | None) -> str | None:
+def _why_not(step: Step, seen: AfterSteps, superseded_by: str | None) -> str | None:
     """Why a step is skipped from the start, whatever its destination; None if it is not."""
     if superseded_by is not None and step.verb is Verb.NOTIFY:
         return f"superseded by {superseded_by}"
-    return None if step.asks_steps else unmet(step.condition, event)
+    return None if step.asks_steps else unmet(step.condition, seen)
 
 
 def _too_old(rule: Rule, step: Step, event: Event) -> str | None:

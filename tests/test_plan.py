@@ -4,13 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from docs.ahead import ahead
+from engine.decide.judge import Verdict
 from engine.model.condition import Operation, PathTest
-from engine.model.delivery import DeliveryStatus, Plan
+from engine.model.delivery import DeliveryStatus, FiringStatus, Plan
 from engine.model.event import Event
 from engine.model.position import Position
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
 from engine.model.timing import Timing
 from engine.plan import make_plan
+from engine.work.deliver import why_skipped
 from tests.builders import event
 
 
@@ -153,3 +156,30 @@ def test_a_stripe_write_is_not_for_an_event_that_came_a_day_late_unless_the_rule
     assert {found["read"].status, found["notify-1"].status} == {DeliveryStatus.PENDING}
     willing = replace(rule(write), timing=Timing(max_age=timedelta(days=7)))
     assert planned(willing, of=late).deliveries[0].status is DeliveryStatus.PENDING
+
+
+WINDOW = PathTest(path="$window.count", operations=(Operation(operator="gte", operand=100),))
+
+
+def test_the_if_of_a_step_knows_what_the_rule_remembers() -> None:
+    """What it was when the rule fired."""
+    step = replace(notify("risk"), condition=WINDOW)
+
+    def statuses(context: object) -> list[DeliveryStatus]:
+        verdicts = {"payout-failed": Verdict(FiringStatus.FIRED, context=context)}
+        with ahead():
+            plan = make_plan(event(id="evt_1"), [rule(step)], "rev", expand, verdicts=verdicts)
+        return [delivery.status for delivery in plan.deliveries]
+
+    assert statuses({"window": {"count": 100}}) == [DeliveryStatus.PENDING]
+    assert statuses({"window": {"count": 99}}) == [DeliveryStatus.SKIPPED]
+    assert statuses(None) == [DeliveryStatus.SKIPPED]
+
+
+def test_the_if_of_a_step_that_waits_knows_it_too() -> None:
+    step = replace(notify("risk"), condition=WINDOW, asks_steps=True)
+    happened = event(id="evt_1")
+    with ahead():
+        assert why_skipped(rule(step), step, happened, {}, {"window": {"count": 100}}) is None
+        why = why_skipped(rule(step), step, happened, {}, {"window": {"count": 3}})
+    assert why == "if: $window.count is 3, needs >= 100"

@@ -90,7 +90,7 @@ class Writer:
         context: Mapping[str, Json] | None,
     ) -> Sent:
         results = results_of(rule, ended)
-        skipped = why_skipped(rule, step, event, results)
+        skipped = why_skipped(rule, step, event, results, context)
         if skipped is not None:
             return Sent(skipped=skipped)
         failed = failed_of(rule, ended) if step in rule.on_failure else None

@@ -158,16 +158,16 @@ class Deliverer:
         waited = bool(step.needs) or after_failure
         siblings = await self._deliveries.siblings(delivery.firing) if waited and delivery.firing else []
         results = results_of(rule, siblings)
-        skipped = why_skipped(rule, step, event, results)
+        context = None
+        if rule.timing is not NO_TIMING and delivery.firing:
+            context = await self._deliveries.context(delivery.firing)
+        skipped = why_skipped(rule, step, event, results, context)
         if skipped is not None:
             return Skipped(reason=skipped)
         failed = failed_of(rule, siblings) if after_failure else None
         seen = None
         if event is not None and event.account and event.object_id != event.account:
             seen = await self._account(event.account, event.livemode)
-        context = None
-        if rule.timing is not NO_TIMING and delivery.firing:
-            context = await self._deliveries.context(delivery.firing)
         now = self._clock()
         request = rendered(
             notifier, delivery, rule, step, event, results, now, failed=failed, account=seen, context=context
@@ -230,11 +230,18 @@ def rendered(
     return notifier.render(step, delivery, names)
 
 
-def why_skipped(rule: Rule, step: Step, event: Event | None, results: Mapping[str, Json]) -> str | None:
-    """Why the `if` of a step that had to wait does not hold; None if it does. That of others was judged at once."""
+def why_skipped(
+    rule: Rule,
+    step: Step,
+    event: Event | None,
+    results: Mapping[str, Json],
+    context: Mapping[str, Json] | None = None,
+) -> str | None:
+    """Why the `if` of a step that had to wait does not hold; None if it does. That of others was judged at once.
+    `context` is what the rule remembers."""
     if event is None or not (step.asks_steps or step in rule.on_failure):
         return None
-    return unmet(step.condition, AfterSteps(seen_by(rule, event), results))
+    return unmet(step.condition, AfterSteps(seen_by(rule, event), results, context))
 
 
 def _reason(outcome: Outcome) -> str | None:

@@ -479,3 +479,9 @@ def test_a_variable_can_be_a_whole_when_beside_defaults() -> None:
     assert [str(mistake) for mistake in loaded.mistakes] == []
     (when,) = loaded.rulebook.rules[0].when
     assert (when.types, when.scopes) == (("payout.failed",), frozenset({"connected"}))
+
+
+def test_a_step_cannot_ask_for_a_digest_before_there_is_one() -> None:
+    """Its `if` is judged when the rule fires, and the digest is made later: the step would never run."""
+    text = rule(then="{notify: risk, if: {$digest.count: {gte: 5}}}", more="digest: {every: day}")
+    assert [line for line in mistakes(text) if "error[not-yet]" in line]
