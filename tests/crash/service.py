@@ -95,6 +95,12 @@ class Service:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """What it has written so far."""
         return (self.folder / f"log-{self.port}").read_text(errors="replace")

@@ -31,6 +31,9 @@ COMMIT_TIMEOUT = 1.0
 SLACK = 3.0
 """Seconds beyond the commit's timeout within which a refusal has to come, on a busy machine."""
 
+OURS = "select pid from pg_stat_activity where application_name like 'tocsin %'"
+"""The connections of the service."""
+
 CONNECTIONS = 3 + 1 + 3
 """What one service may hold in these tests: its pool, the committer's, and one a class of jobs."""
 
@@ -71,16 +74,12 @@ class Database:
     async def connections(self) -> int:
         """How many connections the service holds."""
         async with self.connected() as connection:
-            count: int = await connection.fetchval(
-                "select count(*) from pg_stat_activity where application_name like 'tocsin %'"
-            )
+            count: int = await connection.fetchval(f"select count(*) from ({OURS}) as ours")
         return count
 
     async def terminate(self) -> None:
         """Cut every connection of the service from the inside, as a failover does."""
-        await self.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'tocsin %'"
-        )
+        await self.execute(f"select pg_terminate_backend(pid) from ({OURS}) as ours")
 
 
 @dataclass
