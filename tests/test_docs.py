@@ -404,3 +404,14 @@ def test_the_tutorial_fires_where_it_says_so() -> None:
         rule: Rule = examples.rule_of(rule_id)
         rulebook = load({"rules.yaml": examples.block_with(rule_id)}, examples.KNOWN).rulebook
         assert rule.id in [match.rule.id for match in rulebook.match(event)], rule_id
+
+
+def test_every_guarantee_names_a_test_that_exists() -> None:
+    """A promise without its test, or with one that was renamed, is noticed here."""
+    rows = [line for line in page("guarantees.md").splitlines() if line.startswith("|") and not line.startswith("|---")]
+    promises = [row for row in rows if not row.startswith("| fault |")]
+    assert len(promises) > 25
+    for row in promises:
+        named = re.search(r"`(tests/[a-z_/]+\.py)::(test_\w+)` \|$", row)
+        assert named is not None, row
+        assert f"def {named[2]}(" in (ROOT / named[1]).read_text(), row
