@@ -6,19 +6,16 @@ import hmac
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 
 from engine.configured import base_of, known
-from engine.decide.retry import Decision
 from engine.errors import ConfigError, StoreError, StoreUnavailable, TocsinError
-from engine.model.delivery import OWN_RULE, Delivery, DeliveryStatus, Firing, FiringStatus, Plan
-from engine.model.event import Event, Payload
-from engine.model.outcome import Notifier, Outcome
+from engine.model.outcome import Notifier
 from engine.model.rule import Severity, Step, Verb
 from engine.observe import CONTENT_TYPE, Health, Metrics, logs
 from engine.pipeline import Pipeline
@@ -32,10 +29,14 @@ from engine.source import print_mistakes
 from engine.store import Store
 from engine.work.accounts import AccountBook
 from engine.work.banner import banner
+from engine.work.breakers import BreakerReports
+from engine.work.counting import counter, finisher, observed, observer
 from engine.work.dead import dead_reports
 from engine.work.deliver import Deliverer
+from engine.work.destinations import Destinations
 from engine.work.digests import Digests
 from engine.work.fetch import Fetcher
+from engine.work.gate import Gate
 from engine.work.late import QueueWatch
 from engine.work.mutes import MuteBook
 from engine.work.ops import Ops
@@ -53,8 +54,8 @@ from notifiers.stripe import StripeNotifier
 
 log = structlog.get_logger("tocsin")
 
-Claim = Callable[..., Awaitable[bool]]
-"""Whether a Stripe write is within its cap: `store.writes.claim`."""
+Claim = Callable[..., Awaitable[datetime | None]]
+"""Since when a Stripe write may be made, None where it is beyond its cap: `store.writes.claim`."""
 
 DRAIN = timedelta(seconds=8)
 """How long deliveries under way may go on when the service is asked to stop; after that they are handed back."""
@@ -105,10 +106,16 @@ def rulebook_of(
     return find
 
 
-def notifiers(settings: Settings, claim: Claim, stripe: StripeNotifier | None = None) -> Mapping[Verb, Notifier]:
-    """The three verbs on these settings; `claim` guards the caps of Stripe writes."""
+def notifiers(
+    settings: Settings,
+    claim: Claim,
+    stripe: StripeNotifier | None = None,
+    share: Callable[[int], int] = lambda all_: all_,
+) -> Mapping[Verb, Notifier]:
+    """The three verbs on these settings; `claim` guards the caps of Stripe writes, `share` is this process's part of
+    what all may do at once."""
     return {
-        Verb.NOTIFY: NotifyNotifier(settings.channels, sys.stdout),
+        Verb.NOTIFY: NotifyNotifier(settings.channels, sys.stdout, share=share),
         Verb.CALLBACK: CallbackNotifier(settings.callbacks, settings.callback_hosts),
         Verb.STRIPE: stripe or StripeNotifier(settings.stripe, settings.endpoints, claim),
     }
@@ -130,6 +137,7 @@ class Service:
     webhooks: WebhookPaths
     conflicts: dict[str, str]
     notifiers: Mapping[Verb, Notifier]
+    gate: Gate
     _stop: asyncio.Event
     _tasks: list[asyncio.Task[None]]
 
@@ -151,6 +159,7 @@ class Service:
             broken=status.broken,
             conflicts=self.conflicts,
             queue_age=self.settings.queue_age,
+            destinations=self.gate.standing,
         )
 
     async def scrape(self) -> tuple[bytes, str]:
@@ -225,11 +234,19 @@ async def _opened(settings: Settings) -> Store:
 async def _assemble(settings: Settings, store: Store) -> Service:
     metrics = Metrics()
     stripe = StripeNotifier(settings.stripe, settings.endpoints, store.writes.claim)
-    verbs = notifiers(settings, store.writes.claim, stripe)
+    verbs = notifiers(settings, store.writes.claim, stripe, store.members.share)
     ops = _ops(settings, store)
     reloader = _reloader(settings, store, metrics, ops)
     await reloader.reload()
     conflicts: dict[str, str] = {}
+    destinations = Destinations(settings)
+    gate = Gate(
+        destinations.of,
+        store.destinations,
+        store.rates,
+        seen=observed(metrics, None if ops is None else BreakerReports(ops.report)),
+        put_off=metrics.put_off,
+    )
     events = RecentEvents(store.events.get)
     accounts = AccountBook(store.accounts)
     tell = None if ops is None else ops.report
@@ -240,7 +257,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         expand=expander(settings),
         committer=store.committer,
         mutes=lambda: mutes.current,
-        seen=_observer(metrics, conflicts, events, accounts),
+        seen=observer(metrics, conflicts, events, accounts),
     )
     service = Service(
         settings=settings,
@@ -250,6 +267,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         webhooks=_webhooks(settings, pipeline, metrics, ops),
         conflicts=conflicts,
         notifiers=verbs,
+        gate=gate,
         _stop=asyncio.Event(),
         _tasks=[],
     )
@@ -263,15 +281,16 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         rulebook=revisions,
         expand=pipeline.expand,
         mutes=pipeline.mutes,
-        fired=_counter(metrics),
+        fired=counter(metrics),
     )
     deliverer = Deliverer(
         deliveries=store.deliveries,
         event=events.get,
         rulebook=revisions,
         notifiers={**verbs, Verb.FETCH: fetcher},
-        finished=_finished(metrics, ops),
+        finished=finisher(metrics, ops),
         account=accounts.told,
+        gate=gate,
         digest=Digests(store.deliveries, store.events, accounts.told).scene,
     )
     clock = Clock(
@@ -284,16 +303,24 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         fired=lambda rule: metrics.fired(rule.id, rule.mode),
     )
     store.committer.on_commit = metrics.commit
+
+    def seats(verb: str, destination: str) -> int | None:
+        at_once = destinations.concurrency(verb, destination)
+        return None if at_once is None else store.members.share(at_once)
+
     working = partial(
         work,
         store.jobs,
         dict.fromkeys((str(verb) for verb in Verb if verb is not Verb.FETCH), deliverer),
+        seats=seats,
         sweep=store.deliveries.sweep,
         forget=partial(store.forget, keep=settings.retention.events),
         keep=settings.retention.events,
         stop=service._stop,
         drain=DRAIN,
     )
+    if settings.role.works:
+        await store.members.beat()
     running = {
         "accounts": accounts.run(service._stop),
         "mutes": mutes.run(service._stop),
@@ -303,6 +330,8 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     if settings.role.works:
         running |= {
             "work": working(),
+            "destinations": gate.run(service._stop),
+            "members": store.members.run(service._stop),
             "timers": clock.run(service._stop),
             "dead": dead_reports(store.dead, tell).run(service._stop),
             "silence": silence_reports(store.silences, tell).run(service._stop),
@@ -353,75 +382,6 @@ def _ops(settings: Settings, store: Store) -> Ops | None:
     channel = settings.channels[settings.ops_channel]
     names = [f"{channel.name}/{label}" for label in recipients(channel)] or [channel.name]
     return Ops(names, report, store.deliveries.insert)
-
-
-def _observer(
-    metrics: Metrics, conflicts: dict[str, str], events: RecentEvents, accounts: AccountBook
-) -> Callable[[Event, Plan, bool], None]:
-    """Counts events and firings, keeps for the health page the latest contradiction of each endpoint, and has what
-    will be delivered in a moment at hand."""
-
-    count = _counter(metrics)
-
-    def seen(event: Event, plan: Plan, new: bool) -> None:
-        metrics.event(event.payload, event.scope, event.livemode, not new)
-        accounts.learn(event)
-        if event.conflict is not None:
-            conflicts[event.endpoint] = event.conflict
-        # A snapshot also when its thin twin came first: what it adds is written from it.
-        fired = [firing for firing in plan.firings if firing.rule != OWN_RULE]
-        if len(fired) < len(plan.firings):
-            return  # it is not whole yet: what is still read for it is kept with it
-        if fired and (new or event.payload is Payload.SNAPSHOT):
-            events.add(event)
-        if new:
-            count(fired)
-
-    return seen
-
-
-def _counter(metrics: Metrics) -> Callable[[Sequence[Firing]], None]:
-    """Counts what fired of some matches."""
-
-    def fired(firings: Sequence[Firing]) -> None:
-        for firing in firings:
-            if firing.status is FiringStatus.FIRED:
-                metrics.fired(firing.rule, firing.mode)
-
-    return fired
-
-
-def _finished(metrics: Metrics, ops: Ops | None) -> Callable[[Delivery, Outcome, Decision, float], Awaitable[None]]:
-    """Counts attempts and ends; tells the ops channel of a write that was held."""
-
-    async def finished(delivery: Delivery, outcome: Outcome, decision: Decision, seconds: float) -> None:
-        metrics.attempt(delivery.verb, type(outcome).__name__.lower(), seconds)
-        if decision.status is DeliveryStatus.PENDING:
-            return
-        delay = (datetime.now(UTC) - delivery.created).total_seconds() if delivery.event else None
-        metrics.delivery(delivery.verb, decision.status, delay)
-        if ops is None:
-            return
-        if delivery.verb is Verb.FETCH and decision.status is DeliveryStatus.DEAD:
-            status = getattr(outcome, "status", None)
-            why = (
-                f"Stripe answered {status}." if status else f"{decision.reason}."
-            )  # the same text is told once an hour
-            await ops.report(
-                "fetch",
-                "Rules were not judged: what they want from Stripe could not be read",
-                f"{why}\n\nSee the events: tocsin deliveries ls --rule tocsin --status dead. "
-                "Read again what can be: tocsin retry --failed",
-            )
-        if decision.status is DeliveryStatus.HELD:
-            await ops.report(
-                f"held-{delivery.destination}",
-                f"Stripe writes are held: {delivery.destination}",
-                f"{decision.reason}\n\nFrom now on writes of this operation wait for a person. "
-                f"See them: tocsin deliveries ls --status held. Release them: tocsin retry --held",
-            )
-
-    return finished
 
 
 def _reloader(settings: Settings, store: Store, metrics: Metrics, ops: Ops | None) -> Reloader:

@@ -4,6 +4,7 @@ aiohttp is imported with the first request (0.25 s), or by `Http.warm`.
 """
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 MAX_ANSWER = 64 * 1024
 """Bytes of an answer that are read; what is longer is cut, and the connection closed."""
 
-CONNECTIONS = 128
-"""Open connections of one kind (public, private); 8 to one host and port, so that a slow one leaves room for others."""
+CONNECTIONS = 256
+"""Open connections of one kind (public, private): as many as callbacks are under way. How many of them go to one host
+is decided before they begin; waiting for a connection here would count as waiting for its answer."""
 
 CONNECT_TIMEOUT = 5.0
 
@@ -103,7 +105,7 @@ class Http:
 
             check: Callable[[Any], socket.socket] | None = public_socket if self._public_only else None
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=CONNECTIONS, limit_per_host=8, socket_factory=check),
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS, socket_factory=check),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 auto_decompress=False,
@@ -178,8 +180,8 @@ def _reason(error: Exception, within: float) -> str:
         return "connection refused"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the connection was closed without an answer"
-    if isinstance(inner, ConnectionResetError):
-        return "the connection was reset"
+    if isinstance(inner, ConnectionResetError) or getattr(inner, "errno", None) in (errno.ECONNRESET, errno.EPIPE):
+        return "the connection was reset"  # aiohttp may wrap it in an error of its own, which has only the number
     if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
         return "the answer was not HTTP"
     return f"the connection failed ({type(inner).__name__})"

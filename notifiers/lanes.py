@@ -11,16 +11,15 @@ place in the lane until then. So a host that hangs for ever holds `PER_LANE` thr
 import asyncio
 import contextvars
 import threading
-import time
-from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from engine.source import Rate
+from engine.store import lanes
 
 PER_LANE = 2
 IN_ALL = 32
+WAITING = 1_000
 PATIENCE = 0.5
 LATER = timedelta(seconds=5)
 
@@ -39,62 +38,44 @@ class Lanes:
     """The lanes of one process. To be used from one event loop."""
 
     def __init__(self, *, in_all: int = IN_ALL, per_lane: int = PER_LANE, patience: float = PATIENCE) -> None:
-        self._in_all = asyncio.Semaphore(in_all)
-        self._per_lane = per_lane
-        self._patience = patience
-        self._lanes: dict[str, asyncio.Semaphore] = {}
-        self._recent: dict[str, deque[float]] = {}
+        self._in_all = lanes.Lanes(lambda _: in_all, WAITING, patience)
+        self._lanes = lanes.Lanes(lambda lane: self._at_once.get(lane, per_lane), WAITING, patience)
+        self._at_once: dict[str, int] = {}
 
-    async def run(self, lane: str, work: Callable[[], T], *, within: float, rate: Rate | None = None) -> T:
-        """Run `work` in a thread of its own, in that lane.
+    async def run(self, lane: str, work: Callable[[], T], *, within: float, at_once: int | None = None) -> T:
+        """Run `work` in a thread of its own, in that lane, of which `at_once` may be under way; None: as usual.
 
-        Raises Busy when the lane is full or at its rate, TimeoutError when `work` takes longer than `within`
+        Raises Busy when the lane is full, TimeoutError when `work` takes longer than `within`
         seconds (it goes on in its thread), and whatever `work` raises.
         """
-        places = self._lanes.setdefault(lane, asyncio.Semaphore(self._per_lane))
-        await self._enter(places)
+        if at_once is not None:
+            self._at_once[lane] = at_once
+        if not await self._lanes.enter(lane):
+            raise Busy(LATER)
         try:
-            await self._enter(self._in_all)
-        except Busy:
-            places.release()
-            raise
-        try:
-            self._pace(lane, rate)
-            future = self._start(work, places)
+            future = await self._begin(lane, work)
         except BaseException:
-            self._leave(places)
+            self._lanes.leave(lane)
             raise
         return await asyncio.wait_for(asyncio.shield(future), within)
 
-    async def _enter(self, places: asyncio.Semaphore) -> None:
+    async def _begin(self, lane: str, work: Callable[[], T]) -> "asyncio.Future[T]":
+        """Begin it where there is room in all. Its place in the lane is given back when its thread ends."""
+        if not await self._in_all.enter(""):
+            raise Busy(LATER)
         try:
-            async with asyncio.timeout(self._patience):
-                await places.acquire()
-        except TimeoutError:
-            raise Busy(LATER) from None
+            return self._start(work, lane)
+        except BaseException:
+            self._in_all.leave("")
+            raise
 
-    def _leave(self, places: asyncio.Semaphore) -> None:
-        places.release()
-        self._in_all.release()
-
-    def _pace(self, lane: str, rate: Rate | None) -> None:
-        """At most `rate.count` sends in any `rate.every`, in this process."""
-        if rate is None:
-            return
-        now, every = time.monotonic(), rate.every.total_seconds()
-        recent = self._recent.setdefault(lane, deque())
-        while recent and recent[0] <= now - every:
-            recent.popleft()
-        if len(recent) >= rate.count:
-            raise Busy(timedelta(seconds=max(0.1, recent[0] + every - now)))
-        recent.append(now)
-
-    def _start(self, work: Callable[[], T], places: asyncio.Semaphore) -> "asyncio.Future[T]":
+    def _start(self, work: Callable[[], T], lane: str) -> "asyncio.Future[T]":
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
         def settle(result: T | None, error: BaseException | None) -> None:
-            self._leave(places)
+            self._lanes.leave(lane)
+            self._in_all.leave("")
             if future.cancelled():
                 return
             if error is None:

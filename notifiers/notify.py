@@ -4,7 +4,7 @@ Every attempt is one Apprise object for one destination in a thread of its own l
 means is decided by `notifiers.failures`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from engine.errors import DestinationError
@@ -30,15 +30,23 @@ class NotifyNotifier:
 
     What is stored with it is `{title, text, format, severity, live, event, type, account, rule}`, where `format` is
     text, markdown or, of digests alone, html; the channel's URL is read from the configuration at each attempt and
-    never stored.
+    never stored. `share` is this process's part of a channel's concurrency.
     """
 
     verb = Verb.NOTIFY
 
-    def __init__(self, channels: Mapping[str, Channel], console: TextIO, *, lanes: Lanes | None = None) -> None:
+    def __init__(
+        self,
+        channels: Mapping[str, Channel],
+        console: TextIO,
+        *,
+        lanes: Lanes | None = None,
+        share: Callable[[int], int] = lambda all_: all_,
+    ) -> None:
         self._channels = channels
         self._console = console
         self._lanes = lanes or Lanes()
+        self._share = share
 
     def render(self, step: Step, delivery: Delivery, scene: Scene) -> Json:
         """The message: the step's title and text, and the default ones for what it does not say."""
@@ -126,8 +134,9 @@ class NotifyNotifier:
         def send() -> Sent:
             return channels.send(channel, recipient, **_content(request))
 
+        at_once = None if channel.concurrency is None else self._share(channel.concurrency)
         try:
-            sent = await self._lanes.run(channel.url.get_secret_value(), send, within=timeout, rate=channel.rate)
+            sent = await self._lanes.run(channel.url.get_secret_value(), send, within=timeout, at_once=at_once)
         except Busy as busy:
             return Retry(reason=f"{channel.name} is busy", after=busy.after, attempted=False)
         except TimeoutError:

@@ -36,7 +36,8 @@ _CONTEXT = re.compile(r"[A-Za-z0-9_]{1,255}(/[A-Za-z0-9_]{1,255})?")
 
 
 class Claim(Protocol):
-    """Takes one place under an operation's cap; the same delivery's place stays its own (`store.writes.claim`)."""
+    """Takes one place under an operation's cap, and says when it was taken; None: there is none. The same delivery's
+    place stays its own (`store.writes.claim`)."""
 
     def __call__(
         self,
@@ -46,7 +47,7 @@ class Claim(Protocol):
         max: int,  # noqa: A002  (the word of the configuration)
         every: timedelta,
         now: datetime,
-    ) -> Awaitable[bool]: ...
+    ) -> Awaitable[datetime | None]: ...
 
 
 class StripeNotifier:
@@ -154,13 +155,15 @@ class StripeNotifier:
         """Why a write may not be made now; None when it may."""
         name = delivery.request["operation"]
         allowed = self._allowed(name)
-        if delivery.first_attempt is not None and now - delivery.first_attempt >= KEY_LIFE:
+        claimed = await self._claim(name, delivery.id, max=allowed.max, every=allowed.every, now=now)
+        if claimed is None:
+            return Held(reason=_beyond(name, allowed))
+        # A process that died between a request and its record has left its claim, and no first attempt.
+        if now - min(claimed, delivery.first_attempt or claimed) >= KEY_LIFE:
             return Refused(
                 reason="the idempotency window is over: Stripe may have forgotten the key of the first attempt, and a "
                 "repeat could do it twice; look at Stripe, then 'tocsin retry --again'"
             )
-        if not await self._claim(name, delivery.id, max=allowed.max, every=allowed.every, now=now):
-            return Held(reason=_beyond(name, allowed))
         return None
 
     def _allowed(self, name: str) -> AllowedWrite:

@@ -31,6 +31,7 @@ SUMMARIES = {
     "backtest": "What rules would have done over past events.",
     "diff": "Alerts lost and gained by a change to the rules.",
     "deliveries": "What was sent, what was not, and why.",
+    "destinations": "Which places take deliveries, and what waits.",
     "retry": "Send again what was given up or held.",
     "replay": "Stored events once more, dry unless asked.",
     "mute": "Silence messages for a while.",
@@ -46,6 +47,7 @@ GROUPS = {
     "events": ("ls", "show"),
     "rules": ("ls", "show"),
     "deliveries": ("ls", "show"),
+    "destinations": ("ls", "show"),
     "mute": ("add", "ls", "end"),
 }
 """Those that have commands of their own."""

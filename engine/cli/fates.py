@@ -12,12 +12,15 @@ def aim(delivery: Delivery) -> str:
 
 
 def fate(delivery: Delivery, now: datetime) -> str:
-    """`sent 14:02:12`, `failed (503), retry 14:07:00`, `dead: ...`: how it stands and what comes next."""
+    """How it stands and what comes next: `sent 14:02:12`, `failed (503), retry 14:07:00`, `dead: ...`,
+    `waits until 14:07:00: breaker open until ...`."""
     match delivery.status:
         case DeliveryStatus.DELIVERED if delivery.reason:
             return delivery.reason  # a replay, which repeats nothing that acts
         case DeliveryStatus.DELIVERED:
             return f"sent {moment(delivery.finished, now)}".rstrip()
+        case DeliveryStatus.PENDING if delivery.put_off:
+            return f"waits until {moment(delivery.next_attempt, now)}: {delivery.reason}"
         case DeliveryStatus.PENDING if delivery.attempts or delivery.reason:
             reason = f" ({delivery.reason})" if delivery.reason else ""
             return f"failed{reason}, retry {moment(delivery.next_attempt, now)}".rstrip()

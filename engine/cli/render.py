@@ -265,9 +265,8 @@ def _made_up(step: Step, event: Event) -> Mapping[str, Json]:
     return {"ok": True, "result": result, "reason": None}
 
 
-async def _never(operation: str, delivery_id: str, *, max: int, every: timedelta, now: datetime) -> bool:  # noqa: A002
+async def _never(operation: str, delivery_id: str, *, max: int, every: timedelta, now: datetime) -> None:  # noqa: A002
     """Nothing is sent, so nothing claims a place under a cap."""
-    return False
 
 
 def _as_json(shown: Renderings) -> dict[str, Json]:

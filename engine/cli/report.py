@@ -28,6 +28,9 @@ STYLES = {
     "no": "dim",
     "test": "dim",
     "dead": "red",
+    "open": "red",
+    "half-open": "yellow",
+    "closed": "green",
     "refused": "red",
     "error": "red",
 }

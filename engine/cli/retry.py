@@ -1,6 +1,7 @@
 """`tocsin retry`: what was given up, or held, is sent after all."""
 
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ from engine.cli.deliveries import RETRYABLE, Destination, RulePattern, print_del
 from engine.cli.fates import fate
 from engine.cli.help import ending, plural
 from engine.cli.options import JsonOut, Since, Usage, start_of
+from engine.cli.progress import progress
 from engine.cli.report import note, print_json, say
 from engine.cli.stored import SHORT, delivery_of, with_store
 from engine.model.delivery import Delivery, DeliveryStatus
@@ -18,6 +20,7 @@ from engine.model.rule import Verb
 
 if TYPE_CHECKING:
     from engine.store import Store
+    from engine.store.again import Choice, Number
 
 ENDING = ending(
     "tocsin retry dlv_3f2c9a10",
@@ -30,16 +33,24 @@ ENDING = ending(
 MANY = 20
 """More than so many are asked about first."""
 
-_ALL = 1_000_000
+SHOWN = 1_000
+"""So many are looked at one by one, to be shown: the newest."""
+
+PAGE = 500
+"""So many are made due in one transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """What may be retried, and what may not: each with its reason."""
+    """What may be retried, and what may not: each with its reason. Of many, `ready` and `stale` are the newest, and the
+    numbers say how many there are."""
 
     ready: list[Delivery]
     stale: list[Delivery]
     others: list[Delivery]
+    number_ready: int
+    number_stale: int
+    aims: dict[str, int]
 
 
 def retry(
@@ -58,8 +69,10 @@ def retry(
 ) -> None:
     """Send dead and held deliveries again: what was rendered stays as it is, attempts begin anew.
 
-    A held Stripe write passes its cap. Stripe forgets idempotency keys after 24 hours, so an older write is left out:
-    look at the object at Stripe first, then use --again.
+    Many to one destination go out a few at first and then faster, the oldest first, within its rate and breaker: where
+    it still fails, most of them wait and use up no attempt. A held Stripe write passes its cap. Stripe forgets
+    idempotency keys after 24 hours, so an older write is left out: look at the object at Stripe first, then use
+    --again.
     """
     statuses = [*([DeliveryStatus.DEAD] if failed else []), *([DeliveryStatus.HELD] if held else [])]
     if bool(ids) == bool(statuses):
@@ -69,25 +82,81 @@ def retry(
 
     async def run(store: "Store") -> tuple[Chosen, int]:
         if ids:
-            found = list({each.id: each for each in [await delivery_of(store, one) for one in ids]}.values())
-        else:
-            found = await select(
-                store, status=statuses, rule=rule, channel=channel, account=None, since=start_of(since), limit=_ALL
-            )
-        chosen = _sorted(found, again)
-        if count or not chosen.ready:
+            named = list({each.id: each for each in [await delivery_of(store, one) for one in ids]}.values())
+            chosen = _sorted(named, again)
+            if count or not chosen.ready:
+                return chosen, 0
+            _ask(chosen, yes)
+            return chosen, await store.deliveries.retry([each.id for each in chosen.ready], again=again)
+        choice = _choice(statuses, rule, channel, start_of(since), again)
+        chosen = await _looked_at(store, choice, channel)
+        if count or not chosen.number_ready:
             return chosen, 0
-        _ask(chosen.ready, yes)
-        return chosen, await store.deliveries.retry([each.id for each in chosen.ready], again=again)
+        _ask(chosen, yes)
+        return chosen, await _retry_all(store, choice)
 
     chosen, done = with_store(run)
     if as_json:
         names = {"ready": chosen.ready, "stale": chosen.stale, "other": chosen.others}
-        print_json({"retried": done, **{name: [summary(each) for each in held] for name, held in names.items()}})
+        numbers = {"count": {"ready": chosen.number_ready, "stale": chosen.number_stale}}
+        listed = {name: [summary(each) for each in held] for name, held in names.items()}
+        print_json({"retried": done, **numbers, **listed})
     else:
         _tell(chosen, done, count)
     if ids and not chosen.ready and not count:
         raise typer.Exit(1)
+
+
+def _choice(
+    statuses: list[DeliveryStatus], rule: str | None, channel: str | None, since: datetime | None, again: bool
+) -> "Choice":
+    from engine.store.again import Choice
+
+    places = None
+    if channel is not None:
+        places = [channel] if "/" in channel or channel.endswith("*") else [channel, f"{channel}/*"]
+    return Choice(statuses=statuses, rule=rule, destinations=places, since=since, again=again, now=datetime.now(UTC))
+
+
+async def _looked_at(store: "Store", choice: "Choice", channel: str | None) -> Chosen:
+    numbers: list[Number] = await store.again.count(choice)
+    newest = await select(
+        store,
+        status=list(choice.statuses),
+        rule=choice.rule,
+        channel=channel,
+        account=None,
+        since=choice.since,
+        limit=SHOWN,
+    )
+    shown = _sorted(newest, choice.again)
+    return Chosen(
+        ready=shown.ready,
+        stale=shown.stale,
+        others=[],
+        number_ready=sum(each.ready for each in numbers),
+        number_stale=sum(each.stale for each in numbers),
+        aims={f"{each.verb} {each.destination}": each.ready for each in numbers if each.ready},
+    )
+
+
+async def _retry_all(store: "Store", choice: "Choice") -> int:
+    """Page after page, each delivery after as long as its place among those to one destination says."""
+    from engine.decide.breaker import ramp
+
+    done = 0
+    places: Counter[str] = Counter()
+    last = None
+    with progress("making due", "deliveries") as tell:
+        while page := await store.again.page(choice, last, PAGE):
+            waits = []
+            for each in page:
+                waits.append(ramp(places[each.lane]))
+                places[each.lane] += 1
+            done += await store.deliveries.retry([each.id for each in page], again=choice.again, after=waits)
+            last = page[-1]
+            tell(done)
+    return done
 
 
 def _sorted(found: list[Delivery], again: bool) -> Chosen:
@@ -100,42 +169,51 @@ def _sorted(found: list[Delivery], again: bool) -> Chosen:
         return not again and delivery.verb is Verb.STRIPE and tried is not None and tried <= oldest
 
     over = [each for each in found if each.status in RETRYABLE]
+    ready, stale = [each for each in over if not is_stale(each)], [each for each in over if is_stale(each)]
     return Chosen(
-        ready=[each for each in over if not is_stale(each)],
-        stale=[each for each in over if is_stale(each)],
+        ready=ready,
+        stale=stale,
         others=[each for each in found if each.status not in RETRYABLE],
+        number_ready=len(ready),
+        number_stale=len(stale),
+        aims=dict(Counter(f"{each.verb} {each.destination}" for each in ready)),
     )
 
 
-def _ask(ready: list[Delivery], yes: bool) -> None:
+def _ask(chosen: Chosen, yes: bool) -> None:
     """Asks before many are sent; where nobody can be asked it needs --yes."""
-    if yes or len(ready) <= MANY:
+    if yes or chosen.number_ready <= MANY:
         return
-    by_aim: dict[str, int] = {}
-    for each in ready:
-        by_aim[f"{each.verb} {each.destination}"] = by_aim.get(f"{each.verb} {each.destination}", 0) + 1
-    most = sorted(by_aim.items(), key=lambda item: -item[1])[:5]
-    told = ", ".join(f"{number} to {name}" for name, number in most) + (", .." if len(by_aim) > len(most) else "")
+    told = _aims(chosen)
     if not sys.stdin.isatty():
-        raise Usage(f"{len(ready)} deliveries ({told}): add --yes to send them, or --count to look first")
-    typer.confirm(f"Send {len(ready)} deliveries again ({told})?", abort=True, err=True)
+        raise Usage(f"{chosen.number_ready} deliveries ({told}): add --yes to send them, or --count to look first")
+    typer.confirm(f"Send {chosen.number_ready} deliveries again ({told})?", abort=True, err=True)
+
+
+def _aims(chosen: Chosen) -> str:
+    most = sorted(chosen.aims.items(), key=lambda item: -item[1])[:5]
+    return ", ".join(f"{number:,} to {name}" for name, number in most) + (
+        ", .." if len(chosen.aims) > len(most) else ""
+    )
 
 
 def _tell(chosen: Chosen, done: int, count: bool) -> None:
     now = datetime.now(UTC)
     if count:
-        say(f"{plural(len(chosen.ready), 'delivery')} would be sent again")
+        say(f"{plural(chosen.number_ready, 'delivery')} would be sent again")
+        if chosen.number_ready > MANY:
+            say(f"{_aims(chosen)}; the newest:")
         if chosen.ready:
             print_deliveries(chosen.ready[:MANY])
     elif done:
         say(f"{plural(done, 'delivery')} due again now", "green")
         note("the running server sends them at once, else the next one that starts; tocsin deliveries ls shows how")
-    elif not chosen.stale and not chosen.others:
+    elif not chosen.number_stale and not chosen.others:
         say("nothing to retry")
     for each in chosen.others:
         say(f"{each.id[:SHORT]} is left as it is: {fate(each, now)}")
-    if chosen.stale:
-        writes = plural(len(chosen.stale), "Stripe write")
+    if chosen.number_stale:
+        writes = plural(chosen.number_stale, "Stripe write")
         say(f"{writes} left out, first tried over 23 h ago: Stripe may not know the idempotency key any more", "yellow")
         for each in chosen.stale[:MANY]:
             say(f"  {each.id[:SHORT]}  {each.destination} of rule {each.rule}")

@@ -100,9 +100,8 @@ def _delivery(destination: str, livemode: bool, request: Json) -> Delivery:
     )
 
 
-async def _never(operation: str, delivery_id: str, *, max: int, every: timedelta, now: datetime) -> bool:  # noqa: A002
+async def _never(operation: str, delivery_id: str, *, max: int, every: timedelta, now: datetime) -> None:  # noqa: A002
     """A test message writes nothing at Stripe, so there is no cap to claim from."""
-    return False
 
 
 def _tell(name: str, outcome: Outcome) -> None:

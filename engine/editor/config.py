@@ -67,6 +67,8 @@ def _form(annotation: Any, loc: Loc) -> Schema:
 def _plain(annotation: Any, loc: Loc) -> Schema:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         form = _model(annotation, loc)
+        if loc[-1:] == ("breaker",):
+            return either(words(("off", "on")), {"type": "boolean"}, form)
         return either(text("an Apprise URL"), form) if loc == ("channels", "*") else form
     return either(_value(annotation), _VARIABLE)
 

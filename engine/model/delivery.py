@@ -81,6 +81,8 @@ class Delivery:
     rendered, once, and every attempt sends; `result` what came back, for other steps to read.
     `attempts` counts real tries, `first_attempt` is when the first began. `note` is a line that is sent with the
     message; `silence` names what kept it quiet (`throttle`, `mute mut_1`), `digest` what it is gathered for.
+    `turn` is until when it was put off without a try: for the destination or rate named `gate`, and without one for
+    the place that it has been given at a rate.
     """
 
     id: str
@@ -106,6 +108,13 @@ class Delivery:
     note: str | None = None
     silence: str | None = None
     digest: str | None = None
+    gate: str | None = None
+    turn: datetime | None = None
+
+    @property
+    def put_off(self) -> bool:
+        """Whether it waits for its destination rather than for its next try."""
+        return self.status is DeliveryStatus.PENDING and self.turn is not None and self.turn == self.next_attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,8 @@ class Retry:
 
     `after` is what the destination asked for (Retry-After), None: as the ladder says.
     `maybe_delivered`: the answer was lost, so it may have arrived. `attempted` False: nothing was sent because it
-    was not this delivery's turn (the destination is busy, or at its rate); no attempt is used up by that.
+    was not this delivery's turn (the destination is busy); no attempt is used up by that. `ours`: the fault was in this
+    process, and says nothing of the destination.
     """
 
     reason: str
@@ -34,6 +35,7 @@ class Retry:
     after: timedelta | None = None
     maybe_delivered: bool = False
     attempted: bool = True
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

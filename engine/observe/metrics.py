@@ -81,6 +81,12 @@ class Metrics:
         self._delays = self._spread(
             "tocsin_delivery_delay_seconds", "From receiving an event to delivering what came of it.", _DELAY, "verb"
         )
+        self._put_off = self._counts(
+            "tocsin_deliveries_put_off_total", "Times a delivery had to wait for its destination, by what for.", "why"
+        )
+        self._breaker = self._gauge(
+            "tocsin_open_destinations", "Whether a destination is left alone because it fails.", "destination"
+        )
         self._reloads = self._counts("tocsin_rulebook_reloads_total", "Times the rules were read again.", "result")
         self._queue_age = self._gauge("tocsin_queue_age_seconds", "How long the oldest due delivery has been waiting.")
         self._queue_size = self._gauge("tocsin_queue_deliveries", "Deliveries that are due and not yet attempted.")
@@ -122,6 +128,14 @@ class Metrics:
         """How the queue stands; an age of 0 where nothing is due."""
         self._queue_age.set(age)
         self._queue_size.set(size)
+
+    def put_off(self, why: str) -> None:
+        """A delivery waits for its destination: for its `breaker` or its `rate`."""
+        self._put_off.add(why)
+
+    def breaker(self, destination: str, is_open: bool) -> None:
+        """A destination is left alone, or is not any more. Destinations are those of the configuration."""
+        self._breaker.labels(destination).set(is_open)
 
     def reload(self, *, ok: bool, at: float, rules: Mapping[str, int], broken: int) -> None:
         """The rules were read at that Unix time. `rules` counts those now loaded by mode."""

@@ -116,6 +116,22 @@ def rate(value: Any) -> Rate:
         raise wrong("rate", str(problem)) from None
 
 
+def percent(value: Any) -> int:
+    found = re.fullmatch(r"(\d{1,3}) ?%?", str(value), re.ASCII) if isinstance(value, int | str) else None
+    if isinstance(value, bool) or found is None or not 1 <= int(found[1]) <= 100:
+        raise wrong("type", f"expected a share from 1% to 100%, got {kind(value)}")
+    return int(found[1])
+
+
+def short_breaker(value: Any) -> Any:
+    """A breaker as a map: `off` alone is one that is switched off."""
+    if value is False or value == "off":
+        return {"off": True}
+    if value is True or value == "on":
+        return {}
+    return value
+
+
 def one_of(*words: str) -> BeforeValidator:
     """A check for a closed set of words."""
 

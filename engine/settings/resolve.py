@@ -6,7 +6,15 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from engine.settings.schema import CallbackPart, ChannelPart, EndpointPart, FileSettings
+from engine.model.destination import BreakerPolicy
+from engine.settings.schema import (
+    BreakerPart,
+    CallbackPart,
+    ChannelPart,
+    EndpointPart,
+    FileSettings,
+    OwnBreakerPart,
+)
 from engine.settings.values import (
     ALIASES,
     CONSOLE,
@@ -41,8 +49,9 @@ def resolve(found: FileSettings, file: Path | None, local_secret: Callable[[Path
         stripe=_stripe(found),
         default_channel=found.default_channel,
         channels=_channels(found),
-        callbacks={name: _callback(name, part) for name, part in found.callbacks.items()},
+        callbacks={name: _callback(name, part, found.breaker) for name, part in found.callbacks.items()},
         callback_hosts=frozenset(found.callback_hosts),
+        breaker=_breaker(found.breaker, OwnBreakerPart()),
         rules=tuple(_path(folder, rule) for rule in found.rules),
         data=data,
         store=_store(found),
@@ -86,19 +95,23 @@ def _stripe(found: FileSettings) -> StripeSettings:
         allow=tuple(
             AllowedWrite(operation=part.operation, max=part.max, every=part.every) for part in found.stripe.allow
         ),
+        live_rate=found.stripe.rates.live,
+        test_rate=found.stripe.rates.test,
+        account_rate=found.stripe.rates.account,
+        breaker=_breaker(found.breaker, found.stripe.breaker),
     )
 
 
 def _channels(found: FileSettings) -> dict[str, Channel]:
     channels = {CONSOLE: Channel(name=CONSOLE, url=None)}
-    channels |= {name: _channel(name, part) for name, part in found.channels.items()}
+    channels |= {name: _channel(name, part, found.breaker) for name, part in found.channels.items()}
     default = channels[found.default_channel]
     for alias in ALIASES:
         channels.setdefault(alias, replace(default, name=alias))
     return channels
 
 
-def _channel(name: str, part: ChannelPart) -> Channel:
+def _channel(name: str, part: ChannelPart, breaker: BreakerPart) -> Channel:
     return Channel(
         name=name,
         url=part.url,
@@ -106,10 +119,12 @@ def _channel(name: str, part: ChannelPart) -> Channel:
         livemode=_LIVEMODES[part.livemode],
         rate=part.rate,
         timeout=part.timeout,
+        concurrency=part.concurrency,
+        breaker=_breaker(breaker, part.breaker),
     )
 
 
-def _callback(name: str, part: CallbackPart) -> CallbackTarget:
+def _callback(name: str, part: CallbackPart, breaker: BreakerPart) -> CallbackTarget:
     return CallbackTarget(
         name=name,
         url=part.url,
@@ -117,6 +132,23 @@ def _callback(name: str, part: CallbackPart) -> CallbackTarget:
         allow_private=part.allow_private,
         headers=dict(part.headers),
         timeout=part.timeout,
+        rate=part.rate,
+        concurrency=part.concurrency,
+        breaker=_breaker(breaker, part.breaker),
+    )
+
+
+def _breaker(all_: BreakerPart, own: OwnBreakerPart) -> BreakerPolicy | None:
+    """A destination's breaker: what it says itself, and for the rest what is said for all. One that says anything of
+    its own has one, though there is none for others."""
+    if own.off or (all_.off and own == OwnBreakerPart()):
+        return None
+    return BreakerPolicy(
+        share=own.share or all_.share,
+        requests=own.requests or all_.requests,
+        window=own.window or all_.window,
+        wait=own.wait or all_.wait,
+        longest_wait=own.longest_wait or all_.longest_wait,
     )
 
 

@@ -20,18 +20,56 @@ Name = Annotated[str, checks.before(checks.name)]
 Truth = Annotated[bool, checks.before(checks.truth)]
 Livemode = Annotated[Literal["true", "false", "any"], checks.before(checks.livemode)]
 Count = Annotated[int, checks.before(checks.count)]
+Percent = Annotated[int, checks.before(checks.percent)]
 Secret = Annotated[SecretStr, checks.before(checks.secret)]
 EndpointSecret = Annotated[SecretStr, checks.before(checks.endpoint_secret)]
 CallbackSecret = Annotated[SecretStr, checks.before(checks.callback_secret)]
 StripeKey = Annotated[SecretStr, checks.before(checks.stripe_key)]
 ChannelUrl = Annotated[SecretStr, checks.before(checks.channel_url)]
+RateText = Annotated[Rate, checks.before(checks.rate)]
 _seconds = timedelta
+
+
+def _per_second(count: int) -> Rate:
+    return Rate(count=count, every=timedelta(seconds=1))
 
 
 class Part(BaseModel):
     """Any part of the file: unknown keys are errors, and no error ever shows what was given."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
+
+
+class BreakerPart(Part):
+    off: Truth = Field(default=False, description="true: no breaker; `breaker: off` is short for it.")
+    share: Percent = Field(default=50, description="Opens when so many percent of the requests have failed.")
+    requests: Count = Field(default=10, description="Of at least so many requests.")
+    window: Duration = Field(default=_seconds(minutes=1), description="Within so long.")
+    wait: Duration = Field(
+        default=_seconds(seconds=30), description="After so long one delivery tries it; the others wait on."
+    )
+    longest_wait: Duration = Field(
+        default=_seconds(minutes=5), description="Each time that this fails the wait doubles, up to so long."
+    )
+
+
+class OwnBreakerPart(Part):
+    off: Truth = Field(default=False, description="true: no breaker here; `breaker: off` is short for it.")
+    share: Percent | None = Field(default=None, description="As in `breaker`, which counts for what is left out.")
+    requests: Count | None = Field(default=None, description="As in `breaker`.")
+    window: Duration | None = Field(default=None, description="As in `breaker`.")
+    wait: Duration | None = Field(default=None, description="As in `breaker`.")
+    longest_wait: Duration | None = Field(default=None, description="As in `breaker`.")
+
+
+class RatesPart(Part):
+    live: RateText = Field(
+        default=_per_second(80), description="At most so many calls in live mode; Stripe allows 100/s."
+    )
+    test: RateText = Field(default=_per_second(20), description="The same in test mode, where Stripe allows 25/s.")
+    account: RateText = Field(
+        default=_per_second(5), description="At most so many calls for one account, in each mode."
+    )
 
 
 class EndpointPart(Part):
@@ -75,6 +113,10 @@ class StripePart(Part):
         default=(),
         description="Write operations that rules may use, each with a cap. Reads need no entry.",
     )
+    rates: RatesPart = Field(default=RatesPart(), description="How fast Stripe is called, by all processes together.")
+    breaker: Annotated[OwnBreakerPart, checks.before(checks.short_breaker)] = Field(
+        default=OwnBreakerPart(), description="When Stripe is left alone, where not as `breaker` says."
+    )
 
 
 class ChannelPart(Part):
@@ -84,11 +126,17 @@ class ChannelPart(Part):
         description="Only rules of at least this severity notify here.",
     )
     livemode: Livemode = Field(default="any", description="Only events of this livemode are notified here.")
-    rate: Annotated[Rate | None, checks.before(checks.rate)] = Field(
+    rate: RateText | None = Field(
         default=None,
-        description="At most so many messages: 30/m, 1/s. Left out: no limit of ours.",
+        description="At most so many messages, by all processes together: 30/m, 1/s. Left out: no limit of ours.",
     )
     timeout: Duration = Field(default=_seconds(seconds=20), description="How long one attempt may take.")
+    concurrency: Count | None = Field(
+        default=None, description="At most so many messages at once, by all processes together. Left out: 2 in each."
+    )
+    breaker: Annotated[OwnBreakerPart, checks.before(checks.short_breaker)] = Field(
+        default=OwnBreakerPart(), description="When it is left alone, where not as `breaker` says."
+    )
 
 
 class CallbackPart(Part):
@@ -101,6 +149,15 @@ class CallbackPart(Part):
         default_factory=dict, description="Headers sent with each request; their values are secrets."
     )
     timeout: Duration = Field(default=_seconds(seconds=15), description="How long one attempt may take.")
+    rate: RateText | None = Field(
+        default=None, description="At most so many requests, by all processes together: 30/m, 10/s. Left out: no limit."
+    )
+    concurrency: Count | None = Field(
+        default=None, description="At most so many requests at once, by all processes together. Left out: 16 in each."
+    )
+    breaker: Annotated[OwnBreakerPart, checks.before(checks.short_breaker)] = Field(
+        default=OwnBreakerPart(), description="When it is left alone, where not as `breaker` says."
+    )
 
 
 class StorePart(Part):
@@ -199,6 +256,9 @@ class FileSettings(BaseSettings):
     )
     callback_hosts: Annotated[tuple[Annotated[str, checks.before(checks.host)], ...], checks.before(checks.listed)] = (
         Field(default=(), description="Hosts that a rule may name directly, https and public addresses only.")
+    )
+    breaker: Annotated[BreakerPart, checks.before(checks.short_breaker)] = Field(
+        default=BreakerPart(), description="When a destination that fails is left alone, by all processes together."
     )
     rules: Annotated[tuple[Text, ...], checks.before(checks.one_or_more)] = Field(
         default=("rules",),

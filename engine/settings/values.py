@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from engine.model.destination import BreakerPolicy
 from engine.model.event import Scope
 from engine.model.rule import Severity
 from engine.source import Rate
@@ -47,11 +48,18 @@ class AllowedWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripeSettings:
-    """Keys by name (`live`, `test`, and one for each sandbox or other account); names without a key are left out."""
+    """Keys by name (`live`, `test`, and one for each sandbox or other account); names without a key are left out.
+
+    The rates bound all calls of a mode, and in each those for one account; None: nothing does. `breaker` None: none.
+    """
 
     keys: Mapping[str, SecretStr]
     api_base: str
     allow: tuple[AllowedWrite, ...]
+    live_rate: Rate | None = None
+    test_rate: Rate | None = None
+    account_rate: Rate | None = None
+    breaker: BreakerPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +67,8 @@ class Channel:
     """Where `notify` sends. `url` is an Apprise URL and a credential; None is the console.
 
     Events below `min_severity`, or of the other `livemode` (None: either is fine), are skipped. `rate` None: as
-    fast as the service behind it takes them. `timeout` bounds one attempt.
+    fast as the service behind it takes them. `timeout` bounds one attempt. `concurrency` None: as many at once as a
+    process does of its kind. `breaker` None: none.
     """
 
     name: str
@@ -68,11 +77,16 @@ class Channel:
     livemode: bool | None = None
     rate: Rate | None = None
     timeout: timedelta = timedelta(seconds=20)
+    concurrency: int | None = None
+    breaker: BreakerPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackTarget:
-    """A system that `callback` posts to, signed by every secret (Standard Webhooks); several while one is rolled."""
+    """A system that `callback` posts to, signed by every secret (Standard Webhooks); several while one is rolled.
+
+    `rate`, `concurrency` and `breaker` as of a channel.
+    """
 
     name: str
     url: str = field(repr=False)
@@ -80,6 +94,9 @@ class CallbackTarget:
     allow_private: bool = False
     headers: Mapping[str, SecretStr] = field(default_factory=dict)
     timeout: timedelta = timedelta(seconds=15)
+    rate: Rate | None = None
+    concurrency: int | None = None
+    breaker: BreakerPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +179,7 @@ class Settings:
     `configured` is False when there is no configuration file (`file` None). `default_livemode` None: rules that do
     not say are for live and test events. `channels` always holds `console` and the aliases. `ops_channel` None:
     the service's own trouble is only logged. `queue_age`: what is due may wait so long before that is said.
+    `breaker` is that of hosts that rules name; None: none.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -171,6 +189,7 @@ class Settings:
     channels: Mapping[str, Channel]
     callbacks: Mapping[str, CallbackTarget]
     callback_hosts: frozenset[str]
+    breaker: BreakerPolicy | None
     rules: tuple[Path, ...]
     data: Path
     store: StoreSettings

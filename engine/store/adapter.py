@@ -296,13 +296,16 @@ async def install(connection: Connection) -> None:
     await connection.execute(INDEX)
 
 
-async def enqueue(connection: Connection, deliveries: Sequence[Delivery]) -> None:
-    """A job for each delivery that has none, due now; part of the caller's transaction."""
+async def enqueue(
+    connection: Connection, deliveries: Sequence[Delivery], after: Sequence[timedelta] | None = None
+) -> None:
+    """A job for each delivery that has none, due now or after such a while; part of the caller's transaction."""
     if deliveries:
         await Queries(AsyncpgDriver(connection), **builders()).enqueue(
             [str(kind(delivery)) for delivery in deliveries],
             [delivery.id.encode() for delivery in deliveries],
             [priority(delivery) for delivery in deliveries],
+            None if after is None else list(after),
             dedupe_key=[delivery.id for delivery in deliveries],
             headers=[{"lane": lane(delivery)} for delivery in deliveries],
             on_conflict="skip",

@@ -17,6 +17,7 @@ from engine.store.events import like
 from engine.store.firings import SELECT_CONTEXT
 from engine.store.handoff import Handoff
 from engine.store.queue import follow_clock, prune
+from engine.store.writes import let_through, renew
 
 # A delivery that is there already stays as it is.
 INSERT_DELIVERIES = """
@@ -171,25 +172,19 @@ SELECT_ATTEMPTS = "select * from tocsin.attempts where delivery = $1 order by nu
 # unless $2; with $2 it begins anew, its first attempt forgotten.
 RETRY = """
     with chosen as (
-        select id, status from tocsin.deliveries
-        where id = any($1) and status in ('dead', 'held')
+        select d.id, d.status, c.due
+        from tocsin.deliveries d join unnest($1::text[], $4::timestamptz[]) as c (id, due) using (id)
+        where status in ('dead', 'held')
           and ($2 or verb <> 'stripe' or first_attempt is null or first_attempt > $3)
-        order by id
-        for update
+        order by d.id
+        for update of d
     )
     update tocsin.deliveries d set
-        status = 'pending', reason = null, next_attempt = $4, finished = null, attempts = 0,
+        status = 'pending', reason = null, next_attempt = chosen.due, finished = null, attempts = 0,
         first_attempt = case when $2 or d.verb <> 'stripe' then null else d.first_attempt end
     from chosen
     where d.id = chosen.id
     returning d.*, chosen.status as was
-"""
-
-# A held write is let through, beyond the cap and not counted in it.
-RELEASE_WRITE = """
-    insert into tocsin.writes (delivery, operation, claimed, released)
-    select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::boolean[])
-    on conflict (delivery) do nothing
 """
 
 # Skips what another process is sweeping or recording just now: it is looked after.
@@ -390,26 +385,23 @@ class Deliveries:
         freed = [_delivery(row) for row in rows]
         await enqueue(connection, [d for d in freed if d.status is DeliveryStatus.PENDING])
 
-    async def retry(self, ids: Sequence[str], *, again: bool = False) -> int:
-        """Make dead and held deliveries pending now, with a fresh run of attempts; how many.
+    async def retry(self, ids: Sequence[str], *, again: bool = False, after: Sequence[timedelta] | None = None) -> int:
+        """Make dead and held deliveries pending with a fresh run of attempts, now or each `after` so long; how many.
 
         A held Stripe write passes its cap. One whose idempotency key Stripe may have forgotten is left out unless
         `again`, which may do it a second time.
         """
         now = self._clock()
+        waits = dict(zip(ids, after or [timedelta()] * len(ids), strict=True))
         async with self._pool.transaction() as connection:
-            rows = await connection.fetch(RETRY, list(ids), again, now - KEY_LIFE, now)
+            due = [now + wait for wait in waits.values()]
+            rows = await connection.fetch(RETRY, list(waits), again, now - KEY_LIFE, due)
             retried = [_delivery(row) for row in rows]
-            held = [_delivery(row) for row in rows if row["was"] == DeliveryStatus.HELD]
-            if held:
-                await connection.execute(
-                    RELEASE_WRITE,
-                    [d.id for d in held],
-                    [d.destination for d in held],
-                    [now] * len(held),
-                    [True] * len(held),
-                )
-            await enqueue(connection, retried)
+            held = [each for each, row in zip(retried, rows, strict=True) if row["was"] == DeliveryStatus.HELD]
+            await let_through(connection, held, now)
+            if again:
+                await renew(connection, retried, now)
+            await enqueue(connection, retried, [waits[each.id] for each in retried])
         return len(retried)
 
     async def sweep(self) -> int:
@@ -448,6 +440,8 @@ def _delivery(row: Record) -> Delivery:
         note=row["note"],
         silence=row["silence"],
         digest=row["digest"],
+        gate=row["gate"],
+        turn=row["turn"],
     )
 
 

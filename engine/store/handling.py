@@ -27,7 +27,7 @@ NOW = timedelta()
 class Handling:
     """Runs one handler, in tasks of its own so that the queue's tasks can be cancelled without loss."""
 
-    def __init__(self, kind: str, handler: Handler, seats: int, places: int) -> None:
+    def __init__(self, kind: str, handler: Handler, seats: Callable[[str], int], places: int) -> None:
         self._kind = kind
         self._handler = handler
         self._lanes = Lanes(seats, places)

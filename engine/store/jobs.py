@@ -12,7 +12,7 @@ supervisor loop replaces manager and connection (`_Worker.run`).
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -83,6 +83,14 @@ HAND_BACK = 5.0
 """Seconds to write jobs back at shutdown before the connection is cut; then another worker finds them stale."""
 
 
+Seats = Callable[[str, str], int | None]
+"""Given a class of jobs and a destination: how many of them this process may do at once."""
+
+
+def _as_usual(kind: str, lane: str) -> None:
+    return None
+
+
 class Jobs:
     """Runs handlers for the jobs there are, in this process."""
 
@@ -90,14 +98,19 @@ class Jobs:
         self._target = target
         self._handoff = handoff
 
-    async def run(self, handlers: Mapping[str, Handler], stop: asyncio.Event, drain: timedelta) -> None:
+    async def run(
+        self, handlers: Mapping[str, Handler], stop: asyncio.Event, drain: timedelta, seats: Seats = _as_usual
+    ) -> None:
         """Run until `stop`; then let handlers go on for `drain`, and hand back to the queue what is not done.
 
+        `seats` says how many jobs of a class may run at once for one destination, None: as many as usual.
         A handler that raises is logged and woken again later. No job in flight is lost, whatever ends this.
         """
         stop_all = asyncio.Event()
         workers = [
-            asyncio.create_task(_Worker(self._target, self._handoff, JobKind(kind), handler, stop_all, drain).run())
+            asyncio.create_task(
+                _Worker(self._target, self._handoff, JobKind(kind), handler, stop_all, drain, seats).run()
+            )
             for kind, handler in handlers.items()
         ]
         try:
@@ -118,16 +131,23 @@ class _Worker:
         handler: Handler,
         stop: asyncio.Event,
         drain: timedelta,
+        seats: Seats,
     ) -> None:
         self._target = target
         self._handoff = handoff
         self._kind = kind
         self._class = _CLASSES[kind]
-        self._handling = Handling(kind, handler, self._class.seats, self._class.places)
+        self._handling = Handling(kind, handler, self._seats, self._class.places)
+        self._limit = seats
         self._stop = stop
         self._drain = drain
         self._ending: set[asyncio.Task[None]] = set()
         self._told = False
+
+    def _seats(self, lane: str) -> int:
+        """How many jobs of one destination run at once."""
+        limit = self._limit(self._kind, lane)
+        return self._class.seats if limit is None else min(limit, self._class.running)
 
     async def run(self) -> None:
         """Serve until stopped, over as many connections as it takes."""

@@ -13,18 +13,22 @@ from engine.model.delivery import Plan
 from engine.settings import Settings
 from engine.store.accounts import Accounts
 from engine.store.adapter import install
+from engine.store.again import Again
 from engine.store.committer import BACKLOG, Committer
 from engine.store.connect import Pool, Target, Timeouts, translated
 from engine.store.dead import DeadDeliveries
 from engine.store.decide import Deciding, carry_out, decide
 from engine.store.deliveries import Deliveries
+from engine.store.destinations import Destinations
 from engine.store.embedded import EmbeddedServer
 from engine.store.events import Events, Parse
 from engine.store.handoff import Handoff
 from engine.store.health import Health, health
 from engine.store.jobs import Jobs
+from engine.store.members import Members
 from engine.store.migrate import migrate
 from engine.store.mutes import Mutes
+from engine.store.rates import Rates
 from engine.store.retention import forget
 from engine.store.revisions import Revisions
 from engine.store.silence import Silences
@@ -45,7 +49,7 @@ WATCH_LAST = 8.0
 
 class Store:
     """An opened database: `committer`, `jobs`, `deliveries`, `events`, `revisions`, `writes`, `accounts`,
-    `dead`, `silences`, `timers`, `mutes`.
+    `dead`, `silences`, `timers`, `mutes`, `destinations`, `rates`, `members`, `again`.
 
     Made by `open`.
     """
@@ -65,6 +69,10 @@ class Store:
         self.silences = Silences(pool)
         self.timers = Timers(pool)
         self.mutes = Mutes(pool)
+        self.destinations = Destinations(pool)
+        self.rates = Rates(pool)
+        self.members = Members(pool)
+        self.again = Again(pool)
         self._pool = pool
         self._server = server
         self._watch = asyncio.create_task(_watch(server), name="tocsin-watch") if server else None
@@ -138,7 +146,10 @@ class Store:
 
         `keep`: of the latest events always so many days, whatever the clock says.
         """
-        return await forget(self._pool, before, keep)
+        found = await forget(self._pool, before, keep)
+        if not found:
+            await self.rates.forget()
+        return found
 
     async def close(self) -> None:
         """Commit what has arrived, let go of every connection, and of the embedded server."""

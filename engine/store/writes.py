@@ -1,19 +1,43 @@
 """The cap over what rules may change at Stripe: so many writes of an operation in so long, over all processes."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from engine.store.connect import Pool
+from engine.model.delivery import Delivery
+from engine.store.connect import Connection, Pool
 
 # One operation's claims are made one after another, or two processes could both see the last free place.
 LOCK_OPERATION = "select pg_advisory_xact_lock(hashtextextended('tocsin.writes ' || $1, 0))"
 
-IS_CLAIMED = "select true from tocsin.writes where delivery = $1"
+SELECT_CLAIM = "select claimed from tocsin.writes where delivery = $1"
 
 COUNT_CLAIMS = """
     select count(*) from tocsin.writes where operation = $1 and claimed > $2 and claimed <= $3 and not released
 """
 
 CLAIM = "insert into tocsin.writes (delivery, operation, claimed) values ($1, $2, $3)"
+
+# A held write is let through, beyond the cap and not counted in it.
+RELEASE_WRITE = """
+    insert into tocsin.writes (delivery, operation, claimed, released)
+    select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::boolean[])
+    on conflict (delivery) do nothing
+"""
+
+# A write that begins anew may have been claimed long ago.
+RENEW_CLAIMS = "update tocsin.writes set claimed = $2 where delivery = any($1)"
+
+
+async def let_through(connection: Connection, held: Sequence[Delivery], now: datetime) -> None:
+    """Let held writes pass their cap; part of the caller's transaction."""
+    if held:
+        ids, operations = [each.id for each in held], [each.destination for each in held]
+        await connection.execute(RELEASE_WRITE, ids, operations, [now] * len(held), [True] * len(held))
+
+
+async def renew(connection: Connection, writes: Sequence[Delivery], now: datetime) -> None:
+    """Have writes count as claimed now, since they begin anew; part of the caller's transaction."""
+    await connection.execute(RENEW_CLAIMS, [each.id for each in writes], now)
 
 
 class Writes:
@@ -30,16 +54,18 @@ class Writes:
         max: int,  # noqa: A002  the word of the configuration
         every: timedelta,
         now: datetime,
-    ) -> bool:
-        """Whether this delivery may write: it has claimed before, was released by a person, or is within the cap.
+    ) -> datetime | None:
+        """Since when this delivery may write: it has claimed before, was released by a person, or is within the cap.
+        None: it may not.
 
         The cap is `max` claims in any `every` that ends now.
         """
         async with self._pool.transaction() as connection:
             await connection.execute(LOCK_OPERATION, operation)
-            if await connection.fetchval(IS_CLAIMED, delivery_id):
-                return True
+            claimed: datetime | None = await connection.fetchval(SELECT_CLAIM, delivery_id)
+            if claimed is not None:
+                return claimed
             if await connection.fetchval(COUNT_CLAIMS, operation, now - every, now) >= max:
-                return False
+                return None
             await connection.execute(CLAIM, delivery_id, operation, now)
-            return True
+            return now

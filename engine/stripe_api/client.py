@@ -211,6 +211,8 @@ def _failure(error: "stripe.StripeError", key: str) -> Failure:
     | 429, and 400 `rate_limit`; `lock_timeout` among them | retry |
     | 409 (the idempotency key is in use, or the object is) | retry |
     | 5xx | retry |
+    | any other status, with `Stripe-Should-Retry: true` | retry |
+    | any status but 429, with `Stripe-Should-Retry: false` | refused: a repeat would be answered the same |
     | 400 `idempotency_error` | refused: the key was used for another request |
     | 401, 402, 403, 404, other 400 | refused |
     """
@@ -225,7 +227,9 @@ def _failure(error: "stripe.StripeError", key: str) -> Failure:
         return Failure(reason="the answer was not Stripe's", retry=True, status=status, maybe_done=True)
     said = _error_of(error)
     code = said.get("code") or said.get("type")
-    retry = status in (409, 429) or status >= 500 or (status == 400 and code == "rate_limit")
+    limited = status == 429 or (status == 400 and code == "rate_limit")
+    should = _header(error.headers, "stripe-should-retry")  # what it says of this moment; a rate passes all the same
+    retry = limited or should == "true" or (should != "false" and (status == 409 or status >= 500))
     return Failure(
         reason=_reason(status, said, key),
         retry=retry,
@@ -291,9 +295,14 @@ def _without_keys(text: str, key: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in _KEY.sub(r"\1***", line))
 
 
+def _header(headers: Any, wanted: str) -> str:
+    """A header's value, empty where there is none."""
+    return {str(name).lower(): str(value) for name, value in (headers or {}).items()}.get(wanted, "").strip()
+
+
 def _retry_after(headers: Any) -> timedelta | None:
     """Stripe documents no Retry-After; what stands in front of it (a proxy, an edge) may send one."""
-    found = {str(name).lower(): str(value) for name, value in (headers or {}).items()}.get("retry-after", "").strip()
+    found = _header(headers, "retry-after")
     if re.fullmatch(r"[0-9]{1,6}", found):
         wait = timedelta(seconds=int(found))
     else:

@@ -136,5 +136,5 @@ def everywhere(step: Step, severity: Severity, livemode: bool) -> Iterable[Desti
     return (Destination(name=target) for target in step.targets)
 
 
-async def _claim(operation: str, delivery_id: str, *, max: int, every: timedelta, now: datetime) -> bool:  # noqa: A002
+async def _claim(operation: str, delivery_id: str, *, max: int, every: timedelta, now: datetime) -> None:  # noqa: A002
     raise AssertionError("a test sends nothing")

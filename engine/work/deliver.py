@@ -19,6 +19,7 @@ from engine.model.rule import RetryPolicy, Rule, Step, Verb
 from engine.model.timing import NO_TIMING
 from engine.plan import seen_by
 from engine.render import scene
+from engine.work.gate import Later, Pass
 
 log = structlog.get_logger("tocsin.deliver")
 
@@ -68,6 +69,13 @@ class Deliveries(Protocol):
     ) -> None: ...
 
 
+class Gatekeeper(Protocol):
+    """In front of every attempt: `engine.work.gate.Gate`."""
+
+    async def enter(self, delivery: Delivery) -> Pass | Later: ...
+    async def leave(self, given: Pass, outcome: Outcome) -> None: ...
+
+
 class Rules(Protocol):
     """A revision of the rules."""
 
@@ -89,6 +97,7 @@ class Deliverer:
         rulebook: Callable[[str], Awaitable[Rules]],
         notifiers: Mapping[Verb, Notifier],
         finished: Callable[[Delivery, Outcome, Decision, float], Awaitable[None]],
+        gate: Gatekeeper | None = None,
         account: Account = _nothing_known,
         digest: Digest = _no_digests,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -98,6 +107,7 @@ class Deliverer:
         self._rulebook = rulebook
         self._notifiers = notifiers
         self._finished = finished
+        self._gate = gate
         self._account = account
         self._digest = digest
         self._clock = clock
@@ -110,11 +120,16 @@ class Deliverer:
         now = self._clock()
         if delivery.next_attempt is not None and delivery.next_attempt > now and not _set_back(delivery, now):
             return delivery.next_attempt
+        given = None if self._gate is None else await self._gate.enter(delivery)
+        if isinstance(given, Later):
+            return given.until
         rule = await self._rule_of(delivery)
         step = rule.step(delivery.step) if rule else None
         started = self._clock()
         outcome = await self._attempt(delivery, rule, step)
         ended = self._clock()
+        if self._gate is not None and given is not None:
+            await self._gate.leave(given, outcome)
         if isinstance(outcome, Retry) and not outcome.attempted:
             return ended + (outcome.after or NEXT_TURN)
         decision = after_attempt(delivery, outcome, step.retry if step else RetryPolicy(), ended)
@@ -143,7 +158,7 @@ class Deliverer:
             raise  # the database is away: not an attempt, the job is tried again
         except Exception as error:  # the outermost loop of a delivery: a fault of ours must not lose it
             log.exception("delivery_fault", delivery=delivery.id, rule=delivery.rule, verb=delivery.verb)
-            return Retry(reason=f"internal error: {type(error).__name__}", maybe_delivered=True)
+            return Retry(reason=f"internal error: {type(error).__name__}", maybe_delivered=True, ours=True)
 
     async def _render(
         self, notifier: Notifier, delivery: Delivery, rule: Rule | None, step: Step | None

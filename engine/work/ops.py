@@ -27,10 +27,13 @@ class Ops:
         self._insert = insert
         self._clock = clock
 
-    async def report(self, subject: str, title: str, text: str, severity: Severity = Severity.HIGH) -> None:
-        """Queue one report. The same subject and text is sent once an hour, whichever process finds it first."""
+    async def report(
+        self, subject: str, title: str, text: str, severity: Severity = Severity.HIGH, *, at: datetime | None = None
+    ) -> None:
+        """Queue one report. The same subject and text is sent once an hour, whichever process finds it first; the hour
+        is that of `at`, left out: of now."""
         now = self._clock()
-        cause = hashlib.sha256(f"{subject}\0{text}\0{now:%Y-%m-%dT%H}".encode()).hexdigest()
+        cause = hashlib.sha256(f"{subject}\0{text}\0{at or now:%Y-%m-%dT%H}".encode()).hexdigest()
         await self._insert(
             [
                 Delivery(

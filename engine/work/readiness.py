@@ -6,6 +6,7 @@ from typing import Protocol
 
 from engine.observe import Check, Health
 from engine.settings import Role
+from engine.store.destinations import Standing
 
 QUEUE_LIMIT = timedelta(minutes=1)
 """A delivery that has been due for longer than this without being attempted is worth somebody's look, where the
@@ -41,9 +42,14 @@ def readiness(
     broken: Sequence[str],
     conflicts: Mapping[str, str],
     queue_age: timedelta = QUEUE_LIMIT,
+    destinations: Sequence[Standing] = (),
 ) -> Health:
-    """All checks. `store` is a reason when the database does not answer; `broken` names the rule files that run as
-    their last good version or not at all; `conflicts` says of endpoints what contradicts their configuration."""
+    """All checks.
+
+    `store` is a reason when the database does not answer; `broken` names the rule files that run as their last good
+    version or not at all; `conflicts` says of endpoints what contradicts their configuration; `destinations` are those
+    that are left alone.
+    """
     return Health(
         checks=(
             _store(store),
@@ -52,6 +58,7 @@ def readiness(
             *((Check(name="ingest", ok=True, reason=f"{backlog} events wait for their commit"),) * role.receives),
             Check(name="worker", ok=worker_running, reason=None if worker_running else "the worker has stopped"),
             _rules(rules, loaded, broken),
+            _destinations(destinations),
             *(
                 Check(name=f"endpoint {name}", ok=False, reason=reason, blocking=False)
                 for name, reason in sorted(conflicts.items())
@@ -78,6 +85,12 @@ def _deliveries(store: Queue) -> Check:
     """Dead and held ones are for people to decide about: on show, but no fault of this process."""
     reason = f"{store.dead} dead, {store.held} held; see: tocsin deliveries ls" if store.dead or store.held else None
     return Check(name="deliveries", ok=True, reason=reason, blocking=False)
+
+
+def _destinations(standing: Sequence[Standing]) -> Check:
+    told = ", ".join(f"{each.name} is left alone ({each.breaker.state}: {each.breaker.reason})" for each in standing)
+    reason = f"{told}; see: tocsin destinations ls" if told else None
+    return Check(name="destinations", ok=not standing, reason=reason, blocking=False)
 
 
 def _rules(rules: int, loaded: datetime | None, broken: Sequence[str]) -> Check:

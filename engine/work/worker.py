@@ -19,16 +19,23 @@ SWEEP_EVERY = timedelta(seconds=10)
 """How often due deliveries are compared with the jobs there are: the longest a lost wake-up can delay one."""
 
 
+Seats = Callable[[str, str], int | None]
+"""Given a verb and a destination: how many of its deliveries this process may do at once; None: as many as usual."""
+
+
 class Jobs(Protocol):
     """The engine behind the worker."""
 
-    async def run(self, handlers: Mapping[str, Handler], stop: asyncio.Event, drain: timedelta) -> None: ...
+    async def run(
+        self, handlers: Mapping[str, Handler], stop: asyncio.Event, drain: timedelta, seats: Seats
+    ) -> None: ...
 
 
 async def work(
     jobs: Jobs,
     handlers: Mapping[str, Handler],
     *,
+    seats: Seats,
     sweep: Callable[[], Awaitable[int]],
     forget: Callable[[datetime], Awaitable[int]],
     keep: timedelta,
@@ -37,7 +44,7 @@ async def work(
 ) -> None:
     """Run until `stop`, then hand back within `drain` what is not done. Events are kept for `keep`."""
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(jobs.run(handlers, stop, drain), name="tocsin-jobs")
+        tasks.create_task(jobs.run(handlers, stop, drain, seats), name="tocsin-jobs")
         tasks.create_task(_sweep(sweep, stop), name="tocsin-sweep")
         tasks.create_task(_forget(forget, keep, stop), name="tocsin-forget")
 

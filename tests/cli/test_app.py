@@ -181,8 +181,8 @@ def test_version() -> None:
 
 def test_only_what_is_there_is_offered() -> None:
     """Commands of later issues must not appear before they work."""
-    there = "backtest check coverage deliveries diff events explain mute new render replay retry rules schema"
-    assert sorted(SUMMARIES) == [*there.split(), "send-test", "serve", "sign", "simulate", "test", "verify"]
+    there = "backtest check coverage deliveries destinations diff events explain mute new render replay retry rules"
+    assert sorted(SUMMARIES) == [*there.split(), "schema", "send-test", "serve", "sign", "simulate", "test", "verify"]
     result = runner.invoke(app, ["incidents"])
     assert result.exit_code == 2
 

@@ -28,14 +28,22 @@ class Claims:
 
     def __init__(self) -> None:
         self.taken: set[str] = set()
+        self.since: datetime | None = None
 
-    async def __call__(self, operation: str, delivery_id: str, *, max: int, every: timedelta, now: datetime) -> bool:  # noqa: A002
-        if delivery_id in self.taken:
-            return True
-        if len(self.taken) >= max:
-            return False
-        self.taken.add(delivery_id)
-        return True
+    async def __call__(
+        self,
+        operation: str,
+        delivery_id: str,
+        *,
+        max: int,  # noqa: A002  (the word of the configuration)
+        every: timedelta,
+        now: datetime,
+    ) -> datetime | None:
+        if delivery_id not in self.taken:
+            if len(self.taken) >= max:
+                return None
+            self.taken.add(delivery_id)
+        return self.since or now
 
 
 def endpoint(name: str, **fields: Any) -> Endpoint:

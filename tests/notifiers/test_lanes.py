@@ -2,11 +2,9 @@
 
 import asyncio
 import threading
-from datetime import timedelta
 
 import pytest
 
-from engine.source import Rate
 from notifiers.lanes import Busy, Lanes
 
 
@@ -105,14 +103,3 @@ async def test_a_cancelled_wait_gives_its_place_back() -> None:
     await asyncio.gather(waiting, running, return_exceptions=True)
     gate.open()
     assert await lanes.run("lane", lambda: 7, within=5) == 7
-
-
-async def test_the_rate_is_kept_and_says_when_to_come_back() -> None:
-    lanes, rate = Lanes(), Rate(count=3, every=timedelta(hours=1))
-    for _ in range(3):
-        await lanes.run("lane", int, within=5, rate=rate)
-    with pytest.raises(Busy) as caught:
-        await lanes.run("lane", int, within=5, rate=rate)
-    assert timedelta(minutes=59) < caught.value.after <= timedelta(hours=1)
-    assert await lanes.run("other", int, within=5, rate=rate) == 0
-    assert await lanes.run("lane", int, within=5) == 0

@@ -14,7 +14,6 @@ from engine.errors import DestinationError, TemplateError
 from engine.model.outcome import Delivered, Outcome, Refused, Retry
 from engine.model.rule import Severity, Verb
 from engine.settings import Channel
-from engine.source import Rate
 from notifiers import channels
 from notifiers.lanes import Lanes
 from notifiers.notify import NotifyNotifier, report
@@ -270,18 +269,6 @@ async def test_names_of_one_url_share_its_lane(sink: HttpSink) -> None:
         outcomes = await asyncio.gather(*(notifier.deliver(rendered(notifier, NOTIFY, name)) for name in made))
         assert len(dead.requests) == 2
     assert sum(isinstance(each, Retry) and not each.attempted for each in outcomes) == 1
-
-
-async def test_a_channel_at_its_rate_uses_up_no_attempt(sink: HttpSink) -> None:
-    made = channel(url=json_url(sink), rate=Rate(count=2, every=timedelta(minutes=1)))
-    notifier = NotifyNotifier({"payments": made}, io.StringIO())
-    outcomes = [await notifier.deliver(rendered(notifier, NOTIFY, "payments")) for _ in range(3)]
-    assert [type(each) for each in outcomes] == [Delivered, Delivered, Retry]
-    third = outcomes[2]
-    assert isinstance(third, Retry)
-    assert not third.attempted
-    assert third.after is not None
-    assert timedelta(seconds=50) < third.after <= timedelta(minutes=1)
 
 
 async def test_what_is_stored_is_json_without_the_url(sink: HttpSink) -> None:

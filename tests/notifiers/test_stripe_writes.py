@@ -72,6 +72,18 @@ async def test_a_write_stops_before_stripe_forgets_its_key(fake: FakeApi, age: t
             assert isinstance(await made.deliver(again), Delivered)
 
 
+async def test_a_write_that_a_dead_process_may_have_made_stops_in_time_too(fake: FakeApi) -> None:
+    """It has no first attempt on record, but a claim."""
+    claims = Claims()
+    claims.taken.add("dlv_0123456789abcdef")
+    claims.since = NOW - timedelta(hours=23)
+    async with notifier(fake, allowed("refunds.create"), claims=claims) as made:
+        outcome = await made.deliver(rendered(made, stripe("refunds.create"), "refunds.create"))
+    assert isinstance(outcome, Refused)
+    assert "idempotency window is over" in outcome.reason
+    assert fake.requests == []
+
+
 async def test_reads_may_be_retried_for_ever(fake: FakeApi) -> None:
     async with notifier(fake) as made:
         late = rendered(

@@ -58,7 +58,9 @@ def test_names_follow_one_rule_and_are_all_described() -> None:
     metrics = Metrics()
     described = metrics.describe()
     for name, labels, text in described:
-        assert re.fullmatch(r"tocsin_[a-z]+(_[a-z]+)*_(total|seconds|events|deliveries|rules|files)", name), name
+        assert re.fullmatch(
+            r"tocsin_[a-z]+(_[a-z]+)*_(total|seconds|events|deliveries|destinations|rules|files)", name
+        ), name
         assert text.endswith(".")
         assert all(label.isidentifier() for label in labels)
     page = metrics.page().decode()

@@ -126,6 +126,10 @@ NAMES = "use letters, digits, '-', '_' and '.'"
         ("channels: {risk: slack}", "1:18", "a channel is an Apprise URL like slack://... or mailtos://...", None),
         ("channels: {console: 'json://x'}", "1:21", "the channel 'console' is built in", "take another name"),
         ("channels: {a: {url: 'json://x', rate: 3}}", "1:39", "expected a rate like 30/m, got 3", None),
+        ("breaker: {share: 120%}", "1:18", "expected a share from 1% to 100%, got '120%'", None),
+        ("breaker: {requests: 0}", "1:21", "expected a number from 1, got 0", None),
+        ("stripe: {breaker: {wait: soon}}", "1:26", "expected a duration like 10m, got 'soon'", None),
+        ("stripe: {rates: {live: 0/s}}", "1:24", "expected a rate like 30/m, got '0/s'", None),
         (
             "channels: {a: {url: 'json://x', min_severity: hihg}}",
             "1:47",

@@ -210,6 +210,23 @@ async def test_retry_of_a_recent_stripe_write_keeps_the_time_of_its_key(store: S
     assert (await get(store, recent)).first_attempt == first
 
 
+async def test_retry_again_of_an_old_write_begins_its_claim_anew(store: Store) -> None:
+    """Its age is what tells whether Stripe may have forgotten its key."""
+    now = datetime.now(UTC)
+    cap: dict[str, Any] = {"max": 1, "every": timedelta(hours=1)}
+    (old,) = await commit(store, "a", verb=Verb.STRIPE, destination="refunds.create")
+    before = now - timedelta(days=2)
+    assert await store.writes.claim("refunds.create", old.id, now=before, **cap) == before
+    await end(store, old, DEAD, reason="too old")
+    assert await store.deliveries.retry([old.id]) == 1
+    assert await store.writes.claim("refunds.create", old.id, now=now, **cap) == before
+    await end(store, old, DEAD, reason="too old")
+    assert await store.deliveries.retry([old.id], again=True) == 1
+    since = await store.writes.claim("refunds.create", old.id, now=now, **cap)
+    assert since is not None
+    assert since >= now
+
+
 async def test_retry_of_a_held_write_lets_it_pass_its_cap(store: Store) -> None:
     """A person has decided: it is not held again, and takes nobody else's place."""
     now = datetime.now(UTC)

@@ -370,10 +370,56 @@ async def test_no_more_jobs_run_at_once_than_the_class_allows(store: Store, monk
     assert 4 <= most <= 6
 
 
+@pytest.mark.parametrize("seats", [1, 3])
+async def test_a_destination_has_as_many_jobs_at_once_as_it_may(store: Store, seats: int) -> None:
+    """And another as many as usual."""
+    now: dict[str, int] = {}
+    most: dict[str, int] = {}
+    done = asyncio.Event()
+    bounded, usual = await commit(store, 12), await commit(store, 12, to="other")
+    to = dict.fromkeys(bounded, "bounded") | dict.fromkeys(usual, "usual")
+    left = set(to)
+
+    async def handle(delivery_id: str) -> None:
+        place = to[delivery_id]
+        now[place] = now.get(place, 0) + 1
+        most[place] = max(most.get(place, 0), now[place])
+        await asyncio.sleep(0.05)
+        now[place] -= 1
+        left.discard(delivery_id)
+        if not left:
+            done.set()
+
+    stop = asyncio.Event()
+    limit = {"case-system": seats}
+    running = asyncio.create_task(store.jobs.run({"callback": handle}, stop, DRAIN, lambda kind, lane: limit.get(lane)))
+    async with asyncio.timeout(20):
+        await done.wait()
+    stop.set()
+    await running
+    assert most["bounded"] == seats
+    assert most["usual"] > 3
+
+
+async def test_a_process_without_a_seat_leaves_the_job_to_others(store: Store, second: Store) -> None:
+    """As when a destination takes one at a time, and there are two processes."""
+    ours, theirs, stop = Handled(), Handled(), asyncio.Event()
+    running = [
+        asyncio.create_task(store.jobs.run({"callback": ours}, stop, DRAIN, lambda kind, lane: 0)),
+        asyncio.create_task(second.jobs.run({"callback": theirs}, stop, DRAIN, lambda kind, lane: 1)),
+    ]
+    ids = await commit(store, 2)
+    await theirs.reach(2, seconds=50)
+    stop.set()
+    await asyncio.gather(*running)
+    assert ours.ids == []
+    assert sorted(theirs.ids) == sorted(ids)
+
+
 async def test_a_lane_seats_some_lets_some_wait_and_turns_the_rest_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits gets the seat of whoever leaves."""
     monkeypatch.setattr(lanes, "PATIENCE", 0.3)
-    seats = lanes.Lanes(seats=2, places=4)
+    seats = lanes.Lanes(lambda _: 2, places=4)
     assert [await seats.enter("a"), await seats.enter("a")] == [True, True]
     waiting = [asyncio.create_task(seats.enter("a")) for _ in range(4)]
     await asyncio.sleep(0)

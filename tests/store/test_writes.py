@@ -13,7 +13,7 @@ async def claim(
     store: Store, delivery: str, *, after: timedelta = timedelta(), operation: str = "refunds.create"
 ) -> bool:
     """One claim on a cap of two an hour."""
-    return await store.writes.claim(operation, delivery, max=2, every=HOUR, now=NOW + after)
+    return await store.writes.claim(operation, delivery, max=2, every=HOUR, now=NOW + after) is not None
 
 
 async def test_beyond_the_cap_there_is_no_place(store: Store) -> None:
@@ -28,6 +28,13 @@ async def test_a_write_that_is_tried_again_takes_no_second_place(store: Store) -
     assert await claim(store, "dlv_2")
     assert not await claim(store, "dlv_3")
     assert await claim(store, "dlv_1", after=timedelta(minutes=59))
+
+
+async def test_a_claim_says_since_when(store: Store) -> None:
+    """A process that died after its request has left its claim: the age of the idempotency key."""
+    later = NOW + timedelta(minutes=5)
+    for now in (NOW, later):
+        assert await store.writes.claim("refunds.create", "dlv_1", max=2, every=HOUR, now=now) == NOW
 
 
 async def test_places_come_back_as_time_goes_by(store: Store) -> None:

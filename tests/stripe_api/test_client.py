@@ -165,6 +165,28 @@ async def test_what_cannot_pass_is_refused_with_stripes_code(api: StripeApi, fak
     assert answer.reason.startswith(f"Stripe answered {fault.status} {fault.code}")
 
 
+@pytest.mark.parametrize(
+    ("status", "should", "retry"),
+    [
+        (500, "true", True),
+        (500, "false", False),
+        (503, "false", False),
+        (409, "false", False),
+        (402, "true", True),
+        (400, "true", True),
+        (429, "false", True),
+        (404, "false", False),
+    ],
+)
+async def test_what_stripe_says_of_a_repeat_decides(
+    api: StripeApi, fake: FakeApi, status: int, should: str, retry: bool
+) -> None:
+    """But for a rate, which passes: `false` there is about this moment."""
+    fault = Fault(status=status, headers={"Stripe-Should-Retry": should})
+    fake.fault(fault, fault)
+    assert (await failed(api)).retry is retry
+
+
 async def test_a_wait_that_is_asked_for_is_passed_on(api: StripeApi, fake: FakeApi) -> None:
     fake.fault(Fault(status=429, code="rate_limit", headers={"Retry-After": "30"}))
     assert (await failed(api)).after == timedelta(seconds=30)

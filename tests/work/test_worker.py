@@ -7,14 +7,18 @@ from datetime import datetime, timedelta
 import pytest
 
 from engine.work import worker
-from engine.work.worker import Handler, work
+from engine.work.worker import Handler, Seats, work
 
 
 class Jobs:
     """An engine with nothing to do."""
 
-    async def run(self, handlers: Mapping[str, Handler], stop: asyncio.Event, drain: timedelta) -> None:
+    async def run(self, handlers: Mapping[str, Handler], stop: asyncio.Event, drain: timedelta, seats: Seats) -> None:
         await stop.wait()
+
+
+def _all(verb: str, destination: str) -> None:
+    return None
 
 
 async def test_a_sweep_or_a_forgetting_that_fails_ends_no_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +39,7 @@ async def test_a_sweep_or_a_forgetting_that_fails_ends_no_delivery(monkeypatch: 
         raise RuntimeError("deadlock detected")
 
     async with asyncio.timeout(10):
-        keep = drain = timedelta(days=1)
-        await work(Jobs(), {}, sweep=sweep, forget=forget, keep=keep, stop=stop, drain=drain)
+        day = timedelta(days=1)
+        await work(Jobs(), {}, seats=_all, sweep=sweep, forget=forget, keep=day, stop=stop, drain=day)
     assert swept > 2
     assert forgot > 2
