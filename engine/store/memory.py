@@ -49,7 +49,7 @@ SET_TIMERS = """
 # Due timers that no other process is looking at.
 TAKE_TIMERS = """
     delete from tocsin.timers where id in (
-        select id from tocsin.timers where due <= $1 order by due limit $2 for update skip locked
+        select id from tocsin.timers where due <= $1 order by due, id limit $2 for update skip locked
     )
     returning *
 """

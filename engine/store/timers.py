@@ -1,16 +1,34 @@
 """What is due: timers are taken, decided and gone in one transaction, whichever process comes first."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TypeVar
 
+import structlog
+
+from engine.errors import StoreUnavailable
 from engine.model.delivery import Plan, Timer
 from engine.store import memory
 from engine.store.connect import Pool
 from engine.store.decide import Deciding, decide
 
+log = structlog.get_logger("tocsin.timers")
+
 BATCH = 100
 
-Resolve = Callable[[Sequence[Timer]], Awaitable[Sequence[Deciding]]]
+AGAIN = timedelta(minutes=1)
+"""When a timer that could not be decided is looked at again."""
+
+# The one that was just tried: it is still the first.
+POSTPONE_TIMER = """
+    update tocsin.timers set due = $2 where id = (
+        select id from tocsin.timers where due <= $1 order by due, id limit 1 for update skip locked
+    )
+"""
+
+Due = TypeVar("Due", bound=Deciding)
+
+Resolve = Callable[[Sequence[Timer]], Awaitable[Sequence[Due]]]
 """Finds what has to be known to decide timers: their events and rules."""
 
 
@@ -25,14 +43,41 @@ class Timers:
         found: datetime | None = await self._pool.value(memory.NEXT_TIMER)
         return found
 
-    async def ripen(self, now: datetime, resolve: Resolve) -> tuple[int, list[Plan]]:
-        """Decide timers that are due, at most BATCH: how many there were, and what came of them."""
+    async def ripen(self, now: datetime, resolve: Resolve[Due]) -> tuple[int, list[tuple[Due, Plan]]]:
+        """Decide timers that are due, at most BATCH: how many there were, and what came of them.
+
+        One that cannot be decided does not keep the others waiting: it comes again in a minute.
+        """
+        try:
+            return await self._ripen(now, resolve, BATCH)
+        except StoreUnavailable:
+            raise
+        except Exception:  # one of them: which, is found by taking them one by one
+            log.exception("timers_fault")
+        total = 0
+        decided: list[tuple[Due, Plan]] = []
+        while total < BATCH:
+            try:
+                number, found = await self._ripen(now, resolve, 1)
+            except StoreUnavailable:
+                raise
+            except Exception:
+                number, found = await self._pool.execute(POSTPONE_TIMER, now, now + AGAIN), []
+                log.exception("timer_fault")
+            if not number:
+                break
+            total += number
+            decided += found
+        return total, decided
+
+    async def _ripen(self, now: datetime, resolve: Resolve[Due], most: int) -> tuple[int, list[tuple[Due, Plan]]]:
         async with self._pool.transaction() as connection:
-            due = await memory.take_timers(connection, now, BATCH)
+            due = await memory.take_timers(connection, now, most)
             if not due:
                 return 0, []
-            plans = await decide(connection, await resolve(due), now)
-        return len(due), plans
+            resolved = await resolve(due)
+            plans = await decide(connection, resolved, now)
+        return len(due), list(zip(resolved, plans, strict=True))
 
     async def forget(self, now: datetime) -> int:
         """Delete some of what rules remember and does not matter any more; how many cells."""

@@ -29,7 +29,7 @@ class Timers(Protocol):
     async def next_due(self) -> datetime | None: ...
     async def ripen(
         self, now: datetime, resolve: Callable[[Sequence[Timer]], Awaitable[Sequence[Ripe]]]
-    ) -> tuple[int, list[Plan]]: ...
+    ) -> tuple[int, list[tuple[Ripe, Plan]]]: ...
     async def forget(self, now: datetime) -> int: ...
 
 
@@ -56,7 +56,6 @@ class Clock:
         self._mutes = mutes
         self._fired = fired
         self._now = now
-        self._ripe: Sequence[Ripe] = ()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Decide what is due until `stop`."""
@@ -83,10 +82,9 @@ class Clock:
         """Decide all that is due now; how many timers that were."""
         total = 0
         while True:
-            number, plans = await self._timers.ripen(self._now(), self._resolve)
+            number, decided = await self._timers.ripen(self._now(), self._resolve)
             total += number
-            decided, self._ripe = self._ripe, ()
-            for ripe, plan in zip(decided, plans, strict=True):
+            for ripe, plan in decided:
                 if ripe.rule is not None and any(each.status is FiringStatus.FIRED for each in plan.settled):
                     self._fired(ripe.rule)
             if not number:
@@ -109,5 +107,4 @@ class Clock:
                     mutes=self._mutes(),
                 )
             )
-        self._ripe = found
         return found

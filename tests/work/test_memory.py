@@ -1,15 +1,16 @@
 """Rules with a memory, from the event to the delivery: decided inside the commit, by timers, by several processes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
 
+from engine.decision import Ripe
 from engine.model.condition import Operation, PathTest, Reference
-from engine.model.delivery import DeliveryStatus, Firing
+from engine.model.delivery import DeliveryStatus, Firing, Timer
 from engine.model.event import Event, Json
 from engine.model.mute import Mute
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
@@ -201,6 +202,27 @@ async def test_two_processes_ripen_a_timer_once(world: Callable[..., World], dat
     await asyncio.gather(first.pass_to(61), second.pass_to(61))
     await other_store.close()
     assert len(await first.sent()) == 30
+
+
+async def test_a_timer_that_cannot_be_decided_keeps_no_other_waiting(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes again in a minute."""
+    w = world(rule(Timing(not_followed_by=(_not_followed(),)), types="payout.failed"))
+    await w.send(*(at(0, type="payout.failed", object={"id": f"po_{n}"}, id=f"evt_{n}") for n in range(5)))
+    resolve = w.clock._resolve
+
+    async def failing(due: Sequence[Timer]) -> Sequence[Ripe]:
+        if any(timer.event == "evt_3" for timer in due):
+            raise RuntimeError("not this one")
+        return await resolve(due)
+
+    monkeypatch.setattr(w.clock, "_resolve", failing)
+    await w.pass_to(61)
+    assert sorted(await w.statuses()) == ["fired"] * 4 + ["waiting"]
+    monkeypatch.undo()
+    await w.pass_to(63)
+    assert await w.statuses() == ["fired"] * 5
 
 
 async def test_a_throttle_keeps_messages_quiet_and_nothing_else(world: Callable[..., World]) -> None:
