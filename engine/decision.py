@@ -76,15 +76,19 @@ class Undecided:
             if seen.role is Role.MATCH or (seen.role is Role.AMONG and seen.rule.id in verdicts):
                 continue
             others.append(observe(seen, event, memory, now))
-        plan = make_plan(
-            event,
-            rules,
-            self.revision,
-            self.expand,
-            wants=self.wants,
-            verdicts=verdicts,
-            quieten=lambda rule: noise.quieten(rule, event, memory, now, self.mutes),
-        )
+        plan = NOTHING
+        if rules or self.wants:
+            plan = make_plan(
+                event,
+                rules,
+                self.revision,
+                self.expand,
+                wants=self.wants,
+                verdicts=verdicts,
+                quieten=lambda rule: noise.quieten(rule, event, memory, now, self.mutes),
+            )
+        if not any(other.timers or other.settled for other in others):
+            return plan
         return replace(
             plan,
             timers=(*plan.timers, *(timer for other in others for timer in other.timers)),

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from engine.match.values import epoch_seconds
 from engine.model.event import Event, Json
 from engine.model.position import Position
 
@@ -89,10 +88,13 @@ def _plain(thing: object) -> object:
 
 def second_of(event: Event) -> int:
     """The event's `created` in whole seconds since 1970: what windows count by."""
-    return int(epoch_seconds(event.created))
+    return int(event.created.timestamp())
+
+
+_to_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True, default=str).encode
 
 
 def as_key(*values: Json) -> str:
     """A key as the store has it: JSON, or a hash of it where that is long."""
-    found = json.dumps(values, separators=(",", ":"), sort_keys=True, default=str)
+    found = _to_json(values)
     return found if len(found) <= 200 else "sha256:" + hashlib.sha256(found.encode()).hexdigest()

@@ -166,13 +166,16 @@ class World:
         except Exception:  # as the store does: a fault of ours alerts rather than keep quiet
             return deciding.alert(known)
         finally:
-            for cell, kept in self._memory.changed().items():
-                if not any(kept.state.values()):
-                    del self._memory.kept[cell]
+            kept = self._memory.kept
+            for cell in self._memory.touched:
+                if not any(kept[cell].state.values()):
+                    del kept[cell]
             self._memory.touched.clear()
 
     def _carry_out(self, plan: Plan, event: Event | None, *, remembered: bool) -> None:
         """As `engine.store.decide.carry_out`: of a firing that is there already nothing is made again."""
+        if not (plan.firings or plan.settled or plan.timers or plan.digests or plan.deliveries):
+            return
         fresh = [firing for firing in plan.firings if firing.id not in self.firings]
         keep = remembered or not self._brief or (not self._unique and event is not None and _has_twin(event))
         if event is not None and keep and (fresh or plan.timers):
@@ -189,9 +192,11 @@ class World:
         for each in made:
             if each.status is DeliveryStatus.GATHERED and each.digest is not None:
                 self._gathered.setdefault(each.digest, []).append(each)
-        merged = [each for name in plan.digests for each in self._gathered.pop(name, ())]
-        made += tuple(_digests(merged, self.now))
-        ended = [replace(d, status=DeliveryStatus.MERGED, finished=self.now, reason=MERGED) for d in merged]
+        ended: list[Delivery] = []
+        if plan.digests:
+            merged = [each for name in plan.digests for each in self._gathered.pop(name, ())]
+            made += tuple(_digests(merged, self.now))
+            ended = [replace(d, status=DeliveryStatus.MERGED, finished=self.now, reason=MERGED) for d in merged]
         if keep:
             self.deliveries.update((each.id, each) for each in (*made, *ended))
         for timer in plan.timers:
