@@ -17,17 +17,22 @@ NIGHT = (time(22), time(6))
 
 OPEN = frozenset({DeliveryStatus.PENDING, DeliveryStatus.WAITING})
 PLATFORM = "your own account"
+HELD = 500
+"""Events that are kept for the text of one digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A message as it would have been: what is needed to write it. `event` None: of a digest, of `alerts` alerts."""
+    """A message as it would have been: what is needed to write it. `event` None: of a digest, of `alerts` alerts, of
+    which `merged` are those whose `events` are known."""
 
     at: datetime
     delivery: Delivery
     event: Event | None
     context: Mapping[str, Json] | None = None
     alerts: int = 0
+    merged: tuple[Delivery, ...] = ()
+    events: Mapping[str, Event] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,6 +70,8 @@ class Tally:
         self._zone = zone
         self._waiting: dict[str, str] = {}
         self._contexts: dict[str, Mapping[str, Json] | None] = {}
+        self._gathered: dict[str, dict[str, Event]] = {}
+        self._samples = samples
 
     def hear(self, change: Change) -> None:
         """Count one change."""
@@ -95,7 +102,20 @@ class Tally:
                     if key == "preceded_by":
                         self._waiting[firing.id] = key  # it may still fire, when what must precede it comes late
         if change.deliveries:
+            self._hold(change)
             self._count_deliveries(change, local)
+            for name in {each.digest for each in change.merged if each.digest}:
+                self._gathered.pop(name, None)
+
+    def _hold(self, change: Change) -> None:
+        """Keep the events of what is gathered, for the text of its digest."""
+        if not self._samples or change.event is None:
+            return
+        for each in change.deliveries:
+            if each.status is DeliveryStatus.GATHERED and each.digest is not None and each.rule in self.rules:
+                held = self._gathered.setdefault(each.digest, {})
+                if len(held) < HELD:
+                    held[change.event.dedupe_key] = change.event
 
     def _keep_waiting(self, change: Change) -> None:
         for firing in change.firings:
@@ -139,11 +159,14 @@ class Tally:
 
     def _sample(self, change: Change, delivery: Delivery) -> Sample:
         digest = delivery.firing is None and delivery.digest is not None
-        same = [each for each in change.merged if each.digest == delivery.digest and each.step == delivery.step]
-        alerts = sum(each.destination == delivery.destination for each in same) if digest else 0
-        context = self._contexts.get(delivery.firing or "")
-        event = None if digest else change.event
-        return Sample(at=change.at, delivery=delivery, event=event, context=context, alerts=alerts)
+        if not digest:
+            context = self._contexts.get(delivery.firing or "")
+            return Sample(at=change.at, delivery=delivery, event=change.event, context=context)
+        place = (delivery.digest, delivery.step, delivery.destination)
+        same = [each for each in change.merged if (each.digest, each.step, each.destination) == place]
+        events = self._gathered.get(delivery.digest or "", {})
+        known = tuple(each for each in same if each.event in events)
+        return Sample(at=change.at, delivery=delivery, event=None, alerts=len(same), merged=known, events=events)
 
 
 def is_night(local: datetime) -> bool:

@@ -115,26 +115,22 @@ def backtest(
 
 def _written(sample: "Sample", rule: Rule) -> Written | None:
     """The message in its words; None where it reads the result of another step, which nobody knows."""
-    from engine.errors import DestinationError, TemplateError
-    from engine.testing.sending import Writer
+    from engine.testing.sending import Sent, Writer
 
-    delivery, title, text = sample.delivery, "", ""
-    step = rule.step(delivery.step)
+    delivery, step = sample.delivery, rule.step(sample.delivery.step)
     if delivery.request is not None:
-        title, text = delivery.request["title"], delivery.request["text"]
+        sent = Sent(request=delivery.request)
     elif sample.event is None:
-        title = f"a digest of {sample.alerts:,} alerts"
+        sent = Writer().digest(delivery, rule, sample.merged, sample.events, sample.at)
     elif step is None or delivery.needs:
         return None
     else:
-        try:
-            sent = Writer().written(sample.event, rule, [delivery], {}, sample.at, sample.context)[delivery.step]
-        except (TemplateError, DestinationError) as error:
-            title = f"it cannot be written: {error}"
-        else:
-            title = f"it cannot be written: {sent.wrong}" if sent.wrong else ""
-            if sent.request is not None:
-                title, text = sent.request["title"], sent.request["text"]
+        sent = Writer().written(sample.event, rule, [delivery], {}, sample.at, sample.context)[delivery.step]
+    title, text = f"it cannot be written: {sent.wrong}" if sent.wrong else "", ""
+    if sent.request is not None:
+        title, text = sent.request["title"], sent.request["text"]
+    if sample.alerts > len(sample.merged):
+        text += f"\n({sample.alerts:,} alerts in all; written from the first {len(sample.merged):,})"
     text = text if delivery.note is None else f"{text.rstrip()}\n\n{delivery.note}"
     return Written(
         at=sample.at, account=delivery.account, destination=delivery.destination, title=title, text=text.strip()

@@ -78,6 +78,7 @@ class Player:
         self._writer = writer
         self._test = test
         self._results: dict[str, Mapping[str, Json]] = {}
+        self._events: dict[str, Event] = {}
         self._span = Span()
         self._number = 0
         begin = test.timeline.begin
@@ -105,6 +106,7 @@ class Player:
         event = event_at(numbered, self._number, created=at - step.late, received=at)
         event = as_if_read(event, self._rulebook.wants(event), numbered.fetched)
         self._results[event.dedupe_key] = given.results
+        self._events[event.dedupe_key] = event
         rule = self._test.rule
         if rule is not None and not any(match.rule.id == rule for match in self._rulebook.match(event)):
             (verdict,) = self._rulebook.explain(event, rule=rule)
@@ -186,10 +188,7 @@ class Player:
                 if change.event is None:
                     continue
                 if firing is None:
-                    yield (
-                        change.event,
-                        {each.step: Sent(request=shown(each.request)) for each in deliveries if each.request},
-                    )
+                    yield change.event, {each.step: self._by_the_clock(rule, each, change) for each in deliveries}
                 else:
                     context = self.world.firings[firing].context
                     results = self._results.get(change.event.dedupe_key, {})
@@ -197,6 +196,12 @@ class Player:
                         change.event,
                         self._writer.written(change.event, rule, deliveries, results, change.at, context),
                     )
+
+    def _by_the_clock(self, rule: Rule, delivery: Delivery, change: Change) -> Sent:
+        """A digest, or what a throttle left out."""
+        if delivery.request is not None:
+            return Sent(request=shown(delivery.request))
+        return self._writer.digest(delivery, rule, change.merged, self._events, change.at)
 
     def _happened(self, rule: Rule) -> Iterator[str]:
         """What came of the rule, in the order of time, a line for what is alike."""

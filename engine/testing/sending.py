@@ -3,9 +3,10 @@
 import contextlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from engine.decide.release import released
 from engine.errors import DestinationError, TemplateError
@@ -16,11 +17,14 @@ from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
 from engine.plan import make_plan
 from engine.settings import StripeSettings
 from engine.work.deliver import failed_of, results_of, why_skipped
+from engine.work.digests import Digests
 from engine.work.examples import rendered_example
 from notifiers.callback import CallbackNotifier
 from notifiers.expand import Destination
 from notifiers.notify import NotifyNotifier
 from notifiers.stripe import StripeNotifier
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,22 @@ class Writer:
                 found[step.id] = self._written(event, rule, step, delivery, ended, now, context)
         return found
 
+    def digest(
+        self, delivery: Delivery, rule: Rule, merged: Sequence[Delivery], events: Mapping[str, Event], now: datetime
+    ) -> Sent:
+        """What a delivery of a digest says. `merged` is what was gathered for it, `events` by dedupe key what that is
+        about."""
+        step = rule.step(delivery.step)
+        if step is None:
+            return Sent(wrong=f"the rule has no step {delivery.step}")
+        own = [each for each in merged if (each.step, each.destination) == (delivery.step, delivery.destination)]
+        digests = Digests(_Merged(own), _Known(events), _nothing_known)
+        try:
+            names = _at_once(digests.scene(delivery, rule, now))
+            return Sent(request=shown(self.notifiers[delivery.verb].render(step, delivery, names)))
+        except (TemplateError, DestinationError) as error:
+            return Sent(wrong=str(error))
+
     def _written(
         self,
         event: Event,
@@ -102,6 +122,40 @@ class Writer:
         except (TemplateError, DestinationError) as error:
             return Sent(wrong=str(error))
         return Sent(request=shown(request))
+
+
+@dataclass(frozen=True, slots=True)
+class _Merged:
+    """What was gathered, as the store gives it."""
+
+    deliveries: Sequence[Delivery]
+
+    async def merged(self, digest: Delivery, after: Delivery | None, most: int) -> list[Delivery]:
+        return [] if after is not None else list(self.deliveries)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The events that were given, as the store gives them."""
+
+    events: Mapping[str, Event]
+
+    async def many(self, keys: Sequence[str]) -> dict[str, Event]:
+        return {key: self.events[key] for key in keys if key in self.events}
+
+
+async def _nothing_known(account: str, livemode: bool) -> None:
+    return None
+
+
+def _at_once(waiting: Coroutine[object, object, T]) -> T:
+    """The result of what has nothing to wait for."""
+    try:
+        waiting.send(None)
+    except StopIteration as done:
+        found: T = done.value
+        return found
+    raise AssertionError("there is nothing to wait for")
 
 
 def _standing(

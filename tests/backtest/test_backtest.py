@@ -78,7 +78,7 @@ def test_what_keys_keep_back_is_counted() -> None:
     assert (throttle.fired, throttle.sent, dict(throttle.quiet)) == (7, 3, {"throttle": 5})
     digest = tally([rule("r", "charge.failed", Timing(digest=Digest(every=HOUR)))], [*events, at(9)])
     assert (digest.fired, digest.gathered, digest.digests, digest.sent) == (7, 7, 1, 1)
-    assert [sample.alerts for sample in digest.samples] == [6]
+    assert [(sample.alerts, len(sample.merged), len(sample.events)) for sample in digest.samples] == [(6, 6, 6)]
 
 
 def test_absence_fires_when_its_time_is_over_and_some_still_wait() -> None:

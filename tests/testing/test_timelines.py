@@ -1,7 +1,7 @@
 """Tests over time are read with every mistake at its place, and played on a stepped clock."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from textwrap import dedent, indent
 
@@ -9,7 +9,7 @@ import pytest
 
 from engine.model.condition import Reference
 from engine.model.rule import When
-from engine.model.timing import Absence, Other, Threshold, Throttle, Timing
+from engine.model.timing import Absence, Digest, Other, Threshold, Throttle, Timing
 from engine.rulebook import Rulebook, load
 from engine.testing import ReadTests, TimelineTest, read_tests
 from engine.testing.running import Result, Runner
@@ -38,6 +38,11 @@ rules:
     when: payout.failed
     then: {notify: risk}
 """
+DAILY = """\
+  - id: daily
+    when: charge.dispute.created
+    then: {notify: payments}
+"""
 BY_ID = ((Reference(path="id"), Reference(path="id")),)
 BY_ACCOUNT = ((Reference(path="$account.id"), Reference(path="$account.id")),)
 TEN, HOUR = timedelta(minutes=10), timedelta(hours=1)
@@ -53,11 +58,12 @@ TIMINGS = {
     "not-repaired": Timing(not_followed_by=(Absence(other=other("payout.paid", BY_ID, timedelta(days=3))),)),
     "changed-before": Timing(preceded_by=other("account.updated", BY_ACCOUNT, timedelta(days=1))),
     "fresh": Timing(max_age=HOUR),
+    "daily": Timing(digest=Digest(every=timedelta(days=1), at=time(9))),
 }
 
 
 def book() -> Rulebook:
-    loaded = load({"a.yaml": RULES}, KNOWN)
+    loaded = load({"a.yaml": RULES + DAILY}, KNOWN)
     assert not loaded.mistakes, loaded.mistakes
     rules = tuple(replace(rule, timing=TIMINGS[rule.id]) for rule in loaded.rulebook.rules)
     return Rulebook(revision="", rules=rules)
@@ -217,6 +223,20 @@ def test_all_rules_that_fire() -> None:
     assert problems(test.replace("repeat: 5, ", "")) == [
         "at 09:00 (line 4): expected card-testing to fire, and it did not"
     ]
+
+
+def test_a_digest_gathers_and_says_what_is_in_it() -> None:
+    assert not problems("""\
+        rule: daily
+        timeline:
+          - at: "10:00"
+            given: {event: charge.dispute.created, account: "acct_1", set: {amount: 1000, currency: usd}}
+            repeat: 3
+            every: 1h
+            expect: {fires: 3, sent: 0, gathered: 3}
+          - at: "+1d 09:00"
+            expect: {fires: 0, sent: 1, title: {contains: $30.00}, text: {contains: 3 alerts of daily}}
+    """)
 
 
 def test_repetitions_are_numbered() -> None:
