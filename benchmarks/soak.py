@@ -37,7 +37,7 @@ QUIET_RATE = 5.0
 """Events a second of the quiet accounts, of each of their two types."""
 
 PATIENT = 5.0
-PATIENCE = 600.0
+PATIENCE = 1800.0
 
 _RULES = f"""
 rules:

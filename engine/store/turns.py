@@ -19,7 +19,7 @@ SHARE, LANE_SHARE = 10.0, 100.0
 BURST = 1.0
 """Seconds of a share that may come at once."""
 
-MOST = 300.0
+MOST = 3600.0
 """Seconds by which a turn may be put off."""
 
 _EPOCH = 1_767_225_600
