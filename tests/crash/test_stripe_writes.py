@@ -1,6 +1,7 @@
 """A Stripe write happens once, however often its process is killed between request and record."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -39,7 +40,9 @@ async def test_a_write_is_made_once_however_often_its_process_is_killed() -> Non
                 await service.ready()
                 api.fault(*[Fault(hang=True, after_effect=True)] * WRITES)
                 for number in range(WRITES):
-                    body = snapshot_body("payout.failed", id=f"evt_{number}", account="acct_1")
+                    body = snapshot_body(
+                        "payout.failed", id=f"evt_{number}", account="acct_1", created=int(time.time())
+                    )
                     assert await service.post(body, signed(body)) == 200
                 await asked(api.requests, WRITES)
                 for kill in range(1, KILLS + 1):
