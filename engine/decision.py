@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from engine.course import Course, part_of, timer_cells
+from engine.course import cells as course_cells
 from engine.decide import noise, throttle
-from engine.decide.judge import FOLLOWED, PRECEDED, Verdict, cells, judge, observe, remembers
+from engine.decide.judge import FIRED, FOLLOWED, PRECEDED, Verdict, cells, judge, observe, remembers
 from engine.decide.memory import Cell, Memory, shape_of
-from engine.decide.noise import DIGEST, QUIET, THROTTLE
+from engine.decide.noise import DIGEST, QUIET, THROTTLE, Noise
 from engine.decide.sighting import Role, Sighting
 from engine.model.delivery import (
     NOTHING,
@@ -19,6 +21,7 @@ from engine.model.delivery import (
     DeliveryStatus,
     Firing,
     FiringStatus,
+    Left,
     Plan,
     Settled,
     Timer,
@@ -28,7 +31,7 @@ from engine.model.delivery import (
 from engine.model.event import Event, Json
 from engine.model.mute import Mute
 from engine.model.rule import Rule, RuleMode, Verb
-from engine.plan import Expand, deliveries_of, make_plan
+from engine.plan import Expand, deliveries_of, make_plan, with_context
 
 Known = Mapping[str, Firing]
 """The firings of an event that are there already, by id."""
@@ -62,6 +65,7 @@ class Undecided:
         """What has to be taken before it can be decided."""
         for seen in self.sightings:
             yield from cells(seen, self.event)
+            yield from course_cells(seen, self.event)
         for rule in self.rules:
             yield from noise.cells(rule, self.event)
 
@@ -71,6 +75,13 @@ class Undecided:
         rules = [rule for rule in self.rules if firing_id(rule.id, event.dedupe_key) not in known]
         among = {seen.rule.id for seen in self.sightings if seen.role is Role.AMONG}
         verdicts = {r.id: judge(r, event, memory, now, among=r.id in among) for r in rules if remembers(r)}
+        course = self._course(memory, now)
+        for rule in rules:
+            verdict = verdicts.get(rule.id, FIRED)
+            if rule.timing.remind is not None and verdict.status is FiringStatus.FIRED:
+                verdicts[rule.id] = course.remind(rule, event, verdict.context, event.received)
+            elif rule.timing.incident is not None and verdict.goes_on:
+                course.go_on(rule, event, event.received)
         others: list[Verdict] = []
         for seen in self.sightings:
             if seen.role is Role.MATCH or (seen.role is Role.AMONG and seen.rule.id in verdicts):
@@ -85,20 +96,44 @@ class Undecided:
                 self.expand,
                 wants=self.wants,
                 verdicts=verdicts,
-                quieten=lambda rule: noise.quieten(rule, event, memory, now, self.mutes),
+                quieten=lambda rule: course.quieten(rule, event, event.received),
             )
-        if not any(other.timers or other.settled for other in others):
-            return plan
+        course.after(plan)
+        matched = {rule.id for rule in self.rules}
+        for seen in self.sightings:
+            if seen.rule.id not in matched:  # what goes on is not over thereby
+                course.observe(seen, event, event.received)
         return replace(
-            plan,
-            timers=(*plan.timers, *(timer for other in others for timer in other.timers)),
-            settled=(*plan.settled, *(each for other in others for each in other.settled)),
+            course.added_to(plan),
+            timers=(*plan.timers, *course.timers, *(timer for other in others for timer in other.timers)),
+            settled=(*plan.settled, *course.settled, *(each for other in others for each in other.settled)),
+            left=left_of(event, now),
+        )
+
+    def _course(self, memory: Memory, now: datetime) -> Course:
+        return Course(
+            memory=memory,
+            revision=self.revision,
+            expand=self.expand,
+            loud=lambda rule, event: noise.quieten(rule, event, memory, now, self.mutes),
+            now=now,
         )
 
     def alert(self, known: Known) -> Plan:
         """Where it could not be decided: every rule fires as if it had no memory. When in doubt, it alerts."""
         rules = [rule for rule in self.rules if firing_id(rule.id, self.key) not in known]
         return make_plan(self.event, rules, self.revision, self.expand, wants=self.wants)
+
+
+LEAVING = frozenset({"account.application.deauthorized", "v2.core.account.closed"})
+"""The types of events, without the v1 of thin ones, that say that an account has left."""
+
+
+def left_of(event: Event, now: datetime) -> Left | None:
+    """What an event says of an account that has left, None where it says no such thing."""
+    if event.account is None or event.base_type not in LEAVING:
+        return None
+    return Left(account=event.account, livemode=event.livemode, event=event.dedupe_key, at=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,16 +155,22 @@ class Ripe:
 
     def cells(self) -> Iterator[Cell]:
         """What has to be taken before it can be decided."""
+        if part_of(self.timer) is not None:
+            yield from timer_cells(self.timer, self.rule, self.event)
+            return
         if self.timer.part in (THROTTLE, QUIET, DIGEST):
             yield Cell(self.timer.rule, self.timer.part, self.timer.key)
             return
         if self.rule is None or self.event is None:
             return
         yield from cells(Sighting(self.rule, Role.MATCH), self.event)
+        yield from course_cells(Sighting(self.rule, Role.MATCH), self.event)
         yield from noise.cells(self.rule, self.event)
 
     def alert(self, known: Known) -> Plan:
         """A match that waited fires; nothing else is lost."""
+        if part_of(self.timer) is not None:
+            return NOTHING
         firing = known.get(firing_id(self.timer.rule, self.key))
         if (
             self.timer.part in (THROTTLE, QUIET, DIGEST)
@@ -142,6 +183,10 @@ class Ripe:
 
     def decide(self, memory: Memory, known: Known, now: datetime) -> Plan:
         """What comes of it now."""
+        if part_of(self.timer) is not None:
+            course = self._course(memory, now)
+            course.ripen(self.timer, self.rule, self.event)
+            return course.added_to(NOTHING)
         if self.timer.part in (QUIET, DIGEST):
             return self._gather(memory, now)
         if self.event is None:
@@ -167,8 +212,24 @@ class Ripe:
         """A match that fires later than it came."""
         assert self.rule is not None
         assert self.event is not None
-        firing = replace(firing, status=FiringStatus.FIRED, reason=None, revision=self.revision, created=now)
-        quiet = noise.ALOUD if memory is None else noise.quieten(self.rule, self.event, memory, now, self.mutes)
+        if memory is None:
+            return self._planned(firing, noise.ALOUD, now)
+        course = self._course(memory, now)
+        if self.rule.timing.remind is not None:
+            verdict = course.remind(self.rule, self.event, firing.context, now)
+            settled = verdict.settled
+            if all(each.firing != firing.id for each in settled):
+                settled = (*settled, _settled(firing, verdict.status, verdict.reason))
+            return course.added_to(Plan(settled=settled, timers=verdict.timers))
+        plan = self._planned(firing, course.quieten(self.rule, self.event, now), now)
+        course.after(plan)
+        return course.added_to(plan)
+
+    def _planned(self, firing: Firing, quiet: Noise, now: datetime) -> Plan:
+        assert self.rule is not None
+        assert self.event is not None
+        context = with_context(firing.context, quiet)
+        firing = replace(firing, status=FiringStatus.FIRED, revision=self.revision, created=now, context=context)
         deliveries: Iterable[Delivery] = ()
         if self.rule.mode is RuleMode.LIVE:
             deliveries = deliveries_of(self.event, self.rule, firing, self.expand, None, quiet)
@@ -187,6 +248,15 @@ class Ripe:
             return Plan(timers=(replace(self.timer, due=until),))
         kept.state.clear()
         return Plan(digests=(name,))
+
+    def _course(self, memory: Memory, now: datetime) -> Course:
+        return Course(
+            memory=memory,
+            revision=self.revision,
+            expand=self.expand,
+            loud=lambda rule, event: noise.quieten(rule, event, memory, now, self.mutes),
+            now=now,
+        )
 
     def _close(self, memory: Memory, now: datetime) -> Plan:
         """A span of a throttle is over: what was left out and nothing has said yet is said in a line."""

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from engine import wiring
+from engine.console import incidents
 from engine.errors import ConfigError, TocsinError
 from engine.wiring import Service
 
@@ -63,6 +64,7 @@ class Application:
                 Route("/readyz", readyz),
                 Route("/metrics", metrics),
                 Route("/-/reload", reload, methods=["POST"]),
+                *incidents.ROUTES,
             ]
         )
         self._site.router.redirect_slashes = False

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.decision import Undecided, muted
+from engine.decision import Undecided, left_of, muted
 from engine.model.delivery import NOTHING, Plan
 from engine.model.event import Event
 from engine.model.mute import Mute
@@ -51,7 +51,7 @@ class Pipeline:
         sightings = rulebook.sightings(event, matches)
         rules, revision = [match.rule for match in matches], rulebook.revision
         mutes = self.mutes()
-        if sightings:
+        if sightings or left_of(event, event.received) is not None:
             undecided = Undecided(event, rules, sightings, revision, self.expand, wants, mutes)
             new, plan = await self.committer.decide(event, undecided, revision)
         else:

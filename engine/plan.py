@@ -23,7 +23,7 @@ from engine.model.delivery import (
     delivery_id,
     firing_id,
 )
-from engine.model.event import Event
+from engine.model.event import Event, Json
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
 from engine.rulebook import as_seen, looking, outside
 from engine.source.durations import format_duration
@@ -91,7 +91,7 @@ def make_plan(
             created=event.received,
             status=verdict.status,
             reason=verdict.reason or (noise.reason if rule.mode is RuleMode.SHADOW else None),
-            context=verdict.context,
+            context=with_context(verdict.context, noise),
         )
         firings.append(firing)
         if has_fired and rule.mode is RuleMode.LIVE:
@@ -106,13 +106,29 @@ def make_plan(
     return Plan(firings=tuple(firings), deliveries=tuple(deliveries), timers=tuple(timers), settled=tuple(settled))
 
 
+def with_context(context: Mapping[str, Json] | None, noise: Noise) -> Json:
+    """What texts read of a rule's memory, with what comes of `noise`; None where there is nothing."""
+    return {**(context or {}), **noise.context} if noise.context is not None else context
+
+
 def deliveries_of(
-    event: Event, rule: Rule, firing: Firing, expand: Expand, superseded_by: str | None = None, noise: Noise = ALOUD
+    event: Event,
+    rule: Rule,
+    firing: Firing,
+    expand: Expand,
+    superseded_by: str | None = None,
+    noise: Noise = ALOUD,
+    steps: Sequence[Step] | None = None,
 ) -> Iterable[Delivery]:
-    """The deliveries of a rule that has fired live: of the steps of `then`, and those that wait for a failure."""
+    """The deliveries of a rule that has fired live: of the steps of `then` (and of `on_update`, where `noise` says so),
+    or of `steps`, and those that wait for a failure."""
     seen = AfterSteps(seen_by(rule, event), {}, firing.context)
-    steps = [(step, _why_not(step, seen, superseded_by) or _too_old(rule, step, event)) for step in rule.steps]
-    planned = [d for step, why in steps for d in _deliveries(event, rule, firing, step, why, expand, noise)]
+    aims = [(step, noise) for step in (rule.steps if steps is None else steps)]
+    aims += [(step, noise.update) for step in rule.timing.on_update if noise.update is not None and steps is None]
+    planned: list[Delivery] = []
+    for step, how in aims:
+        why = _why_not(step, seen, superseded_by) or _too_old(rule, step, event)
+        planned += _deliveries(event, rule, firing, step, why, expand, how)
     planned += [d for step in rule.on_failure for d in _deliveries(event, rule, firing, step, None, expand)]
     return _settle(rule, planned, firing.created)
 

@@ -15,6 +15,7 @@ import structlog
 
 from engine.configured import base_of, known
 from engine.errors import ConfigError, StoreError, StoreUnavailable, TocsinError
+from engine.links import Links
 from engine.model.outcome import Notifier
 from engine.model.rule import Severity, Step, Verb
 from engine.observe import CONTENT_TYPE, Health, Metrics, logs
@@ -126,6 +127,12 @@ def expander(settings: Settings) -> Callable[[Step, Severity, bool], tuple[Desti
     return lambda step, severity, livemode: expand(step, severity=severity, livemode=livemode, settings=settings)
 
 
+def links_of(settings: Settings) -> Links | None:
+    """What makes links in messages, None where it is not configured at what address people reach them."""
+    console = settings.console
+    return None if console.url is None or console.secret is None else Links(console.url, console.secret)
+
+
 @dataclass(kw_only=True)
 class Service:
     """A running Tocsin: what the routes of `engine.main` ask, and what has to be stopped in order."""
@@ -138,6 +145,7 @@ class Service:
     conflicts: dict[str, str]
     notifiers: Mapping[Verb, Notifier]
     gate: Gate
+    links: Links | None
     _stop: asyncio.Event
     _tasks: list[asyncio.Task[None]]
 
@@ -268,6 +276,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         conflicts=conflicts,
         notifiers=verbs,
         gate=gate,
+        links=links_of(settings),
         _stop=asyncio.Event(),
         _tasks=[],
     )
@@ -292,6 +301,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         account=accounts.told,
         gate=gate,
         digest=Digests(store.deliveries, store.events, accounts.told).scene,
+        link=None if service.links is None else service.links.to,
     )
     clock = Clock(
         timers=store.timers,

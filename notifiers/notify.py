@@ -12,7 +12,7 @@ from engine.model.delivery import Delivery
 from engine.model.event import Json
 from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
 from engine.model.rule import Severity, Step, Verb
-from engine.render import Form, render_alert, render_digest
+from engine.render import Form, acknowledge_line, render_alert, render_digest
 from engine.render.digest import LONGEST
 from engine.settings import Channel
 from notifiers import channels
@@ -60,8 +60,9 @@ class NotifyNotifier:
             raise DestinationError(f"the format of a message is markdown or text, not {markup[:20]!r}")
         event, account = scene["event"], scene["account"]
         about = event if type(event) is dict else {}
+        text = _noted(message.text, delivery, acknowledge_line(scene["incident"]))
         return {
-            **_message(message.title, _noted(message.text, delivery), markup, Severity(scene["rule"]["severity"])),
+            **_message(message.title, text, markup, Severity(scene["rule"]["severity"])),
             "live": about.get("livemode") is not False,
             "event": about.get("id"),
             "type": about.get("type"),
@@ -148,8 +149,12 @@ class NotifyNotifier:
         return _outcome(channel, sent)
 
 
-def _noted(text: str, delivery: Delivery) -> str:
-    return text if delivery.note is None else f"{text.rstrip()}\n\n{delivery.note}"
+def _noted(text: str, delivery: Delivery, acknowledge: str | None) -> str:
+    """The text with what goes out with it; a link that it has itself is not added."""
+    url = None if acknowledge is None else acknowledge.rpartition(" ")[2]
+    lines = [delivery.note, acknowledge if url is not None and url not in text else None]
+    added = "\n".join(line for line in lines if line)
+    return f"{text.rstrip()}\n\n{added}" if added else text
 
 
 def _content(request: Json) -> channels.Content:

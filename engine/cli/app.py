@@ -34,6 +34,7 @@ SUMMARIES = {
     "destinations": "Which places take deliveries, and what waits.",
     "retry": "Send again what was given up or held.",
     "replay": "Stored events once more, dry unless asked.",
+    "incidents": "What goes on, and who is at it.",
     "mute": "Silence messages for a while.",
     "send-test": "Send a test message to a channel.",
     "sign": "The signature header of a body.",
@@ -48,6 +49,7 @@ GROUPS = {
     "rules": ("ls", "show"),
     "deliveries": ("ls", "show"),
     "destinations": ("ls", "show"),
+    "incidents": ("ls", "show", "ack", "resolve"),
     "mute": ("add", "ls", "end"),
 }
 """Those that have commands of their own."""

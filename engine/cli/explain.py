@@ -97,7 +97,11 @@ def _stored(event_id: str, rule: str | None, all_rules: bool) -> Explained:
                 f"  tocsin events show {event.id} --body | tocsin explain - --rule {rule}"
             )
         deliveries = await store.deliveries.ls(event=event.dedupe_key, limit=10_000)
-        firings = {firing.rule: firing for firing in await store.events.firings(event.dedupe_key) if not firing.replay}
+        firings = {
+            firing.rule: firing
+            for firing in await store.events.firings(event.dedupe_key)
+            if not firing.replay and firing.status is not FiringStatus.FOLLOW_UP
+        }
         explained = _explained(event, rulebook, rule, all_rules, unread=_why_unread(deliveries))
         return replace(
             explained,

@@ -22,13 +22,15 @@ PRECEDED, THRESHOLD, FOLLOWED = "preceded_by", "threshold", "not_followed_by"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a match; `settled` is what became of earlier ones thereby."""
+    """What became of a match; `settled` is what became of earlier ones thereby. `goes_on`: it does not fire, because
+    the threshold that holds has fired already."""
 
     status: FiringStatus
     reason: str | None = None
     context: Json = None
     timers: tuple[Timer, ...] = ()
     settled: tuple[Settled, ...] = ()
+    goes_on: bool = False
 
 
 FIRED = Verdict(FiringStatus.FIRED)
@@ -123,7 +125,7 @@ def judge(rule: Rule, event: Event, memory: Memory, now: datetime, *, among: boo
         assert judged is not None
         context = {"window": window.context_of(timing.threshold, kept.state, judged.window)}
         if not judged.fires:
-            return Verdict(FiringStatus.NO, judged.reason, context)
+            return Verdict(FiringStatus.NO, judged.reason, context, goes_on=judged.window.holds)
     if timing.not_followed_by:
         return _followed(rule, event, memory, context)
     return FIRED if context is None else Verdict(FiringStatus.FIRED, context=context)

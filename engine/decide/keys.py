@@ -20,7 +20,7 @@ NONE = "(none)"
 _Values = Callable[[Event], Sequence[Json]]
 
 
-def key_of(per: Per, event: Event) -> str:
+def key_of(per: Sequence[Reference], event: Event) -> str:
     """What the event counts under; a missing value counts under `(none)`."""
     found = [values_at(reference, event) for reference in per]
     return as_key(event.livemode, *(_one(values) if values else NONE for values in found))
@@ -40,6 +40,22 @@ def trigger_key(other: Other, trigger: Event) -> str | None:
 def other_key(other: Other, event: Event) -> str | None:
     """The same of the other event."""
     return _joint([theirs for _, theirs in other.same], event)
+
+
+def shared_key(per: Per, other: Other | None, event: Event) -> str:
+    """What an event of the rule counts under, as far as another event has it in common (all of it, where there is no
+    other): both find the same memory by it."""
+    return key_of(per if other is None else [mine for mine, _ in _shared(per, other)], event)
+
+
+def shared_other_key(per: Per, other: Other, event: Event) -> str | None:
+    """The same of the other event; None: it belongs to nothing."""
+    return _joint([theirs for _, theirs in _shared(per, other)], event)
+
+
+def _shared(per: Per, other: Other) -> Sequence[tuple[Reference, Reference]]:
+    paths = {reference.path for reference in per}
+    return [pair for pair in other.same if pair[0].path in paths]
 
 
 def _joint(references: Sequence[Reference], event: Event) -> str | None:

@@ -3,7 +3,7 @@
 Only notify steps are concerned. In the fixed order: mute, throttle, quiet, digest.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from engine.decide.calendars import next_due, quiet_until
 from engine.decide.keys import key_of
 from engine.decide.memory import Cell, Memory, shape_of
 from engine.model.delivery import Timer
-from engine.model.event import Event
+from engine.model.event import Event, Json
 from engine.model.mute import Mute
 from engine.model.rule import Rule
 from engine.model.timing import NO_TIMING, QuietDo, Throttle
@@ -24,13 +24,16 @@ THROTTLE, QUIET, DIGEST = "throttle", "quiet", "digest"
 @dataclass(frozen=True, slots=True)
 class Noise:
     """What to do with the messages of a firing. `silence`: they are kept quiet by what it names, for `reason`.
-    `digest`: they wait for the digest of that name. `note`: a line that goes out with them."""
+    `digest`: they wait for the digest of that name. `note`: a line that goes out with them. `update`: the steps of
+    `on_update` run, and what to do with their messages. `context`: what texts read of it."""
 
     silence: str | None = None
     reason: str | None = None
     digest: str | None = None
     note: str | None = None
     timers: tuple[Timer, ...] = ()
+    update: "Noise | None" = None
+    context: Mapping[str, Json] | None = None
 
 
 ALOUD = Noise()

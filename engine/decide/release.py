@@ -45,7 +45,7 @@ def _decide(
         return [found[each.id][0] if each.id in found else each.status for each in by_step.get(step, [])]
 
     if any(step.id == waiting.step for step in rule.on_failure):
-        return _on_failure([status for step in rule.steps for status in standing(step.id)])
+        return _on_failure([status for step in rule.main_steps for status in standing(step.id)])
     for need in waiting.needs:
         statuses = standing(need)
         if any(status not in ENDED or status is DeliveryStatus.HELD for status in statuses):

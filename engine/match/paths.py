@@ -78,7 +78,7 @@ TOLD = frozenset({Base.WINDOW, Base.INCIDENT, Base.DIGEST})
 
 _BASES = {f"${base}": base for base in Base if base not in (Base.OBJECT, Base.ITEM)}
 NAMES = (*(name for name, base in _BASES.items() if base not in TOLD), "$vars")
-LATER_NAMES: tuple[str, ...] = ("$incident", "$digest")
+LATER_NAMES: tuple[str, ...] = ("$digest",)
 """Those of the language that this version refuses."""
 
 _PLAIN_STEP = re.compile(

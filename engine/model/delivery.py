@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from engine.model.event import Json
+from engine.model.incident import Change
 from engine.model.rule import RuleMode, Severity, Verb
 
 
@@ -29,6 +30,7 @@ class FiringStatus(StrEnum):
     FIRED = "fired"
     WAITING = "waiting"  # for a time to pass; `reason` says which
     NO = "no"  # what the rule asks beyond its event did not hold; `reason` says what
+    FOLLOW_UP = "follow_up"  # no match, but what comes of one later: an escalation, a reminder, the end of an incident
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class Firing:
     """A rule whose `when` held for an event, and what became of that.
 
     `event` is the event's dedupe key, `revision` the rules that judged it. `context` is what texts read of the rule's
-    memory, by name (`window`).
+    memory, by name (`window`, `incident`, `reminder`).
     """
 
     id: str
@@ -165,6 +167,16 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """An account that has left, as an event says: what waits on its account, other than for that event, ends."""
+
+    account: str
+    livemode: bool
+    event: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that must come of one event, or of a time that was waited for; committed as a whole.
 
@@ -176,6 +188,8 @@ class Plan:
     timers: tuple[Timer, ...] = ()
     settled: tuple[Settled, ...] = ()
     digests: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    left: Left | None = None
 
 
 NOTHING = Plan()

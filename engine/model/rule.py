@@ -193,6 +193,15 @@ class Rule:
         return (*self.steps, *self.on_failure, *self.timing.steps)
 
     @property
+    def main_steps(self) -> tuple[Step, ...]:
+        """Every step but those of `on_failure`."""
+        return (
+            self.steps
+            if self.timing is NO_TIMING
+            else (*self.steps, *self.every_step[len(self.steps + self.on_failure) :])
+        )
+
+    @property
     def waits(self) -> bool:
         """Whether a step of it may have to wait for another."""
-        return bool(self.on_failure) or any(step.needs for step in self.steps)
+        return bool(self.on_failure) or any(step.needs for step in self.every_step)

@@ -29,7 +29,13 @@ BY_ID: Per = (Reference(path="id"),)
 
 TOLD: Mapping[str, frozenset[str] | None] = {
     "window": frozenset({"count", "distinct", "sum", "ratio", "of", "events", "approximate"}),
-    "incident": None,
+    "incident": frozenset(
+        {
+            *("id", "stage", "status", "about", "count", "opened", "last", "duration", "first", "url"),
+            *("acknowledged", "acknowledged_by", "comment", "resolved_by", "reason"),
+        }
+    ),
+    "reminder": frozenset({"lead", "due", "left"}),
     "digest": frozenset(
         {
             *("items", "count", "more", "total", "totals", "groups", "first", "last"),
@@ -37,10 +43,11 @@ TOLD: Mapping[str, frozenset[str] | None] = {
         }
     ),
 }
-"""Names that texts, and the `if` of steps, have in rules with `threshold`, `incident` or `digest`, and their fields;
+"""Names that texts, and the `if` of steps, have in rules with `threshold`, `incident`, `remind` or `digest`, and their
+fields;
 None where `check` does not look at them."""
 
-TOLD_BY: Mapping[str, str] = {"window": "threshold", "incident": "incident", "digest": "digest"}
+TOLD_BY: Mapping[str, str] = {"window": "threshold", "incident": "incident", "reminder": "remind", "digest": "digest"}
 """The key of a rule that each of those names comes with."""
 
 

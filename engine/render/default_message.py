@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.model.event import Json
 from engine.model.outcome import Scene
+from engine.render.course import course_lines, course_title, is_over
 from engine.render.dashboard import owner_of, url_of
 from engine.render.facts import amount_of, facts_of, failure_of, is_fact
 from engine.render.headlines import headline
@@ -42,17 +43,22 @@ def default_message(scene: Scene) -> Message:
     failed = _map(scene.get("failed"))
     lines = [
         _failure(failed),
+        *course_lines(scene),
         _line("Account", text(account.get("label")) or name),
         _line("Reason", failure_of(found)),
         *facts_of(found, _now(scene)),
         *_related(event, found),
         *_changes(changed, found),
-        _ADVICE.get(type_),
+        None if is_over(scene) else _ADVICE.get(type_),
         _link(event, found),
         source_line(event, _map(scene.get("rule"))),
     ]
     prefix = TEST if event.get("livemode") is False else ""
-    what = f"Not done: {text(failed.get('verb'))} {text(failed.get('destination'))} · {what}" if failed else what
+    what = (
+        f"Not done: {text(failed.get('verb'))} {text(failed.get('destination'))} · {what}"
+        if failed
+        else course_title(scene, what)
+    )
     title = _cut(f"{what} · {name}" if name else what, MAX_TITLE - len(prefix))
     return Message(title=prefix + title, text="\n".join(line for line in lines if line))
 

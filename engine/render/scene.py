@@ -17,6 +17,7 @@ REMEMBERED = {
     "window": "only a rule with a threshold has a window",
     "incident": "only a rule with an incident has one",
     "digest": "only a rule with a digest has one",
+    "reminder": "only a rule with remind has one",
 }
 """Names that stand for what a rule remembers, and why a rule has none."""
 
@@ -42,7 +43,7 @@ def scene(
     - `rule`: id, description, severity, owner, tags, runbook; `steps`: step id to `{result: ..}`;
     - `failed`: in the steps of `on_failure` the delivery that was given up (step, verb, destination, reason, attempts);
     - `vars`, `tables`: the global names that the rule's texts read, of a table the row of the event's account;
-    - `window`, `incident`, `digest`: what the rule remembers, from `context`, in rules that have the key;
+    - `window`, `incident`, `reminder`, `digest`: what the rule remembers, from `context`, in rules that have the key;
     - `now`: when the text is written (default: when the event was received), for `ago`.
 
     `event` None is for Tocsin's own reports, which are about no event.

@@ -32,7 +32,7 @@ RULE_KEYS = (
     *("mode", "when", "supersedes", "then", "on_failure", "tests", "lint"),
     *timing.KEYS,
 )
-LATER_RULE_KEYS: tuple[str, ...] = ("incident", "escalate", "remind", "on_update", "on_resolve")
+LATER_RULE_KEYS: tuple[str, ...] = ()
 """Those of them that this version refuses."""
 
 

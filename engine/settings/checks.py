@@ -25,7 +25,7 @@ _SIZE = re.compile(r"(\d{1,12}) ?(B|KB|KiB|MB|MiB)?", re.ASCII)
 _SIZES = {None: 1, "B": 1, "KB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.", re.ASCII)
 _STRIPE_KEY = re.compile(r"[sr]k_(live|test)_[A-Za-z0-9_]+", re.ASCII)
-_CLAIMED = ("/healthz", "/readyz", "/metrics", "/-", "/api", "/static")
+_CLAIMED = ("/healthz", "/readyz", "/metrics", "/-", "/api", "/static", "/incidents", "/ack")
 """Paths the service answers itself."""
 _SCOPE_WORDS = {
     "connect": "connected",
@@ -276,6 +276,18 @@ def api_base(value: Any) -> str:
         raise wrong("url", "expected an address like https://api.stripe.com")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         raise wrong("url", "keys are sent there, so it must be https (http only on this machine)")
+    return found
+
+
+def public_url(value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    found = text(value).rstrip("/")
+    parts = _split(found)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or any(map(str.isspace, found)):
+        raise wrong("url", "expected an address like https://tocsin.example.com")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise wrong("url", "this address may hold no user, password, ?query or #fragment")
     return found
 
 

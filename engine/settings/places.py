@@ -20,6 +20,7 @@ TWINS = (
     ("callbacks", ANY, "secret"),
     ("store", "url"),
     ("console", "token"),
+    ("console", "secret"),
 )
 """What can be read from a file instead, by the same key with `_file` behind it."""
 

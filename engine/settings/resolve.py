@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from engine.model.destination import BreakerPolicy
+from engine.settings.local import link_secret
 from engine.settings.schema import (
     BreakerPart,
     CallbackPart,
@@ -36,13 +37,17 @@ _LIVEMODES = {"true": True, "false": False, "any": None}
 
 
 def resolve(found: FileSettings, file: Path | None, local_secret: Callable[[Path], SecretStr] | None) -> Settings:
-    """The settings. `local_secret` gives the secret of the local endpoint where none is configured; None: no secret."""
+    """The settings. `local_secret` gives the secret of the local endpoint where none is configured; None: no secret,
+    and none for links."""
     folder = file.parent if file else Path.cwd()
     data = _path(folder, found.data)
     endpoints = tuple(_endpoint(part) for part in found.endpoints)
     livemode = found.default_livemode or ("true" if endpoints else "any")
     if not endpoints:
         endpoints = (_local((local_secret(data),) if local_secret else ()),)
+    links = found.console.secret
+    if found.console.url and links is None and local_secret is not None:
+        links = link_secret(data)
     return Settings(
         endpoints=endpoints,
         default_livemode=_LIVEMODES[livemode],
@@ -55,7 +60,7 @@ def resolve(found: FileSettings, file: Path | None, local_secret: Callable[[Path
         rules=tuple(_path(folder, rule) for rule in found.rules),
         data=data,
         store=_store(found),
-        console=ConsoleSettings(token=found.console.token),
+        console=ConsoleSettings(token=found.console.token, url=found.console.url, secret=links),
         retention=Retention(events=found.retention.events),
         ops_channel=found.ops.channel,
         queue_age=found.ops.queue_age,

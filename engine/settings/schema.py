@@ -194,6 +194,15 @@ class ConsolePart(Part):
         default=None,
         description="Opens the console to writing and to other machines. None: read-only, loopback only.",
     )
+    url: Annotated[str | None, checks.before(checks.public_url)] = Field(
+        default=None,
+        description="Where people reach this service: https://tocsin.example.com. Messages of incidents then have a "
+        "link to acknowledge them. None: no links.",
+    )
+    secret: Annotated[SecretStr | None, checks.before(checks.token)] = Field(
+        default=None,
+        description="Signs those links; the same on every machine. None: one is made and kept in `data`.",
+    )
 
 
 class RetentionPart(Part):

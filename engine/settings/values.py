@@ -134,9 +134,12 @@ class ReceiveSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSettings:
-    """The web console. `token` None: read-only, and only from this machine."""
+    """The web console. `token` None: read-only, and only from this machine. `url` is where people reach it, and
+    `secret` signs links to it; None: messages have no links."""
 
     token: SecretStr | None
+    url: str | None = None
+    secret: SecretStr | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +215,7 @@ class Settings:
             *(secret for target in self.callbacks.values() for secret in target.secrets),
             *(header for target in self.callbacks.values() for header in target.headers.values()),
             self.console.token,
+            self.console.secret,
         ]
         found = {secret.get_secret_value() for secret in wrapped if secret is not None}
         return tuple(sorted(found | ({self.store.url} if not self.store.embedded else set())))

@@ -8,9 +8,10 @@ import structlog
 
 from engine.decide.memory import Cell, Memory
 from engine.model.delivery import DeliveryStatus, Firing, Plan
-from engine.store import deliveries, firings, memory
+from engine.store import deliveries, firings, incidents, memory
 from engine.store.adapter import enqueue
 from engine.store.connect import Connection
+from engine.store.leaving import leave
 
 log = structlog.get_logger("tocsin.decide")
 
@@ -87,3 +88,9 @@ async def carry_out(connection: Connection, plans: Sequence[Plan], now: datetime
     timers = [timer for plan in plans for timer in plan.timers]
     if timers:
         await memory.set_timers(connection, timers)
+    changes = [change for plan in plans for change in plan.changes]
+    if changes:
+        await incidents.record(connection, changes)
+    for plan in plans:
+        if plan.left is not None:
+            await leave(connection, plan.left)

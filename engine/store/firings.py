@@ -30,11 +30,11 @@ SELECT_OF_EVENTS = "select * from tocsin.firings where event = any($1::text[]) a
 
 SELECT_CONTEXT = "select context from tocsin.firings where id = $1"
 
-# What has fired stays so.
+# What has fired stays so, and may have more to say.
 SETTLE_FIRINGS = """
     update tocsin.firings f set status = s.status, reason = s.reason, context = coalesce(s.context, f.context)
     from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as s (id, status, reason, context)
-    where f.id = s.id and f.status <> 'fired'
+    where f.id = s.id and (f.status <> 'fired' or s.status = 'fired')
 """
 
 # Each rule is looked up in firings_rule, so that ten thousand rules that never fired cost next to nothing.

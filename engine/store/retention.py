@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from engine.store.connect import Pool
+from engine.store.incidents import FORGET_INCIDENTS
 
 AHEAD = timedelta(days=1)
 """How far the clock may be ahead of the latest event without being mistrusted."""
@@ -10,8 +11,8 @@ AHEAD = timedelta(days=1)
 BATCH = 500
 """Events a statement deletes, with everything that came of them."""
 
-# Skips what another process is deleting just now. An event of which something is still to be done stays until that
-# has ended, however old it is.
+# Skips what another process is deleting just now. An event of which something is still to be done, or is waited for, or
+# that an open incident is about, stays until that has ended, however old it is.
 DELETE_OLD = """
     with old as (
         select dedupe_key from tocsin.events e
@@ -19,6 +20,14 @@ DELETE_OLD = """
           and not exists (
               select from tocsin.firings f join tocsin.deliveries d on d.firing = f.id
               where f.event = e.dedupe_key and d.status in ('pending', 'waiting', 'held')
+          )
+          and not exists (select from tocsin.firings f where f.event = e.dedupe_key and f.status = 'waiting')
+          and not exists (select from tocsin.timers t where t.event = e.dedupe_key)
+          and not exists (
+              select from tocsin.incidents i where i.first_event = e.dedupe_key and i.status <> 'resolved'
+          )
+          and not exists (
+              select from tocsin.incidents i where i.last_event = e.dedupe_key and i.status <> 'resolved'
           )
         order by received
         limit $2
@@ -40,11 +49,13 @@ DELETE_OLD = """
 
 async def forget(pool: Pool, before: datetime, keep: timedelta | None = None) -> int:
     """Delete up to BATCH events received before that moment, and what came of them; how many. 0: nothing is left.
+    Incidents that were resolved before it go with them.
 
     `keep`: nothing is deleted that is not older by so much than a day after the latest event, whatever the clock says:
     one that was set a year ahead must not cost everything.
     A Stripe write that counts in its cap is forgotten with its event, so retention has to be longer than any cap.
     """
     younger = timedelta(days=365_000) if keep is None else AHEAD - keep
+    await pool.execute(FORGET_INCIDENTS, before, younger)
     found: int = await pool.value(DELETE_OLD, before, BATCH, younger)
     return found

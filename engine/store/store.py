@@ -24,6 +24,7 @@ from engine.store.embedded import EmbeddedServer
 from engine.store.events import Events, Parse
 from engine.store.handoff import Handoff
 from engine.store.health import Health, health
+from engine.store.incidents import Incidents
 from engine.store.jobs import Jobs
 from engine.store.members import Members
 from engine.store.migrate import migrate
@@ -49,7 +50,7 @@ WATCH_LAST = 8.0
 
 class Store:
     """An opened database: `committer`, `jobs`, `deliveries`, `events`, `revisions`, `writes`, `accounts`,
-    `dead`, `silences`, `timers`, `mutes`, `destinations`, `rates`, `members`, `again`.
+    `dead`, `silences`, `timers`, `mutes`, `destinations`, `rates`, `members`, `again`, `incidents`.
 
     Made by `open`.
     """
@@ -73,6 +74,7 @@ class Store:
         self.rates = Rates(pool)
         self.members = Members(pool)
         self.again = Again(pool)
+        self.incidents = Incidents(pool)
         self._pool = pool
         self._server = server
         self._watch = asyncio.create_task(_watch(server), name="tocsin-watch") if server else None

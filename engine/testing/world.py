@@ -12,20 +12,24 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from engine.decide.leaving import ACCOUNT_LEFT, ends_with, left_behind
 from engine.decide.memory import Memory
 from engine.decide.window import LATE
-from engine.decision import Ripe, Summary, Undecided
+from engine.decision import Ripe, Summary, Undecided, left_of
 from engine.model.delivery import (
     Delivery,
     DeliveryStatus,
     Firing,
     FiringStatus,
+    Left,
     Plan,
     Settled,
     Timer,
     delivery_id,
+    firing_id,
 )
 from engine.model.event import Event, Json, Payload
+from engine.model.incident import Incident, IncidentStatus
 from engine.model.rule import Rule
 from engine.plan import Expand, make_plan
 from engine.rulebook import Rulebook
@@ -93,6 +97,7 @@ class World:
         self._timers: list[tuple[datetime, int, Timer]] = []
         self._set: set[str] = set()
         self._waited_for: Counter[str] = Counter()
+        self._held: dict[str, tuple[str, str]] = {}
         self._count = itertools.count()
         self._until_sweep = 0
 
@@ -134,15 +139,18 @@ class World:
         """Everything that comes of an event now. What rules want read from Stripe is what it carries, or nothing."""
         matches = self._rulebook.match(event)
         sightings = self._rulebook.sightings(event, matches)
-        if not matches and not sightings:
+        leaves = left_of(event, self.now) is not None
+        if not matches and not sightings and not leaves:
             return
         rules = [match.rule for match in matches]
-        if sightings:
+        if sightings or leaves:
             undecided = Undecided(event, rules, sightings, self._rulebook.revision, self._expand)
             plan = self._planned(undecided, self._of_event.get(event.dedupe_key, {}))
         else:
             plan = make_plan(event, rules, self._rulebook.revision, self._expand)
         self._carry_out(plan, event, remembered=bool(sightings))
+        if plan.left is not None:
+            self._leave(plan.left)
         self.advance(self.now)
         self._until_sweep -= 1
         if self._brief and self._until_sweep <= 0:
@@ -201,6 +209,8 @@ class World:
             self.deliveries.update((each.id, each) for each in (*made, *ended))
         for timer in plan.timers:
             self._wait(timer)
+        for changed in plan.changes:
+            self._hold(changed.incident)
         if fresh or late or made:
             told = Change(at=self.now, event=event, firings=(*fresh, *late), deliveries=made, merged=tuple(ended))
             self._told(told)
@@ -212,7 +222,7 @@ class World:
     def _settle(self, settled: Settled) -> Firing | None:
         """What has fired stays so; the firing as it is now, None where nothing became of it."""
         before = self.firings.get(settled.firing)
-        if before is None or before.status is FiringStatus.FIRED:
+        if before is None or (before.status is FiringStatus.FIRED and settled.status is not FiringStatus.FIRED):
             return None
         context = before.context if settled.context is None else settled.context
         after = replace(before, status=settled.status, reason=settled.reason, context=context)
@@ -232,6 +242,36 @@ class World:
         heapq.heappush(self._timers, (timer.due, next(self._count), timer))
         if timer.event is not None:
             self._waited_for[timer.event] += 1
+
+    def _hold(self, incident: Incident) -> None:
+        """An open incident is told by its latest event in the end, and by its first one meanwhile."""
+        held = () if incident.status is IncidentStatus.RESOLVED else (incident.first_event, incident.last_event)
+        self._waited_for.update(held)
+        self._waited_for.subtract(self._held.pop(incident.id, ()))
+        if held:
+            self._held[incident.id] = held
+
+    def _leave(self, left: Left) -> None:
+        """As `engine.store.leaving`: what waits on an account that has left ends."""
+        gone = [entry for entry in self._timers if ends_with(entry[2], left)]
+        self._timers = [entry for entry in self._timers if not ends_with(entry[2], left)]
+        heapq.heapify(self._timers)
+        for _, _, timer in gone:
+            self._set.discard(timer.id)
+            if timer.event is not None:
+                self._waited_for[timer.event] -= 1
+        waiting = dict.fromkeys(firing_id(timer.rule, timer.event) for _, _, timer in gone if timer.event is not None)
+        late: list[Firing] = []
+        for id_ in waiting:
+            if id_ in self.firings and self.firings[id_].status is FiringStatus.WAITING:
+                settled = self._settle(Settled(firing=id_, status=FiringStatus.NO, reason=ACCOUNT_LEFT))
+                late += [] if settled is None else [settled]
+        for incident, timer in left_behind(self._memory, left):
+            self._hold(incident)
+            self._wait(timer)
+        if late:
+            self._told(Change(at=self.now, event=None, firings=tuple(late)))
+        self.advance(self.now)
 
     def _forget(self) -> None:
         """Drop what can matter no more: states that are over, and events that no timer is set for and that nothing late

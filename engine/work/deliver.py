@@ -7,6 +7,7 @@ from typing import Protocol
 
 import structlog
 
+from engine.course import step_for
 from engine.decide.release import released
 from engine.decide.retry import Decision, after_attempt
 from engine.errors import DestinationError, StoreError, TemplateError
@@ -18,7 +19,7 @@ from engine.model.outcome import Delivered, Held, Notifier, Outcome, Refused, Re
 from engine.model.rule import RetryPolicy, Rule, Step, Verb
 from engine.model.timing import NO_TIMING
 from engine.plan import seen_by
-from engine.render import scene
+from engine.render import changes, scene
 from engine.work.gate import Later, Pass
 
 log = structlog.get_logger("tocsin.deliver")
@@ -100,6 +101,7 @@ class Deliverer:
         gate: Gatekeeper | None = None,
         account: Account = _nothing_known,
         digest: Digest = _no_digests,
+        link: Callable[[str, datetime], str] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._deliveries = deliveries
@@ -110,6 +112,7 @@ class Deliverer:
         self._gate = gate
         self._account = account
         self._digest = digest
+        self._link = link
         self._clock = clock
 
     async def __call__(self, delivery_id: str) -> datetime | None:
@@ -173,9 +176,9 @@ class Deliverer:
         waited = bool(step.needs) or after_failure
         siblings = await self._deliveries.siblings(delivery.firing) if waited and delivery.firing else []
         results = results_of(rule, siblings)
-        context = None
-        if rule.timing is not NO_TIMING and delivery.firing:
-            context = await self._deliveries.context(delivery.firing)
+        now = self._clock()
+        context = await self._context(delivery, rule, now)
+        step = step_for(rule, step, context)
         skipped = why_skipped(rule, step, event, results, context)
         if skipped is not None:
             return Skipped(reason=skipped)
@@ -183,12 +186,25 @@ class Deliverer:
         seen = None
         if event is not None and event.account and event.object_id != event.account:
             seen = await self._account(event.account, event.livemode)
-        now = self._clock()
         request = rendered(
             notifier, delivery, rule, step, event, results, now, failed=failed, account=seen, context=context
         )
         # What is kept is what is sent: another worker may have rendered first.
         return replace(delivery, request=await self._deliveries.set_request(delivery.id, request))
+
+    async def _context(self, delivery: Delivery, rule: Rule, now: datetime) -> dict[str, Json] | None:
+        """What the texts of a firing read of the rule's memory; of an incident also the object of its first event, and
+        the link that acknowledges it."""
+        if rule.timing is NO_TIMING or not delivery.firing:
+            return None
+        context: dict[str, Json] | None = await self._deliveries.context(delivery.firing)
+        if context is None or not context.get("incident"):
+            return context
+        told = context["incident"]
+        first = await self._event(told["first"]["event"])
+        about = {} if first is None else {"object": first.object or {}, "changed": changes(first)}
+        url = None if self._link is None else self._link(told["id"], now)
+        return {**context, "incident": {**told, "first": {**told["first"], **about}, "url": url}}
 
     async def _record(
         self,
@@ -273,7 +289,7 @@ def results_of(rule: Rule, siblings: Sequence[Delivery]) -> dict[str, dict[str, 
     A step with several destinations is ok when it arrived at all of them.
     """
     found: dict[str, dict[str, Json]] = {}
-    for step in rule.steps:
+    for step in rule.main_steps:
         own = [sibling for sibling in siblings if sibling.step == step.id]
         wrong = next((each for each in own if each.status is not DeliveryStatus.DELIVERED), None)
         if own:
@@ -284,7 +300,7 @@ def results_of(rule: Rule, siblings: Sequence[Delivery]) -> dict[str, dict[str, 
 
 def failed_of(rule: Rule, siblings: Sequence[Delivery]) -> dict[str, Json] | None:
     """`failed` for texts of `on_failure`: the first delivery of the rule's steps that was given up."""
-    places = {step.id: place for place, step in enumerate(rule.steps)}
+    places = {step.id: place for place, step in enumerate(rule.main_steps)}
     dead = [each for each in siblings if each.status is DeliveryStatus.DEAD and each.step in places]
     if not dead:
         return None

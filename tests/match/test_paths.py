@@ -21,7 +21,7 @@ REFUSED = [
     ("$vars.big", "path", "write path: $vars.name"),
     ("$tables.accounts", "path", "write $tables.<table>.<column>"),
     ("$steps", "path", "write $steps.<step>.ok, .result or .reason"),
-    ("$incident.first.id", "not-yet", None),
+    ("$digest.count", "not-yet", None),
     ("$accont.id", "path", "did you mean '$account'?"),
     ("$nothing.like", "path", "$event, $account, $previous"),
     ("$account", "path", "write $account.id"),

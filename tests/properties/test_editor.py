@@ -2,7 +2,6 @@
 
 import copy
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from docs.ahead import ahead
 from docs.examples import KNOWN
 from engine.editor import schema_of_rules
 from engine.model.event import Json
@@ -18,7 +16,7 @@ from engine.model.mistake import MistakeLevel
 from engine.rulebook import load
 from engine.source import parse, plain
 from engine.testing import read_tests
-from tests.test_docs import PROMISED, ROOT, RULES
+from tests.test_docs import ROOT, RULES
 
 SCHEMA = Draft202012Validator(schema_of_rules())
 ODD = [None, True, False, 0, 5, 1.5, -1, "", " ", "x", "none", "5 USD", "10m", "$vars.x", "*", [], {}, ["x"], {"x": 1}]
@@ -35,7 +33,6 @@ def documents() -> list[Json]:
 
 
 DOCUMENTS = documents()
-LATER_DOCUMENTS = [plain(root, exact=False) for _, text in PROMISED if (root := parse(text, "a.yaml").root) is not None]
 
 
 def places(value: Json, before: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
@@ -73,19 +70,6 @@ def changed(draw: st.DrawFn, among: list[Json]) -> Json:
 @given(changed(DOCUMENTS))
 def test_what_the_schema_refuses_check_refuses(document: Json) -> None:
     _hold_together(SCHEMA, document)
-
-
-@settings(max_examples=300, deadline=None)
-@given(changed(LATER_DOCUMENTS))
-def test_what_the_schema_of_a_later_version_refuses_check_would_refuse(document: Json) -> None:
-    with ahead():
-        _hold_together(later_schema(), document)
-
-
-@cache
-def later_schema() -> Draft202012Validator:
-    with ahead():
-        return Draft202012Validator(schema_of_rules())
 
 
 def _hold_together(schema: Draft202012Validator, document: Json) -> None:

@@ -19,10 +19,13 @@ from engine.model.timing import (
     Absence,
     Calendar,
     Digest,
+    Escalation,
+    Incident,
     Other,
     Quiet,
     QuietDo,
     Ratio,
+    Reminder,
     Threshold,
     Throttle,
     Timing,
@@ -38,7 +41,8 @@ from tests.builders import event
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 END = NOON + timedelta(days=2)
 HOUR, TEN = timedelta(hours=1), timedelta(minutes=10)
-TYPES = ("charge.failed", "charge.succeeded", "payout.failed", "payout.paid", "account.updated")
+LEAVES = "account.application.deauthorized"
+TYPES = ("charge.failed", "charge.succeeded", "payout.failed", "payout.paid", "account.updated", LEAVES)
 ACCOUNT = Reference(path="$account.id")
 _examples = itertools.count(1)
 
@@ -46,6 +50,15 @@ _examples = itertools.count(1)
 def _other(type_: str, path: str = "$account.id", within: timedelta = HOUR) -> Other:
     when = When(types=(type_,), livemode=None)
     return Other(when=(when,), same=((Reference(path=path), Reference(path=path)),), within=within)
+
+
+def _ends(type_: str) -> Other:
+    """What resolves, or settles, all of an account."""
+    return replace(_other(type_), within=None)
+
+
+def _step(id_: str) -> Step:
+    return Step(id=id_, verb=Verb.NOTIFY, targets=("risk",))
 
 
 NIGHT = Calendar(name="night", timezone="Europe/Berlin", begin=time(13, 30), end=time(14, 0))
@@ -79,6 +92,38 @@ TIMINGS: dict[str, tuple[str, Timing]] = {
         "charge.failed",
         Timing(quiet=Quiet(during=(NIGHT,)), digest=Digest(every=TEN), threshold=Threshold(within=TEN, count=2)),
     ),
+    "incident": (
+        "charge.failed",
+        Timing(incident=Incident(resolve=_ends("charge.succeeded"), resolve_after=HOUR), on_update=(_step("again"),)),
+    ),
+    "escalated": (
+        "payout.failed",
+        Timing(
+            incident=Incident(per=(ACCOUNT, Reference(path="id")), resolve=_ends("payout.paid")),
+            escalate=(Escalation(after=TEN, steps=(_step("ten"),)), Escalation(after=HOUR, steps=(_step("hour"),))),
+            on_resolve=(_step("over"),),
+        ),
+    ),
+    "calm": (
+        "charge.*",
+        Timing(
+            threshold=Threshold(within=TEN, count=2),
+            incident=Incident(resolve_after=TEN),
+            throttle=Throttle(max=1, every=HOUR),
+        ),
+    ),
+    "missed": (
+        "payout.failed",
+        Timing(
+            not_followed_by=(Absence(other=_other("payout.paid", "id", TEN)),),
+            incident=Incident(resolve=_ends("charge.succeeded")),
+        ),
+    ),
+    "reminded": (
+        "payout.*",
+        Timing(remind=Reminder(before=Reference(path="due"), at=(HOUR, TEN), until=_ends("charge.failed"))),
+    ),
+    "back": (LEAVES, Timing(not_followed_by=(Absence(other=_other("account.updated")),))),
     "shadow": ("charge.failed", Timing(throttle=Throttle(max=1, every=TEN))),
 }
 
@@ -130,7 +175,12 @@ def events_of(history: Sequence[tuple[int, int, str, str, str, int]], prefix: st
             id=f"evt_{prefix}{number}",
             created=int((now - timedelta(seconds=late)).timestamp()),
             account=f"acct_{prefix}{account}",
-            object={"id": f"ob_{prefix}{object_}", "amount": amount, "currency": "usd"},
+            object={
+                "id": f"ob_{prefix}{object_}",
+                "amount": amount,
+                "currency": "usd",
+                "due": int((now + timedelta(seconds=amount)).timestamp()) if amount != 12_000 else None,
+            },
         )
         found += [replace(made, received=now)] * (2 if number % 5 == 4 else 1)
     return found

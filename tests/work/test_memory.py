@@ -2,16 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 
 import pytest
 
 from engine.decision import Ripe
 from engine.model.condition import Operation, PathTest, Reference
-from engine.model.delivery import DeliveryStatus, Firing, Timer
-from engine.model.event import Event, Json
+from engine.model.delivery import DeliveryStatus, Timer
 from engine.model.mute import Mute
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
 from engine.model.timing import (
@@ -25,16 +23,11 @@ from engine.model.timing import (
     Throttle,
     Timing,
 )
-from engine.pipeline import Pipeline
-from engine.rulebook import Rulebook
 from engine.store import Store
 from engine.store.connect import Target
-from engine.work.timers import Clock
-from notifiers import Destination
-from tests.builders import event
+from tests.work.memory import NOON, World, at
 
 HOUR = timedelta(hours=1)
-NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 BY_ID = ((Reference(path="id"), Reference(path="id")),)
 
 
@@ -42,69 +35,6 @@ def rule(timing: Timing, *, types: str = "charge.failed", mode: RuleMode = RuleM
     step = Step(id="notify-1", verb=Verb.NOTIFY, targets=("risk",))
     call = Step(id="callback-2", verb=Verb.CALLBACK, targets=("case",))
     return Rule(id="r", when=(When(types=(types,), livemode=None),), steps=(step, call), mode=mode, timing=timing)
-
-
-def at(minutes: float, **given: Any) -> Event:
-    """A failed charge of acct_1, so many minutes after noon."""
-    moment = NOON + timedelta(minutes=minutes)
-    made = event(given.pop("type", "charge.failed"), created=int(moment.timestamp()), **given)
-    return replace(made, received=moment)
-
-
-@dataclass
-class World:
-    """A rule at work in one process, on a clock that the test sets."""
-
-    store: Store
-    rules: tuple[Rule, ...]
-    now: datetime = NOON
-    mutes: list[Mute] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        book = Rulebook(revision="r" * 64, rules=self.rules)
-
-        def expand(step: Step, severity: Severity, livemode: bool) -> list[Destination]:
-            return [Destination(name=target) for target in step.targets]
-
-        def summary(rule: Rule, event: Event, number: int, since: datetime | None, now: datetime) -> Json:
-            return {"left_out": number}
-
-        self.pipeline = Pipeline(
-            rulebook=lambda: book, expand=expand, committer=self.store.committer, mutes=lambda: self.mutes
-        )
-        self.clock = Clock(
-            timers=self.store.timers,
-            event=self.store.events.get,
-            rulebook=lambda: book,
-            expand=expand,
-            summary=summary,
-            now=lambda: self.now,
-        )
-
-    async def send(self, *events: Event) -> None:
-        for each in events:
-            await self.pipeline.accept(each)
-
-    async def pass_to(self, minutes: float) -> None:
-        self.now = NOON + timedelta(minutes=minutes)
-        await self.clock.once()
-
-    async def later(self, span: timedelta) -> None:
-        """So long after now: what is paced goes by the time of sending."""
-        self.now = datetime.now(UTC) + span
-        await self.clock.once()
-
-    async def firings(self) -> list[Firing]:
-        found = await self.store.events.ls(limit=100)
-        listed = [each for one in found for each in await self.store.events.firings(one.dedupe_key)]
-        return sorted(listed, key=lambda firing: (firing.created, firing.id))
-
-    async def statuses(self) -> list[str]:
-        return [str(firing.status) for firing in await self.firings()]
-
-    async def sent(self, verb: Verb = Verb.NOTIFY) -> list[DeliveryStatus]:
-        found = await self.store.deliveries.ls(limit=100)
-        return [each.status for each in sorted(found, key=lambda each: each.created) if each.verb is verb]
 
 
 @pytest.fixture
