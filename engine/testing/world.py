@@ -34,8 +34,8 @@ from engine.model.rule import Rule
 from engine.plan import Expand, make_plan
 from engine.rulebook import Rulebook
 
-SWEEP = 10_000
-"""Steps between two looks for what may be forgotten."""
+SWEEP = 1_000
+"""Steps between two looks for what may be forgotten; more where much is remembered."""
 
 MERGED = "part of a digest"
 """What is on record of a message that was gathered, once it has gone out."""
@@ -276,7 +276,7 @@ class World:
     def _forget(self) -> None:
         """Drop what can matter no more: states that are over, and events that no timer is set for and that nothing late
         can bring back."""
-        self._until_sweep = SWEEP
+        self._until_sweep = max(SWEEP, len(self._memory.kept) // 10)
         over = self.now - LATE - timedelta(hours=1)
         for cell in [cell for cell, kept in self._memory.kept.items() if kept.until and kept.until < over]:
             del self._memory.kept[cell]
