@@ -13,9 +13,9 @@ from engine.model.rule import Verb
 from engine.store.adapter import enqueue
 from engine.store.columns import columns, from_json, text, to_json
 from engine.store.connect import Connection, Pool, Record
-from engine.store.events import like
 from engine.store.firings import SELECT_CONTEXT
 from engine.store.handoff import Handoff
+from engine.store.listing import Asked
 from engine.store.queue import follow_clock, prune
 from engine.store.writes import let_through, renew
 
@@ -81,26 +81,9 @@ LOCK_SIBLINGS = """
     for update
 """
 
-LIST_DELIVERIES = """
-    select * from tocsin.deliveries
-    where ($1::text[] is null or status = any($1))
-      and ($2::text is null or rule like $2)
-      and ($3::text is null or verb = $3)
-      and ($4::text is null or destination like $4)
-      and ($5::text is null or account = $5)
-      and ($6::text is null or firing in (select id from tocsin.firings where event = $6))
-      and ($7::timestamptz is null or created >= $7)
-      and ($8::timestamptz is null or created < $8)
-    order by created desc, id
-    limit $9
-"""
+LIST_DELIVERIES = "select * from tocsin.deliveries {where} order by created desc, id limit {limit}"
 
-LIST_FAILED = """
-    select * from tocsin.deliveries
-    where status in ('dead', 'held') and created >= $1
-    order by created desc, id
-    limit $2
-"""
+OF_EVENT = "firing in (select id from tocsin.firings where event = {event})"
 
 # The first rendering stays: what was once tried under a delivery's id is what its id stands for.
 SET_REQUEST = """
@@ -325,10 +308,19 @@ class Deliveries:
 
         In `rule` and `destination`, `*` stands for anything; `event` is a dedupe key.
         """
-        statuses = None if status is None else list(status)
-        rows = await self._pool.fetch(
-            LIST_DELIVERIES, statuses, like(rule), verb, like(destination), account, event, since, before, limit
-        )
+        asked = Asked()
+        if status is not None:  # of a closed set, and written out: which index serves depends on it
+            asked.that(f"status in ({', '.join(f'{str(DeliveryStatus(each))!r}' for each in status) or 'null'})")
+        asked.alike("rule", rule)
+        asked.compare("verb", "=", verb)
+        asked.alike("destination", destination)
+        asked.compare("account", "=", account)
+        if event is not None:
+            asked.that(OF_EVENT.format(event=asked.given(event)))
+        asked.compare("created", ">=", since)
+        asked.compare("created", "<", before)
+        sql = LIST_DELIVERIES.format(where=asked.where, limit=asked.given(limit))
+        rows = await self._pool.fetch(sql, *asked.arguments)
         return [_delivery(row) for row in rows]
 
     async def insert(self, deliveries: Sequence[Delivery]) -> int:

@@ -12,6 +12,7 @@ from engine.model.event import Event, Json, Payload, Scope, ScopeSource, object_
 from engine.store.columns import from_json, joined, to_json
 from engine.store.connect import Connection, Pool, Record
 from engine.store.firings import Hits, hits_of, of_event
+from engine.store.listing import Asked, is_like
 
 # The arrays of a batch as rows: see `arguments` for how they are sent.
 ROWS = """
@@ -71,23 +72,22 @@ SELECT_EVENT = """
     limit 1
 """
 
-LIST_EVENTS = """
-    select * from tocsin.events
-    where ($1::text is null or type like $1)
-      and ($2::text is null or account = $2)
-      and ($3::boolean is null or livemode = $3)
-      and ($4::timestamptz is null or received >= $4)
-      and ($5::timestamptz is null or received < $5)
-    order by received desc
-    limit $6
-"""
+LIST_EVENTS = "select * from tocsin.events {where} order by received desc limit {limit}"
 
-# The planner takes events_received where most events are wanted, events_type where few are.
-SCAN_EVENTS = """
-    select * from tocsin.events
-    where received >= $1 and ($2::text[] is null or type = any($2))
-    order by received desc
-    limit $3
+# Of each type the newest, out of events_type: the planner would rather look through all events until enough of them
+# are of these types. Which they are is found before any is read.
+NEWEST_OF_TYPES = """
+    select e.* from (
+        select newest.dedupe_key, newest.received
+        from unnest({types}::text[]) as wanted (type)
+        cross join lateral (
+            select dedupe_key, received from tocsin.events {where} order by received desc limit {limit}
+        ) as newest
+        order by newest.received desc
+        limit {limit}
+    ) as chosen
+    cross join lateral (select * from tocsin.events where dedupe_key = chosen.dedupe_key offset 0) as e
+    order by chosen.received desc
 """
 
 # As they came. The planner takes events_received where most events are wanted, events_type where few are.
@@ -213,7 +213,17 @@ class Events:
         limit: int = 50,
     ) -> list[Event]:
         """Events received from `since` on and before `before`, newest first. In `type`, `*` stands for anything."""
-        rows = await self._pool.fetch(LIST_EVENTS, like(type), account, livemode, since, before, limit)
+        asked = Asked()
+        types = None
+        if type is not None and "*" in type and account is None:
+            types = [name for name in await self.type_names() if is_like(name, type)]
+        else:
+            asked.alike("type", type)
+        asked.compare("account", "=", account)
+        if livemode is not None:
+            asked.that("livemode" if livemode else "not livemode")
+        asked.compare("received", "<", before)
+        rows = await self._pool.fetch(*newest(asked, types, since, limit))
         return [self._event(row) for row in rows]
 
     async def scan(
@@ -225,8 +235,7 @@ class Events:
         more than one batch, until it is exhausted or closed.
         """
         async with self._pool.transaction() as connection:
-            wanted = None if types is None else list(types)
-            cursor = await connection.cursor(SCAN_EVENTS, since, wanted, most)
+            cursor = await connection.cursor(*newest(Asked(), types, since, most))
             while rows := await cursor.fetch(SCAN_BATCH):
                 yield [self._event(row) for row in rows]
 
@@ -319,9 +328,15 @@ class Events:
         )
 
 
-def like(pattern: str | None) -> str | None:
-    """A pattern in which only `*` is special, as LIKE wants it; None for None."""
-    if pattern is None:
-        return None
-    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return escaped.replace("*", "%")
+def newest(
+    asked: Asked, types: Collection[str] | None, since: datetime | None, most: int
+) -> tuple[str, *tuple[object, ...]]:
+    """The statement for the newest events like that, of those types (None: of any), and its parameters."""
+    sql, named = LIST_EVENTS, ""
+    if types is not None and len(types) == 1:
+        asked.compare("type", "=", next(iter(types)))
+    elif types is not None:
+        sql, named = NEWEST_OF_TYPES, asked.given(list(types))
+        asked.that("type = wanted.type")
+    asked.compare("received", ">=", since)
+    return sql.format(types=named, where=asked.where, limit=asked.given(most)), *asked.arguments

@@ -33,9 +33,10 @@ DROP_STATES = """
 # A little longer than it matters: a timer of it may be late.
 FORGET_STATES = """
     delete from tocsin.states where (rule, part, key) in (
-        select rule, part, key from tocsin.states where until < $1 order by until limit 1000 for update skip locked
+        select rule, part, key from tocsin.states where until < $1 order by until limit $2 for update skip locked
     )
 """
+FORGET_BATCH = 1000
 SPARE = timedelta(hours=1)
 
 SET_TIMERS = """
@@ -106,7 +107,7 @@ async def take_timers(connection: Connection, now: datetime, most: int) -> list[
 
 async def forget_states(pool: Pool, now: datetime) -> int:
     """Delete some of what matters no more; how many cells."""
-    return await pool.execute(FORGET_STATES, now - SPARE)
+    return await pool.execute(FORGET_STATES, now - SPARE, FORGET_BATCH)
 
 
 def _names(cells: Iterable[Cell]) -> tuple[list[str], list[str], list[str]]:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from engine.store.connect import Pool
 from engine.store.incidents import FORGET_INCIDENTS
+from engine.store.leftovers import forget_leftovers
 
 AHEAD = timedelta(days=1)
 """How far the clock may be ahead of the latest event without being mistrusted."""
@@ -19,7 +20,7 @@ DELETE_OLD = """
         where received < least($1, (select max(received) from tocsin.events) + $3::interval)
           and not exists (
               select from tocsin.firings f join tocsin.deliveries d on d.firing = f.id
-              where f.event = e.dedupe_key and d.status in ('pending', 'waiting', 'held')
+              where f.event = e.dedupe_key and d.status in ('pending', 'waiting', 'held', 'gathered')
           )
           and not exists (select from tocsin.firings f where f.event = e.dedupe_key and f.status = 'waiting')
           and not exists (select from tocsin.timers t where t.event = e.dedupe_key)
@@ -48,7 +49,8 @@ DELETE_OLD = """
 
 
 async def forget(pool: Pool, before: datetime, keep: timedelta | None = None) -> int:
-    """Delete up to BATCH events received before that moment, and what came of them; how many. 0: nothing is left.
+    """Delete up to BATCH events received before that moment, and what came of them; when there are none, up to BATCH of
+    each kind of what is as old and hangs on no event. How many; 0: nothing is left.
     Incidents that were resolved before it go with them.
 
     `keep`: nothing is deleted that is not older by so much than a day after the latest event, whatever the clock says:
@@ -58,4 +60,4 @@ async def forget(pool: Pool, before: datetime, keep: timedelta | None = None) ->
     younger = timedelta(days=365_000) if keep is None else AHEAD - keep
     await pool.execute(FORGET_INCIDENTS, before, younger)
     found: int = await pool.value(DELETE_OLD, before, BATCH, younger)
-    return found
+    return found or await forget_leftovers(pool, before, younger, BATCH)

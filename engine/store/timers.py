@@ -80,5 +80,10 @@ class Timers:
         return len(due), list(zip(resolved, plans, strict=True))
 
     async def forget(self, now: datetime) -> int:
-        """Delete some of what rules remember and does not matter any more; how many cells."""
-        return await memory.forget_states(self._pool, now)
+        """Delete what rules remember and does not matter any more, in short statements; how many cells."""
+        total = 0
+        while found := await memory.forget_states(self._pool, now):
+            total += found
+            if found < memory.FORGET_BATCH:
+                break
+        return total

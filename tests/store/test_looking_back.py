@@ -10,6 +10,7 @@ from engine.model.delivery import NOTHING, Plan
 from engine.model.rule import RuleMode
 from engine.store import Store, events
 from engine.store.firings import Hits
+from engine.store.listing import Asked
 from tests.builders import RECEIVED, event
 from tests.store.plans import REVISION, Database, firing
 
@@ -97,8 +98,8 @@ async def test_a_rare_type_is_found_without_reading_the_rest(store: Store, look:
     async def plan(sql: str, *arguments: object) -> str:
         return "\n".join(row[0] for row in await look.rows(f"explain {sql}", *arguments))
 
-    assert "events_type" in await plan(events.SCAN_EVENTS, LONG_AGO, ["rare"], 1000)
-    assert "Seq Scan" not in await plan(events.SCAN_EVENTS, LONG_AGO, None, 1000)
+    assert "events_type" in await plan(*events.newest(Asked(), ["rare"], LONG_AGO, 1000))
+    assert "Seq Scan" not in await plan(*events.newest(Asked(), None, LONG_AGO, 1000))
     assert "events_type" in await plan(events.COUNT_TYPES, LONG_AGO, ["rare"])
     names = await plan(events.NAME_TYPES)
     assert names.count("using events_type") == 2, names

@@ -1,13 +1,16 @@
 """What is older than it is to be kept goes, with everything that came of it; what is not finished stays."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from engine.model.delivery import NOTHING, Delivery, DeliveryStatus
-from engine.store import Store, retention
+from engine.model.mute import Mute
+from engine.store import Store, memory, retention
+from engine.store.accounts import SeenAccount
 from tests.builders import event
-from tests.store.plans import REVISION, attempt, plan
+from tests.store.plans import REVISION, Database, attempt, plan
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -69,3 +72,56 @@ async def test_a_held_write_was_not_attempted(store: Store) -> None:
     found = await store.deliveries.get(held.id)
     assert found is not None
     assert (found.status, found.first_attempt) == (DeliveryStatus.HELD, None)
+
+
+async def test_what_is_to_be_in_a_digest_stays_until_it_has_gone_out(store: Store, look: Database) -> None:
+    gathered = await commit(store, "evt_gathered", 9)
+    await look.execute("update tocsin.deliveries set status = 'gathered', digest = 'weekly'")
+    assert await store.forget(NOW) == 0
+    assert await store.deliveries.get(gathered.id) is not None
+
+
+async def test_everything_else_that_is_old_goes_too(store: Store, look: Database) -> None:
+    """Reports and digests, which have no event; firings that outlived theirs; mutes and accounts of nobody."""
+    old, young = NOW - timedelta(days=91), NOW - timedelta(days=1)
+    late = event(id="evt_late", received=NOW - timedelta(days=200))
+    for received in (old, young):
+        orphan = plan(replace(late, received=received, dedupe_key=f"gone-{received:%d}"))
+        report = replace(orphan.deliveries[0], id=f"dlv_report_{received:%d}", firing=None, event=None)
+        await store.carry_out(replace(orphan, deliveries=(*orphan.deliveries, report)))
+        mute = Mute(id=f"mut_{received:%d}", rule="a", start=received, end=received, author="me", comment="why")
+        await store.mutes.add(mute, received)
+        for account in ("acct_gone", "acct_1"):
+            seen = SeenAccount(
+                account=f"{account}_{received:%d}", livemode=True, object={"id": account}, as_of=received
+            )
+            await store.accounts.keep([seen])
+    await look.execute("update tocsin.deliveries set status = 'delivered', attempts = 1")
+    await look.execute(
+        "insert into tocsin.attempts (delivery, number, started, duration, outcome) "
+        "select id, 1, now(), interval '1 s', 'delivered' from tocsin.deliveries"
+    )
+    heard = event(id="evt_heard", account=f"acct_1_{old:%d}", received=young)
+    await store.committer.commit(heard, NOTHING, REVISION)
+    while await store.forget(NOW - timedelta(days=90)):
+        pass
+    counts = {
+        name: await look.count(name) for name in ("firings", "deliveries", "attempts", "mutes", "accounts", "events")
+    }
+    # Of yesterday one of each, two deliveries and two accounts; and the old account that was heard of since.
+    assert counts == {"firings": 1, "deliveries": 2, "attempts": 2, "mutes": 1, "accounts": 3, "events": 1}
+    assert await store.accounts.get(f"acct_gone_{old:%d}", livemode=True) is None
+
+
+async def test_what_rules_remember_is_forgotten_however_much_it_is(
+    store: Store, look: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood of keys must not outrun what is deleted once a minute."""
+    monkeypatch.setattr(memory, "FORGET_BATCH", 10)
+    await look.execute(
+        "insert into tocsin.states (rule, part, key, shape, state, until) select 'a', 'threshold', n::text, 's', '{}', "
+        "$1::timestamptz + (n - 36) * interval '1 day' from generate_series(1, 50) n",
+        NOW,
+    )
+    assert await store.timers.forget(NOW) == 35
+    assert await look.count("states") == 15

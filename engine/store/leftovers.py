@@ -1,0 +1,79 @@
+"""What no event takes with it when it is forgotten: it is forgotten by its own age, or when nothing names it any more.
+
+Left as it is stays what people's own work bounds (revisions of the rules and their files, marks) and what ends by
+itself (timers, and what rules remember: engine.store.timers).
+"""
+
+from datetime import datetime, timedelta
+
+from engine.store.connect import Pool
+
+# A clock that was set far ahead is not believed: nothing goes that is not old by the latest event either.
+CLAMP = "select least($1::timestamptz, (select max(received) from tocsin.events) + $2::interval)"
+
+# Of timers that came due long after their event, of replays, and of anything else that outlived it. There is no index
+# by age alone: from rule to rule through firings_rule.
+FORGET_FIRINGS = """
+    with recursive named (rule) as (
+        (select rule from tocsin.firings order by rule limit 1)
+        union all
+        select later.rule
+        from named
+        cross join lateral (select rule from tocsin.firings where rule > named.rule order by rule limit 1) as later
+    ), old as (
+        select orphan.id
+        from named
+        cross join lateral (
+            select f.id from tocsin.firings f
+            where f.rule = named.rule and f.created < $1 and f.status <> 'waiting'
+              and not exists (select from tocsin.events e where e.dedupe_key = f.event)
+              and not exists (
+                  select from tocsin.deliveries d
+                  where d.firing = f.id and d.status in ('pending', 'waiting', 'held', 'gathered')
+              )
+            limit $2
+        ) as orphan
+        limit $2
+    )
+    delete from tocsin.firings f using old where f.id = old.id
+"""
+
+# Reports to the ops channel, digests, and those whose firing is gone.
+FORGET_DELIVERIES = """
+    with old as (
+        select id from tocsin.deliveries d
+        where created < $1 and status not in ('pending', 'waiting', 'held', 'gathered')
+          and (firing is null or not exists (select from tocsin.firings f where f.id = d.firing))
+        order by created
+        limit $2
+        for update skip locked
+    ), attempts as (
+        delete from tocsin.attempts a using old where a.delivery = old.id
+    ), writes as (
+        delete from tocsin.writes w using old where w.delivery = old.id
+    )
+    delete from tocsin.deliveries d using old where d.id = old.id
+"""
+
+FORGET_MUTES = """
+    delete from tocsin.mutes where id in (select id from tocsin.mutes where "end" < $1 order by "end" limit $2)
+"""
+
+# Of whom no event is stored: they have left the platform, or are asked for anew when they are heard of.
+FORGET_ACCOUNTS = """
+    delete from tocsin.accounts where (account, livemode) in (
+        select account, livemode from tocsin.accounts a
+        where as_of < $1 and not exists (select from tocsin.events e where e.account = a.account)
+        order by as_of
+        limit $2
+        for update skip locked
+    )
+"""
+
+STATEMENTS = (FORGET_FIRINGS, FORGET_DELIVERIES, FORGET_MUTES, FORGET_ACCOUNTS)
+
+
+async def forget_leftovers(pool: Pool, before: datetime, younger: timedelta, most: int) -> int:
+    """Delete up to `most` of each kind that are older than `before`; how many. `younger` as retention has it."""
+    moment = await pool.value(CLAMP, before, younger)
+    return sum([await pool.execute(statement, moment, most) for statement in STATEMENTS])
