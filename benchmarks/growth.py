@@ -31,6 +31,7 @@ from engine.model.rule import RuleMode, Severity, Verb
 from engine.receive.normalize import normalize
 from engine.settings import Endpoint
 from engine.store import Store
+from engine.store.again import Choice
 from engine.store.connect import Target
 from engine.store.embedded import Address, EmbeddedServer
 
@@ -184,8 +185,11 @@ def operations(events: Events) -> dict[str, Operation]:
         "deliveries ls --channel (none)": lambda store: store.deliveries.ls(destination="no-such"),
         "deliveries ls --account (none)": lambda store: store.deliveries.ls(account="acct_none"),
         "deliveries ls --status dead": lambda store: store.deliveries.ls(status=[DeliveryStatus.DEAD], limit=2),
-        "retry --failed --count --since": lambda store: store.deliveries.ls(
-            status=[DeliveryStatus.DEAD], since=datetime.now(UTC) - timedelta(hours=2)
+        "retry --failed --count --since": lambda store: store.again.count(
+            Choice(statuses=[DeliveryStatus.DEAD], since=datetime.now(UTC) - timedelta(hours=2), now=datetime.now(UTC))
+        ),
+        "retry --failed, a page": lambda store: store.again.page(
+            Choice(statuses=[DeliveryStatus.DEAD], now=datetime.now(UTC)), None, 2
         ),
         "sweep": lambda store: store.deliveries.sweep(),
         "health": lambda store: store.health(),
@@ -199,7 +203,9 @@ def operations(events: Events) -> dict[str, Operation]:
         "reports of silence *": lambda store: store.silences.between(
             datetime.now(UTC) - timedelta(days=7), datetime.now(UTC)
         ),
-        "retry --failed --count *": lambda store: store.deliveries.ls(status=[DeliveryStatus.DEAD], limit=1_000_000),
+        "retry --failed --count *": lambda store: store.again.count(
+            Choice(statuses=[DeliveryStatus.DEAD], now=datetime.now(UTC))
+        ),
         "coverage *": coverage,
         "rules ls *": lambda store: store.events.hits(list(RULES), datetime.now(UTC) - month),
     }

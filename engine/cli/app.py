@@ -36,6 +36,7 @@ SUMMARIES = {
     "replay": "Stored events once more, dry unless asked.",
     "incidents": "What goes on, and who is at it.",
     "mute": "Silence messages for a while.",
+    "database": "Back up, restore, or move what is stored.",
     "send-test": "Send a test message to a channel.",
     "sign": "The signature header of a body.",
     "verify": "Whether a signature holds, or exactly why not.",
@@ -51,6 +52,7 @@ GROUPS = {
     "destinations": ("ls", "show"),
     "incidents": ("ls", "show", "ack", "resolve"),
     "mute": ("add", "ls", "end"),
+    "database": ("backup", "restore", "move"),
 }
 """Those that have commands of their own."""
 

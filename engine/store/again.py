@@ -9,7 +9,7 @@ from engine.model.delivery import DeliveryStatus
 from engine.model.rule import Verb
 from engine.store.connect import Pool
 from engine.store.deliveries import KEY_LIFE
-from engine.store.events import like
+from engine.store.listing import like
 
 # By the index of what is dead or held. A Stripe write whose idempotency key may have been forgotten ($6) is stale.
 _CHOSEN = """

@@ -84,6 +84,11 @@ class EmbeddedServer:
         """Let go without stopping the server, as a killed process would."""
         self._ownership.abandon()
 
+    def program(self, name: str) -> Path:
+        """One of PostgreSQL's programs, of the server's version; it has been started."""
+        assert self._place is not None
+        return self._place.binaries / name
+
     def alive(self) -> bool:
         """Whether the server's process is there; cheap enough to ask every second."""
         return self._pid is None or alive(self._pid)

@@ -51,7 +51,9 @@ def is_like(text: str, pattern: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
 
 
-def like(pattern: str) -> str:
-    """A pattern in which only `*` is special, as LIKE wants it."""
+def like(pattern: str | None) -> str | None:
+    """A pattern in which only `*` is special, as LIKE wants it; None for None."""
+    if pattern is None:
+        return None
     escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return escaped.replace("*", "%")

@@ -68,7 +68,7 @@ async def test_deliveries_by_pattern(store: Store) -> None:
         ("deliveries_rule", lambda asked: asked.alike("rule", "rare")),
         ("deliveries_destination", lambda asked: asked.alike("destination", "rare/*")),
         ("deliveries_account", lambda asked: asked.compare("account", "=", "acct_rare")),
-        ("deliveries_status", lambda asked: asked.that("status in ('dead')")),
+        ("deliveries_status", lambda asked: asked.that("status in ('suppressed')")),
     ],
 )
 async def test_what_is_rare_is_found_by_an_index(look: Database, index: str, ask: Callable[[Asked], None]) -> None:

@@ -9,7 +9,6 @@ create index firings_rule on tocsin.firings (rule, created) include (mode, statu
 create index events_test on tocsin.events (received) where not livemode;
 
 -- By status also counts: /readyz and /metrics ask for what is pending, dead and held.
-drop index tocsin.deliveries_failed;
 create index deliveries_status on tocsin.deliveries (status, created);
 -- text_pattern_ops: `mail/*` is a range of it, whatever the database sorts by.
 create index deliveries_rule on tocsin.deliveries (rule text_pattern_ops, created);
