@@ -34,12 +34,12 @@ def answers(*, fires: bool) -> list[RuleTest]:
 
 
 def fires_in_time() -> set[str]:
-    """The rules that a timeline expects to fire."""
+    """The rules that a timeline expects to fire, or to remind."""
     found: set[str] = set()
     for test in own_tests().tests:
         if isinstance(test, TimelineTest) and test.rule is not None:
             expected = [step.expect for step in test.timeline.steps]
-            if any(isinstance(each, Outcome) and each.fires for each in expected):
+            if any(isinstance(each, Outcome) and (each.fires or each.sent) for each in expected):
                 found.add(test.rule)
     return found
 

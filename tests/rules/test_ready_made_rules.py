@@ -95,4 +95,6 @@ def test_the_mode_of_an_event_does_not_matter(all_on: Rulebook) -> None:
 def at_once(rulebook: Rulebook, event: Event) -> set[str]:
     """The rules that fire for an event by itself, and say so at once."""
     rules = [match.rule for match in rulebook.match(event)]
-    return {rule.id for rule in rules if not remembers(rule) and rule.timing.digest is None}
+    return {
+        rule.id for rule in rules if not remembers(rule) and rule.timing.digest is None and rule.timing.remind is None
+    }
