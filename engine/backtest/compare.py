@@ -166,7 +166,7 @@ class Comparison:
         """Put together what both sides have."""
         for side, other in ((self._old, self._new), (self._new, self._old)):
             for firing, change in side.heard:
-                if firing.mode is not RuleMode.LIVE:
+                if firing.mode is not RuleMode.LIVE or firing.status is FiringStatus.FOLLOW_UP:
                     continue
                 if firing.status is FiringStatus.FIRED:
                     self._add(side, other, firing, change)

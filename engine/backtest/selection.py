@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from engine.decide.sighting import watches
+from engine.decision import LEAVING
 from engine.match import TypeIndex
 from engine.model.rule import Rule, RuleMode
+from engine.model.timing import NO_TIMING
 from engine.rulebook import Rulebook
 
 LONGEST_BEFORE = timedelta(days=35)
@@ -16,16 +18,17 @@ LONGEST_BEFORE = timedelta(days=35)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """A rulebook to run, and the rules of it whose doings are asked for. `before`: how long before an event another may
-    matter to a rule."""
+    matter to a rule; `waits`: what a rule waits for may end with its account."""
 
     rulebook: Rulebook
     asked: frozenset[str]
     before: timedelta
+    waits: bool
     _types: TypeIndex[Rule]
 
     def concerns(self, event_type: str) -> bool:
         """Whether a rule looks at events of that type, or waits for them."""
-        return bool(self._types[event_type])
+        return bool(self._types[event_type]) or (self.waits and event_type.removeprefix("v1.") in LEAVING)
 
 
 def select(rulebook: Rulebook, chosen: Collection[str] = ()) -> Selection:
@@ -41,6 +44,7 @@ def select(rulebook: Rulebook, chosen: Collection[str] = ()) -> Selection:
         rulebook=Rulebook(revision=rulebook.revision, rules=rules),
         asked=asked,
         before=min(max((span for rule in rules for span in _spans(rule)), default=timedelta()), LONGEST_BEFORE),
+        waits=any(rule.timing is not NO_TIMING for rule in rules),
         _types=TypeIndex((list(_patterns(rule)), rule) for rule in rules),
     )
 

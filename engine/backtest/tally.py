@@ -82,8 +82,8 @@ class Tally:
         self._contexts = {firing.id: firing.context for firing in change.firings if firing.context}
         for firing in change.firings:
             tally = self.rules.get(firing.rule)
-            if tally is None:
-                continue
+            if tally is None or firing.status is FiringStatus.FOLLOW_UP:
+                continue  # what comes of a match later is no other match
             waited = self._waiting.pop(firing.id, None)
             if waited is None:
                 tally.matched += 1

@@ -25,6 +25,7 @@ from engine.work.summary import summary
 LINES = 12
 """Of what happened, that are shown with a step that is not as expected."""
 
+WORDS = {FiringStatus.FIRED: "FIRED", FiringStatus.WAITING: "WAITS", FiringStatus.FOLLOW_UP: "LATER"}
 OPEN = frozenset({DeliveryStatus.PENDING, DeliveryStatus.WAITING, DeliveryStatus.DELIVERED})
 
 
@@ -210,7 +211,9 @@ class Player:
             why = "" if because is None else f"   {because.path} {because.actual}   needs {because.needs}"
             lines.append((at, f"NO     {missed.type}{why}"))
         for at, event, firing in self._span.firings(rule.id):
-            word = {FiringStatus.FIRED: "FIRED", FiringStatus.WAITING: "WAITS"}.get(firing.status, "NO")
+            word = {FiringStatus.FIRED: "FIRED", FiringStatus.WAITING: "WAITS", FiringStatus.FOLLOW_UP: "LATER"}.get(
+                firing.status, "NO"
+            )
             about = "" if event is None else event.type
             lines.append((at, f"{word:<6} {about}" + (f"   {firing.reason}" if firing.reason else "")))
         for at, _, message in self._span.messages(rule.id):

@@ -131,8 +131,5 @@ def test_only_events_that_concern_are_asked_for() -> None:
     paid = Other(when=(When(types=("payout.paid",), livemode=None),), same=BY_ID, within=DAY)
     absent = rule("r", "payout.failed", Timing(not_followed_by=(Absence(other=paid),)))
     selection = select(Rulebook(revision="", rules=(absent, rule("off", "charge.failed", mode=RuleMode.OFF))))
-    assert [selection.concerns(name) for name in ("payout.failed", "payout.paid", "charge.failed")] == [
-        True,
-        True,
-        False,
-    ]
+    asked = ("payout.failed", "payout.paid", "charge.failed", "account.application.deauthorized")
+    assert [selection.concerns(name) for name in asked] == [True, True, False, True]
