@@ -261,6 +261,12 @@ def context_of(incident: Incident, stage: Stage, now: datetime) -> dict[str, Jso
     }
 
 
+def just_opened(rule: Rule, event: Event, now: datetime) -> dict[str, Json]:
+    """`incident` as it is when the event has just opened it: for tests and previews."""
+    found = context_of(take(rule, event, Kept({}), cell_of(rule, event), now).incident, Stage.OPENED, now)
+    return {**found, "url": None, "first": {**found["first"], "object": event.object}}
+
+
 def lasted(span: timedelta) -> str:
     """A span for people, in its two largest units: `45s`, `2h 5m`, `3d`."""
     seconds = max(int(span.total_seconds()), 0)

@@ -42,13 +42,14 @@ def remembers(rule: Rule) -> bool:
 
 
 def memory_of(rule: Rule) -> tuple[str, ...]:
-    """The keys of the rule by which it is decided whether it fires."""
+    """The keys of the rule by which it is decided whether, and when, it fires."""
     timing = rule.timing
     parts = {
         "max_age": timing.max_age,
         PRECEDED: timing.preceded_by,
         THRESHOLD: timing.threshold,
         FOLLOWED: timing.not_followed_by,
+        "remind": timing.remind,
     }
     return tuple(name for name, part in parts.items() if part)
 

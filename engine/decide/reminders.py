@@ -166,6 +166,13 @@ def context_of(alert: Alert, now: datetime) -> dict[str, Json]:
     return {"lead": format_duration(alert.lead), "due": alert.due.isoformat(), "left": left_of(alert, now)}
 
 
+def first_of(policy: Reminder, event: Event, now: datetime) -> dict[str, Json]:
+    """`reminder` as the first one for an event has it: for tests and previews."""
+    lead = policy.at[0]
+    due = deadline(policy, event) or now + lead
+    return context_of(Alert(lead, due, event.dedupe_key, ""), due - lead)
+
+
 def left_of(alert: Alert, now: datetime) -> str:
     """`in 3 days`, `2 hours ago`. What goes out seconds after its lead time was not late."""
     early = now.replace(second=0, microsecond=0)

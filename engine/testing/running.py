@@ -95,7 +95,8 @@ class Runner:
         return self._alone[rule_id]
 
     def _check_fired(self, event: Event, expect: Fired) -> Iterable[Problem]:
-        fired = [match.rule.id for match in self._rulebook.match(event)]
+        rules = [match.rule for match in self._rulebook.match(event)]
+        fired = [rule.id for rule in rules if not remembers(rule) or self._fires_alone(event, rule)]
         missing = [rule_id for rule_id in expect.rules if rule_id not in fired]
         extra = [rule_id for rule_id in fired if rule_id not in expect.rules]
         for rule_id in missing:
@@ -104,6 +105,9 @@ class Runner:
         for rule_id in extra:
             (verdict,) = self._rulebook.explain(event, rule=rule_id)
             yield Problem(said=f"{rule_id} fired, too", shown=_why(verdict))
+
+    def _fires_alone(self, event: Event, rule: Rule) -> bool:
+        return next(iter(because_of(event, self._rulebook, rule))).status is FiringStatus.FIRED
 
     def _check_answer(self, event: Event, rulebook: Rulebook, rule_id: str, test: RuleTest) -> Iterable[Problem]:
         expect = test.expect

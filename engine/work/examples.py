@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from engine.decide import window
+from engine.decide import incidents, reminders, window
 from engine.model.delivery import Delivery
 from engine.model.event import Event, Json
 from engine.model.outcome import Notifier, Scene
@@ -13,10 +13,18 @@ from engine.render import Item, digest_scene, scene
 from engine.work.deliver import rendered
 
 
-def told(rule: Rule) -> dict[str, Json] | None:
-    """What texts read of a rule's memory when it has just come to fire; None where there is nothing."""
-    threshold = rule.timing.threshold
-    return None if threshold is None else {"window": window.just_reached(threshold)}
+def told(rule: Rule, event: Event, now: datetime) -> dict[str, Json]:
+    """What texts read of a rule's memory when it has just come to fire: a threshold just reached, an incident that
+    opens, the first reminder."""
+    timing = rule.timing
+    found: dict[str, Json] = {}
+    if timing.threshold is not None:
+        found["window"] = window.just_reached(timing.threshold)
+    if timing.incident is not None:
+        found["incident"] = incidents.just_opened(rule, event, now)
+    if timing.remind is not None:
+        found["reminder"] = reminders.first_of(timing.remind, event, now)
+    return found
 
 
 def names_of(rule: Rule, step: Step, event: Event, results: Mapping[str, Mapping[str, Json]], now: datetime) -> Scene:
@@ -25,7 +33,7 @@ def names_of(rule: Rule, step: Step, event: Event, results: Mapping[str, Mapping
     if digest is not None and step.verb is Verb.NOTIFY and step in rule.steps:
         grouped = digest.group_by is not None
         return digest_scene([Item(event=seen, rule=rule.id, when=now)], rule, now=now, grouped=grouped)
-    return scene(seen, rule, steps=results, now=now, context=told(rule))
+    return scene(seen, rule, steps=results, now=now, context=told(rule, event, now))
 
 
 def rendered_example(
@@ -44,4 +52,6 @@ def rendered_example(
     TemplateError or DestinationError."""
     if rule.timing.digest is not None and step.verb is Verb.NOTIFY and step in rule.steps:
         return notifier.render(step, delivery, names_of(rule, step, event, results, now))
-    return rendered(notifier, delivery, rule, step, event, results, now, failed=failed, context=context or told(rule))
+    return rendered(
+        notifier, delivery, rule, step, event, results, now, failed=failed, context=context or told(rule, event, now)
+    )

@@ -181,8 +181,10 @@ def test_version() -> None:
 
 def test_only_what_is_there_is_offered() -> None:
     """Commands of later issues must not appear before they work."""
-    there = "backtest check coverage database deliveries destinations diff events explain incidents mute new render replay retry"
-    more = "rules schema send-test serve sign simulate test verify"
+    there = (
+        "backtest check coverage database deliveries destinations diff events explain incidents mute new render replay"
+    )
+    more = "retry rules schema send-test serve sign simulate test verify"
     assert sorted(SUMMARIES) == [*there.split(), *more.split()]
     result = runner.invoke(app, ["doctor"])
     assert result.exit_code == 2
