@@ -61,7 +61,7 @@ async def measure(rounds: int, seconds: float) -> dict[str, Any]:
         database = EmbeddedServer(place / "data")
         address = await database.start()
         stack.push_async_callback(database.stop)
-        postmaster = await _postmaster(address)
+        postmaster = await postmaster_of(address)
         environ = {"BENCHMARK_DATABASE": json.dumps(address.arguments())}
         measured: dict[str, Measured] = {}
         for name, app, own in [
@@ -85,7 +85,7 @@ async def measure(rounds: int, seconds: float) -> dict[str, Any]:
         return report(measured, await _stored(address))
 
 
-async def _postmaster(address: Address) -> int | None:
+async def postmaster_of(address: Address) -> int | None:
     """The process that all of the database's own are below; None where there is no /proc."""
     connection = await asyncpg.connect(**address.arguments())
     try:

@@ -14,6 +14,7 @@ from engine.settings import Settings
 from engine.store.accounts import Accounts
 from engine.store.adapter import install
 from engine.store.again import Again
+from engine.store.capacity import capacity
 from engine.store.committer import BACKLOG, Committer
 from engine.store.connect import Pool, Target, Timeouts, translated
 from engine.store.dead import DeadDeliveries
@@ -118,6 +119,7 @@ class Store:
         connection = await target.connect("migration", unbounded=True)
         try:
             with translated():
+                await capacity(connection, pool_size)
                 await migrate(connection, install)
         finally:
             await connection.close()
