@@ -23,8 +23,9 @@ COUNT = """
             (select nullif(rolconnlimit, -1) from pg_roles where rolname = current_user),
             (select nullif(datconnlimit, -1) from pg_database where datname = current_database())
         ) as most,
-        (select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid())::integer
-            as used
+        (
+            select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()
+        )::integer as used
 """
 
 
@@ -38,7 +39,7 @@ class Capacity:
 
 
 async def capacity(connection: Connection, pool_size: int) -> Capacity:
-    """The connections of this moment. Raises StoreUnavailable, lasting, where they can never be enough for a process."""
+    """The connections of this moment. Raises StoreUnavailable, lasting, where they can never be enough for one."""
     row = await connection.fetchrow(COUNT)
     assert row is not None
     found = Capacity(most=row["most"], used=row["used"], needed=pool_size + OWN)

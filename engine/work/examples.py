@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from engine.course import step_for
 from engine.decide import incidents, reminders, window
 from engine.model.delivery import Delivery
 from engine.model.event import Event, Json
@@ -50,6 +51,7 @@ def rendered_example(
 ) -> Json:
     """As `rendered`, for an event that may never have come; what the rule remembers is `context`, else made up. Raises
     TemplateError or DestinationError."""
+    step = step_for(rule, step, context)
     if rule.timing.digest is not None and step.verb is Verb.NOTIFY and step in rule.steps:
         return notifier.render(step, delivery, names_of(rule, step, event, results, now))
     return rendered(
