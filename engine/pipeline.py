@@ -5,8 +5,9 @@
                                  Stripe first are matched later, in a job of their own: engine/work/fetch
     plan                         what must come of it: firings, and a delivery per step and destination: engine/plan
     decide                       where a rule has a memory, the plan is made inside the commit: engine/decision
+    prepare                      what each delivery sends, where that can be said at once: engine/work/prepare
     commit                       the event and its plan in one durable commit; only then is Stripe answered 200
-    deliver                      engine/work, woken by the commit: render once, attempt until it has ended
+    deliver                      engine/work, woken by the commit: render if need be, attempt until it has ended
 
 The server, replay, and the tests all walk this way; nothing else creates a firing or a delivery.
 """
@@ -30,6 +31,10 @@ class Committer(Protocol):
     async def decide(self, event: Event, undecided: Undecided, revision: str) -> tuple[bool, Plan]: ...
 
 
+Prepare = Callable[[Event, Plan, Rulebook], Plan]
+"""The plan with the requests that are sent, of those deliveries of which that can be said before the commit."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
     """What an event passes through once it is verified and normalized.
@@ -41,6 +46,7 @@ class Pipeline:
     expand: Expand
     committer: Committer
     mutes: Callable[[], Sequence[Mute]] = tuple
+    prepare: Prepare = lambda event, plan, rulebook: plan
     seen: Callable[[Event, Plan, bool], None] = lambda event, plan, new: None
 
     async def accept(self, event: Event) -> bool:
@@ -58,6 +64,7 @@ class Pipeline:
             plan = NOTHING
             if rules or wants:
                 plan = make_plan(event, rules, revision, self.expand, wants=wants, quieten=muted(event, mutes))
+                plan = self.prepare(event, plan, rulebook)
             new = await self.committer.commit(event, plan, revision)
         self.seen(event, plan, new)
         return new

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import hmac
 import sys
 import time
@@ -41,6 +42,7 @@ from engine.work.gate import Gate
 from engine.work.late import QueueWatch
 from engine.work.mutes import MuteBook
 from engine.work.ops import Ops
+from engine.work.prepare import Prepare
 from engine.work.readiness import Queue, readiness
 from engine.work.recent import RecentEvents
 from engine.work.silence import silence_reports
@@ -63,6 +65,10 @@ DRAIN = timedelta(seconds=8)
 
 START_PATIENCE = 60.0
 """Seconds for which a database that is away at the start is waited for."""
+
+COLLECT = (10_000, 20, 20)
+"""When the garbage collector looks (see `gc.set_threshold`). Python's own 700 are a tenth of the objects that the
+requests of a busy moment hold, so that it looked through all that is alive every few hundred events."""
 
 REVISIONS_KEPT = 16
 """Old revisions held compiled: deliveries that are retried for a day still need the rules of their time."""
@@ -246,6 +252,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     ops = _ops(settings, store)
     reloader = _reloader(settings, store, metrics, ops)
     await reloader.reload()
+    gc.set_threshold(*COLLECT)
     conflicts: dict[str, str] = {}
     destinations = Destinations(settings)
     gate = Gate(
@@ -265,6 +272,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         expand=expander(settings),
         committer=store.committer,
         mutes=lambda: mutes.current,
+        prepare=Prepare({verb: verbs[verb] for verb in (Verb.NOTIFY, Verb.CALLBACK)}, accounts.at_hand),
         seen=observer(metrics, conflicts, events, accounts),
     )
     service = Service(

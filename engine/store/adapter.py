@@ -1,5 +1,5 @@
 """PgQueuer as Tocsin uses it: its tables in a schema of their own, jobs made in the caller's transaction, and a
-dequeue that takes what this process has committed itself first (engine.store.handoff) and asks the database less.
+dequeue that asks the database less.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from uuid import uuid4
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
 from pgqueuer.adapters.persistence.queries import Queries
-from pgqueuer.domain.models import Job, TableChangedEvent
+from pgqueuer.domain.models import Job, TableChangedEvent, TracebackRecord
 from pgqueuer.domain.settings import DBSettings, Durability
-from pgqueuer.domain.types import Channel, JobId, QueueEntrypoint, QueueManagerId
+from pgqueuer.domain.types import JOB_STATUS, Channel, JobId, QueueEntrypoint, QueueManagerId
 from pgqueuer.ports.driver import NotifyCallback
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
@@ -25,7 +25,7 @@ from engine.model.delivery import Delivery
 from engine.store.connect import Connection, is_unavailable
 from engine.store.dequeue import DEQUEUE, INDEX, arguments
 from engine.store.handoff import Handoff
-from engine.store.queue import kind, lane, priority
+from engine.store.queue import DELETE_JOBS, kind, lane, priority
 
 POLL = timedelta(seconds=1)
 """How often a class looks for jobs without being told; with HEARTBEAT_TIMEOUT, a dead worker's are back in 4.5 s."""
@@ -135,14 +135,15 @@ _CHANGED = TableChangedEvent(
 
 @dataclass(kw_only=True)
 class JobSource(Queries):
-    """Takes no more than `limit` jobs at once, and of a destination no more than `at_once`; those of this process's own
-    commits first; and asks less.
+    """Takes no more than `limit` jobs at once, and of a destination no more than `at_once`, those of this process's own
+    commits, which `begin` is given, included; and asks less.
 
     PgQueuer's own bound counts in SQL, which costs a third of the speed; and it looks at the table four times at every
     notification, which in a flood is every commit.
     """
 
     own: Driver
+    begin: Callable[[int, Delivery], None] = lambda job, delivery: None
     limit: int
     at_once: int
     id: QueueManagerId = field(default_factory=lambda: QueueManagerId(uuid4()))
@@ -156,7 +157,6 @@ class JobSource(Queries):
     expected: int = 0
     picked: dict[JobId, str] = field(default_factory=dict)
     """The jobs that have a place here, and for which destination."""
-    taken: list[Job] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -170,24 +170,8 @@ class JobSource(Queries):
 
     def take(self, job: int, delivery: Delivery) -> None:
         """A job that was committed as ours."""
-        now = datetime.now(UTC)
         self.picked[JobId(job)] = lane(delivery)
-        self.taken.append(
-            Job(
-                id=JobId(job),
-                priority=0,
-                created=now,
-                updated=now,
-                heartbeat=now,
-                execute_after=now,
-                status="picked",
-                entrypoint=QueueEntrypoint(kind(delivery)),
-                payload=delivery.id.encode(),
-                queue_manager_id=self.id,
-                headers={"lane": lane(delivery)},
-            )
-        )
-        self._rouse()
+        self.begin(job, delivery)
 
     def look(self) -> None:
         """There may be more in the queue."""
@@ -208,13 +192,10 @@ class JobSource(Queries):
         global_concurrency_limit: int | None,
         heartbeat_timeout: timedelta,
     ) -> list[Job]:
-        """The next jobs: those committed as ours, else what is in the queue as soon as there is room for one."""
+        """The next jobs that are in the queue, as soon as there is room for one."""
         self.resting = False
         while not self.over:
             self.changed.clear()
-            if self.taken:
-                taken, self.taken = self.taken, []
-                return taken
             wait = self._wait()
             if wait is None:
                 return []
@@ -249,9 +230,9 @@ class JobSource(Queries):
         # Every class is notified of every job: one that is idle need not look at each commit.
         return max(self.looked + IDLE_PAUSE - now, 0) if self.empty > 1 else 0
 
-    def done(self, job: Job) -> None:
+    def done(self, job: int) -> None:
         """The job has left its place."""
-        self.picked.pop(job.id, None)
+        self.picked.pop(JobId(job), None)
         self.changed.set()
 
     def close(self) -> None:
@@ -259,10 +240,24 @@ class JobSource(Queries):
         self.over = True
         self.changed.set()
 
-    async def hand_back(self) -> None:
-        """Queue what was committed as ours and has not begun."""
-        while self.taken:
-            await self.retry_job(self.taken.pop(), timedelta(), None)
+    async def delete(self, jobs: Sequence[int]) -> None:
+        """Those jobs are done. PgQueuer's log is spared them."""
+        await self.own.execute(DELETE_JOBS, list(jobs))
+
+    async def alive(self, jobs: Sequence[int]) -> None:
+        """A sign of life of those jobs."""
+        await self.update_heartbeat([JobId(job) for job in jobs])
+
+    async def again(self, job: int, delay: timedelta) -> None:
+        """That job is to run again, so long from now."""
+        await self.own.execute(self.qbq.build_retry_job_query(), job, delay, None)
+
+    async def log_jobs(self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]) -> None:
+        """What PgQueuer dispatched is done. Its log, which nobody reads, is spared what went well."""
+        if any(status == "failed" or trace for _, status, trace in job_status):
+            await super().log_jobs(job_status)
+        else:
+            await self.delete([job.id for job, _, _ in job_status])
 
     async def eligible_queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
         """Not asked: the dequeue before it came back empty, and of a job committed since then we are told."""
@@ -278,7 +273,7 @@ class JobSource(Queries):
         if now >= self.asked + min(ETA_EVERY, self.eta.total_seconds()):
             self.asked, self.eta = now, await super().next_deferred_eta(entrypoints) or POLL
         self.resting = True
-        if self.taken or self.told:
+        if self.told:
             self._rouse()
         return self.eta - timedelta(seconds=now - self.asked)
 

@@ -260,7 +260,8 @@ class Committer:
             done = await commit(connection, arrived, [entry.revision for entry in batch], plans, offer.takers)
             jobs = done.jobs
         finally:
-            offer.settle(jobs)
+            # Not before the events are answered: that comes first, and keeps them at hand for their deliveries.
+            asyncio.get_running_loop().call_soon(offer.settle, jobs)
         return done.new
 
     async def _disconnect(self) -> None:

@@ -105,12 +105,20 @@ class Target:
             connection: Connection = await asyncpg.connect(**arguments)
             return connection
 
-    async def pool(self, purpose: str, size: int) -> "Pool":
-        """A pool of at most `size` connections. Raises StoreUnavailable."""
+    async def pool(self, purpose: str, size: int, *, by_key: bool = False) -> "Pool":
+        """A pool of at most `size` connections. Raises StoreUnavailable.
+
+        `by_key`: for statements that find a few rows by their keys, always the same: they are planned once, and no
+        statistics of a table that was empty a moment ago can talk PostgreSQL into reading all of it. Connections are
+        made when they are needed.
+        """
+        arguments = self._arguments(purpose)
+        if by_key:
+            arguments["server_settings"] |= _BY_KEY
         with translated():
             # No least number of connections: in an outage asyncpg logs a traceback each time it tries to have it back.
             return Pool(
-                await asyncpg.create_pool(**self._arguments(purpose), min_size=0, max_size=size, reset=_leave),
+                await asyncpg.create_pool(**arguments, min_size=0, max_size=size, reset=_leave),
                 self.timeouts,
             )
 
@@ -128,6 +136,14 @@ class Target:
                 "jit": "off",
             },
         }
+
+
+_BY_KEY = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
 
 
 async def _leave(connection: object) -> None:

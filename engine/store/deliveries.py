@@ -1,11 +1,8 @@
 """The deliveries table, which is the truth about what is still to be done, and the attempts of each delivery."""
 
-import contextlib
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
-
-import asyncpg
 
 from engine.model.delivery import Attempt, Delivery, DeliveryStatus, delivery_id
 from engine.model.event import Json
@@ -14,9 +11,11 @@ from engine.store.adapter import enqueue
 from engine.store.columns import columns, from_json, text, to_json
 from engine.store.connect import Connection, Pool, Record
 from engine.store.firings import SELECT_CONTEXT
+from engine.store.grouped import Grouped
 from engine.store.handoff import Handoff
 from engine.store.listing import Asked
 from engine.store.queue import follow_clock, prune
+from engine.store.recording import Tried, record_locked, record_many, set_requests
 from engine.store.writes import let_through, renew
 
 # A delivery that is there already stays as it is.
@@ -72,73 +71,14 @@ SELECT_DELIVERY = "select * from tocsin.deliveries where id = $1"
 
 SELECT_SIBLINGS = "select * from tocsin.deliveries where firing = $1 order by id"
 
-# Two steps of one firing may end at once, and a third may wait for both. Whoever ends a step locks all deliveries of
-# the firing, in the order of their ids: the second sees what the first recorded, and one of them releases the third.
-LOCK_SIBLINGS = """
-    select * from tocsin.deliveries
-    where id = $1 or firing = (select firing from tocsin.deliveries where id = $1)
-    order by id
-    for update
-"""
-
 LIST_DELIVERIES = "select * from tocsin.deliveries {where} order by created desc, id limit {limit}"
 
 OF_EVENT = "firing in (select id from tocsin.firings where event = {event})"
 
-# The first rendering stays: what was once tried under a delivery's id is what its id stands for.
-SET_REQUEST = """
-    update tocsin.deliveries set request = coalesce(request, $2) where id = $1 returning request
-"""
 
-# Numbered here, not by the caller: two workers may have tried at once, and both tries are on record.
-RECORD_ATTEMPT = """
-    insert into tocsin.attempts (delivery, number, started, duration, outcome, reason, status, excerpt)
-    select $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7 from tocsin.attempts where delivery = $1
-"""
+OF_EVENT = "firing in (select id from tocsin.firings where event = {event})"
 
-# The row is locked by LOCK_SIBLINGS. What has ended stays so, but for a late success of what was given up.
-RECORD_DELIVERY = """
-    update tocsin.deliveries set
-        attempts = attempts + 1,
-        first_attempt = case when $3 = 'held' then first_attempt else coalesce(first_attempt, $2) end,
-        status = case when is_open then $3 else status end,
-        reason = case when is_open then $4 else reason end,
-        next_attempt = case when is_open then $5 else next_attempt end,
-        result = case when is_open then $6 else result end,
-        finished = case when is_open then $7 else finished end
-    from (
-        select id as same, status in ('pending', 'waiting') or $3 = 'delivered' and status <> 'delivered' as is_open
-        from tocsin.deliveries
-        where id = $1
-    ) as before
-    where id = same
-    returning is_open
-"""
-
-# What RECORD_DELIVERY and RECORD_ATTEMPT do, in one statement and one round trip, where nothing waits for the delivery.
-# The update locks the row, and judges it as it is once it has the lock. A second worker that recorded meanwhile has
-# taken the attempt's number: then it is done the longer way.
-IS_OPEN = "(status in ('pending', 'waiting') or ($3 = 'delivered' and status <> 'delivered'))"
-RECORD_ALONE = f"""
-    with recorded as (
-        update tocsin.deliveries set
-            attempts = attempts + 1,
-            first_attempt = case when $3 = 'held' then first_attempt else coalesce(first_attempt, $2) end,
-            status = case when {IS_OPEN} then $3 else status end,
-            reason = case when {IS_OPEN} then $4 else reason end,
-            next_attempt = case when {IS_OPEN} then $5 else next_attempt end,
-            result = case when {IS_OPEN} then $6 else result end,
-            finished = case when {IS_OPEN} then $7 else finished end
-        where id = $1
-        returning id
-    )
-    insert into tocsin.attempts (delivery, number, started, duration, outcome, reason, status, excerpt)
-    select
-        id, coalesce((select max(number) from tocsin.attempts where delivery = $1), 0) + 1, $2, $8, $9, $10, $11, $12
-    from recorded
-"""  # noqa: S608  its parts are constants
-
-# The rows are locked by LOCK_SIBLINGS.
+# The rows are locked by recording.LOCK_SIBLINGS.
 RELEASE = """
     update tocsin.deliveries d set
         status = r.status, reason = r.reason,
@@ -257,12 +197,23 @@ async def merge(connection: Connection, digest: str, now: datetime) -> list[Deli
 
 
 class Deliveries:
-    """What is asked of deliveries and done to them. Raises StoreUnavailable."""
+    """What is asked of deliveries and done to them; `writing` is a pool for rows by their keys. Raises
+    StoreUnavailable."""
 
-    def __init__(self, pool: Pool, handoff: Handoff, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, pool: Pool, writing: Pool, handoff: Handoff, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._pool = pool
         self._handoff = handoff
         self._clock = clock
+        self._requests = Grouped(
+            lambda requests: set_requests(writing, requests), self._set_request, lambda request: request[0]
+        )
+        self._attempts: Grouped[Tried, None] = Grouped(
+            lambda tried: record_many(writing, tried),
+            lambda tried: self._record_with_siblings(tried, None),
+            lambda tried: tried.delivery,
+        )
 
     async def get(self, delivery_id: str) -> Delivery | None:
         """The delivery of that id."""
@@ -332,7 +283,7 @@ class Deliveries:
 
     async def set_request(self, delivery_id: str, request: Json) -> Json:
         """Keep what was rendered, and return what is to be sent: the first rendering, whoever made it."""
-        return from_json(await self._pool.value(SET_REQUEST, delivery_id, to_json(request)))
+        return from_json(await self._requests.add((delivery_id, to_json(request))))
 
     async def record(
         self,
@@ -350,18 +301,33 @@ class Deliveries:
         `release` None: nothing waits. `attempt.number` is not used, the store counts. A delivery that has ended stays
         as it ended, unless it was given up and this is its success.
         """
-        ends = status not in OPEN
-        change = (status, text(reason), next_attempt, to_json(result), self._clock() if ends else None)
-        tried = (attempt.duration, attempt.outcome, text(attempt.reason), attempt.status, text(attempt.excerpt))
+        tried = Tried(
+            delivery=delivery_id,
+            started=attempt.started,
+            becomes=status,
+            left_for=text(reason),
+            due=next_attempt,
+            result=to_json(result),
+            finished=self._clock() if status not in OPEN else None,
+            duration=attempt.duration,
+            outcome=attempt.outcome,
+            reason=text(attempt.reason),
+            status=attempt.status,
+            excerpt=text(attempt.excerpt),
+        )
         if release is None:
-            with contextlib.suppress(asyncpg.UniqueViolationError):
-                await self._pool.execute(RECORD_ALONE, delivery_id, attempt.started, *change, *tried)
-                return
+            await self._attempts.add(tried)
+        else:
+            await self._record_with_siblings(tried, release)
+
+    async def _set_request(self, request: tuple[str, str | None]) -> str | None:
+        return (await set_requests(self._pool, [request]))[0]
+
+    async def _record_with_siblings(self, tried: Tried, release: Release | None) -> None:
         async with self._pool.transaction() as connection:
-            siblings = await connection.fetch(LOCK_SIBLINGS, delivery_id)
-            changed = await connection.fetchval(RECORD_DELIVERY, delivery_id, attempt.started, *change)
-            await connection.execute(RECORD_ATTEMPT, delivery_id, attempt.started, *tried)
-            if changed and ends and release and any(row["status"] == DeliveryStatus.WAITING for row in siblings):
+            siblings, changed = await record_locked(connection, tried)
+            ended = changed and tried.finished is not None
+            if ended and release and any(row["status"] == DeliveryStatus.WAITING for row in siblings):
                 await self._release(connection, siblings[0]["firing"], release)
 
     async def _release(self, connection: Connection, firing: str, release: Release) -> None:

@@ -41,23 +41,18 @@ class Handling:
         for task in self._running.values():
             task.cancel()
 
-    async def again(self, delivery: str, lane: str, attempts: int) -> timedelta | None:
-        """Run the handler. None: the job is done; else how long from now it is to run again.
-
-        `attempts` is how often the job was queued again before. Never raises, not even when cancelled.
+    def begin(self, delivery: str, lane: str, attempts: int) -> "asyncio.Task[datetime | None] | None":
+        """Run the handler in a task, the one that runs already if there is one: the delivery's job was taken over by
+        ourselves after a hiccup. None: nothing is begun any more. `attempts` is how often it was queued again before.
         """
-        # The same delivery may be here already: its job was taken over by ourselves after a hiccup.
         task = self._running.get(delivery)
-        if task is None:
-            if self._handing_back:
-                return NOW
+        if task is None and not self._handing_back:
             task = self._running[delivery] = asyncio.create_task(self._handle(delivery, lane, attempts))
             task.add_done_callback(lambda _: self._running.pop(delivery))
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:  # swallowed: to the queue a cancelled job is a finished one
-            task.cancel()
-            return NOW
+        return task
+
+    def outcome(self, task: "asyncio.Task[datetime | None]", delivery: str, attempts: int) -> timedelta | None:
+        """Of a task that has ended. None: the job is done; else how long from now it is to run again."""
         if task.cancelled():
             return NOW
         if (error := task.exception()) is not None:
@@ -65,6 +60,18 @@ class Handling:
             return FAULT_WAITS[min(attempts, len(FAULT_WAITS) - 1)]
         at = task.result()
         return None if at is None else max(at - datetime.now(UTC), NOW)
+
+    async def again(self, delivery: str, lane: str, attempts: int) -> timedelta | None:
+        """Run the handler to its outcome. Never raises, not even when cancelled."""
+        task = self.begin(delivery, lane, attempts)
+        if task is None:
+            return NOW
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:  # swallowed: to the queue a cancelled job is a finished one
+            task.cancel()
+            return NOW
+        return self.outcome(task, delivery, attempts)
 
     def _tell(self, delivery: str, error: BaseException) -> None:
         if not isinstance(error, StoreUnavailable):

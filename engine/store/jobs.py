@@ -10,7 +10,6 @@ supervisor loop replaces manager and connection (`_Worker.run`).
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from pgqueuer.errors import RetryRequested
 from engine.errors import StoreUnavailable
 from engine.model.rule import Verb
 from engine.store.adapter import NAMES, POLL, Driver, JobSource, builders
+from engine.store.begun import Begun
 from engine.store.connect import Connection, Target, is_unavailable
 from engine.store.handling import Handler, Handling
 from engine.store.handoff import Handoff
@@ -190,6 +190,8 @@ class _Worker:
             driver, own=driver, limit=self._class.running, at_once=self._class.seats + self._class.places, **builders()
         )
         driver.told = queries.look
+        begun = Begun(queries, self._handling, self._handoff, HEARTBEAT_TIMEOUT / 2)
+        queries.begin = begun.begin
         manager = QueueManager(queries, NAMES.channel)
         manager.queue_manager_id = queries.id
 
@@ -197,11 +199,11 @@ class _Worker:
             try:
                 await self._wake(job)
             finally:
-                queries.done(job)
+                queries.done(job.id)
 
         manager.entrypoint(self._kind, accepts_context=False)(wake)
         self._handoff.takers[self._kind] = queries
-        serving = asyncio.create_task(self._manage(manager))
+        serving = asyncio.create_task(self._manage(manager, begun))
         waits = {serving, asyncio.create_task(driver.lost.wait()), asyncio.create_task(self._stop.wait())}
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -212,14 +214,15 @@ class _Worker:
         del self._handoff.takers[self._kind]
         queries.close()
         if self._stop.is_set() and not driver.lost.is_set():
-            await self._drained(serving, queries, connection)
+            await self._drained(serving, connection)
         if not serving.done():
             # On a lost connection handlers go on, and record what they did on another; we do not wait for them.
             self._ending.add(serving)
             serving.add_done_callback(self._ending.discard)
         connection.terminate()
 
-    async def _manage(self, manager: QueueManager) -> None:
+    async def _manage(self, manager: QueueManager, begun: Begun) -> None:
+        running = asyncio.create_task(begun.run())
         try:
             await manager.run(
                 dequeue_timeout=POLL,
@@ -230,11 +233,11 @@ class _Worker:
             )
         except Exception as error:  # the outermost loop of a class: whatever it was, serve on with a new connection
             self._interrupted(f"{type(error).__name__}: {error}")
+        begun.close()
+        await running
 
-    async def _drained(self, serving: "asyncio.Task[None]", queries: JobSource, connection: Connection) -> None:
+    async def _drained(self, serving: "asyncio.Task[None]", connection: Connection) -> None:
         """Wait for the handlers, then hand their jobs back, then give up the connection: in that order."""
-        with contextlib.suppress(Exception):  # then their pick goes stale
-            await queries.hand_back()
         await asyncio.wait({serving}, timeout=self._drain.total_seconds())
         self._handling.hand_back()
         await asyncio.wait({serving}, timeout=HAND_BACK)

@@ -26,7 +26,9 @@ INSERT_JOBS = """
     returning id, dedupe_key
 """
 
-# Finished jobs leave rows in the log for ever. An hour of them is kept to look at.
+DELETE_JOBS = "delete from tocsin_queue.pgqueuer where id = any($1::bigint[])"
+
+# Jobs that go wrong or run again leave rows in the log for ever. An hour of them is kept to look at.
 PRUNE = """
     delete from tocsin_queue.pgqueuer_log where id in (
         select id from tocsin_queue.pgqueuer_log where created < now() - $1::interval order by created limit $2

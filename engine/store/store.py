@@ -42,6 +42,9 @@ log = structlog.get_logger("tocsin.store")
 POOL_SIZE = 8
 """Connections for everything but ingest and jobs, where the settings do not say."""
 
+WRITING_SIZE = 2
+"""Connections over which what becomes of deliveries is written: one for requests, one for attempts."""
+
 WATCH_EVERY = 0.5
 """Seconds between looks at the embedded server's process."""
 
@@ -57,12 +60,18 @@ class Store:
     """
 
     def __init__(
-        self, target: Target, pool: Pool, parse: Parse, server: EmbeddedServer | None, backlog: int = BACKLOG
+        self,
+        target: Target,
+        pool: Pool,
+        writing: Pool,
+        parse: Parse,
+        server: EmbeddedServer | None,
+        backlog: int = BACKLOG,
     ) -> None:
         self._handoff = Handoff()
         self.committer = Committer(target, self._handoff, backlog)
         self.jobs = Jobs(target, self._handoff)
-        self.deliveries = Deliveries(pool, self._handoff)
+        self.deliveries = Deliveries(pool, writing, self._handoff)
         self.events = Events(pool, parse)
         self.revisions = Revisions(pool)
         self.writes = Writes(pool)
@@ -77,6 +86,7 @@ class Store:
         self.again = Again(pool)
         self.incidents = Incidents(pool)
         self._pool = pool
+        self._writing = writing
         self._server = server
         self._watch = asyncio.create_task(_watch(server), name="tocsin-watch") if server else None
 
@@ -123,7 +133,9 @@ class Store:
                 await migrate(connection, install)
         finally:
             await connection.close()
-        return cls(target, await target.pool("work", pool_size), parse, server, backlog)
+        pool = await target.pool("work", pool_size)
+        writing = await target.pool("deliveries", WRITING_SIZE, by_key=True)
+        return cls(target, pool, writing, parse, server, backlog)
 
     async def carry_out(self, plan: Plan) -> None:
         """Insert what is to come of an event that is stored: firings, deliveries, jobs. Of a firing that is there
@@ -158,6 +170,7 @@ class Store:
     async def close(self) -> None:
         """Commit what has arrived, let go of every connection, and of the embedded server."""
         await self.committer.close()
+        await self._writing.close()
         await self._pool.close()
         if self._watch and self._server:
             self._watch.cancel()

@@ -80,12 +80,16 @@ class AccountBook:
     async def told(self, account: str, livemode: bool) -> Mapping[str, Json] | None:
         """What messages say of the account as it was last seen (`engine.render.told_of`), None if it never was; as it
         was known here up to a minute ago."""
-        key, now = (account, livemode), self._clock()
-        at, found = self._known.get(key, (None, None))
-        if at is None or now - at > KNOWN_FOR:
+        known, found = self.at_hand(account, livemode)
+        if not known:
             seen = await self._kept.get(account, livemode)
-            found = self._remember(key, None if seen is None else seen.object)
+            found = self._remember((account, livemode), None if seen is None else seen.object)
         return found
+
+    def at_hand(self, account: str, livemode: bool) -> tuple[bool, Mapping[str, Json] | None]:
+        """Whether `told` would answer without a look at the database, and what."""
+        at, found = self._known.get((account, livemode), (None, None))
+        return (True, found) if at is not None and self._clock() - at <= KNOWN_FOR else (False, None)
 
     async def fresh(self, account: str, livemode: bool, since: datetime | None = None) -> "Seen":
         """The account as the database has it, and whether that is recent enough to judge a rule on: of today, and not

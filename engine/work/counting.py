@@ -34,7 +34,8 @@ def observer(
         fired = [firing for firing in plan.firings if firing.rule != OWN_RULE]
         if len(fired) < len(plan.firings):
             return  # it is not whole yet: what is still read for it is kept with it
-        if fired and (new or event.payload is Payload.SNAPSHOT):
+        unprepared = any(d.request is None and d.finished is None for d in plan.deliveries)
+        if unprepared and (new or event.payload is Payload.SNAPSHOT):
             events.add(event)
         if new:
             count(fired)

@@ -34,8 +34,9 @@ SLACK = 3.0
 OURS = "select pid from pg_stat_activity where application_name like 'tocsin %'"
 """The connections of the service."""
 
-CONNECTIONS = 3 + 1 + 3
-"""What one service may hold in these tests: its pool, the committer's, and one a class of jobs."""
+CONNECTIONS = 3 + 2 + 1 + 3
+"""What one service may hold in these tests: its pool, two that write of deliveries, the committer's, and one a class of
+jobs."""
 
 
 class Database:

@@ -86,12 +86,29 @@ async def test_what_ends_keeps_its_result(store: Store) -> None:
     assert found.next_attempt is None
 
 
-async def test_two_workers_that_tried_at_once_are_both_on_record(store: Store) -> None:
+async def test_two_workers_that_tried_at_once_are_both_on_record(store: Store, second: Store) -> None:
     """Each attempt has its own number, whoever counted wrong."""
     [each] = await commit(store)
-    await asyncio.gather(*(end(store, each, PENDING, next_attempt=datetime.now(UTC)) for _ in range(5)))
+    stores = (store, second, store, second, store)
+    await asyncio.gather(*(end(one, each, PENDING, next_attempt=datetime.now(UTC)) for one in stores))
     assert [a.number for a in await store.deliveries.attempts(each.id)] == [1, 2, 3, 4, 5]
     assert (await get(store, each)).attempts == 5
+
+
+async def test_what_ends_at_once_is_recorded_each_as_it_ended(store: Store) -> None:
+    """In one statement; of a delivery that ended twice both tries are on record."""
+    made = await commit(store, "one", "two", "three", "four")
+    ends = [(each, each.step) for each in made] + [(made[0], "late")]
+    await asyncio.gather(*(end(store, each, result=step) for each, step in ends))
+    found = [await get(store, each) for each in made]
+    assert [(d.status, d.attempts, d.result) for d in found] == [
+        (DELIVERED, 2, "one"),
+        (DELIVERED, 1, "two"),
+        (DELIVERED, 1, "three"),
+        (DELIVERED, 1, "four"),
+    ]
+    numbers = [[a.number for a in await store.deliveries.attempts(each.id)] for each in made]
+    assert numbers == [[1, 2], [1], [1], [1]]
 
 
 @pytest.mark.parametrize(

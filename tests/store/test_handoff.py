@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.model.delivery import Delivery, Plan
-from engine.store import Store, handoff, jobs
+from engine.store import Store, handling, handoff, jobs
 from tests.builders import event
 from tests.store.plans import REVISION, Database, delivery, firing, until
 from tests.store.test_jobs import emptied
@@ -167,3 +167,94 @@ async def test_nothing_is_taken_of_a_commit_that_failed(store: Store, look: Data
         await handle.reach(1)
         assert await emptied(look)
     assert len(handle.begun) == 1
+
+
+async def test_what_lasts_long_stays_with_its_worker(
+    store: Store, second: Store, look: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives signs of life as any job does."""
+    monkeypatch.setattr(jobs, "HEARTBEAT_TIMEOUT", timedelta(seconds=1.2))
+    begun, stolen, go_on = asyncio.Event(), Deliverer(second, look), asyncio.Event()
+
+    async def long(delivery_id: str) -> None:
+        begun.set()
+        await go_on.wait()
+
+    async with working(store, long):
+        await commit(store)
+        await begun.wait()
+        async with working(second, stolen):
+            await asyncio.sleep(2.5)
+        go_on.set()
+        assert await emptied(look)
+    assert stolen.begun == []
+
+
+async def test_what_is_not_done_at_shutdown_goes_back_to_the_queue(
+    store: Store, second: Store, look: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once, without waiting until its signs of life are missed."""
+    monkeypatch.setattr(f"{__name__}.DRAIN", timedelta(seconds=0.1))
+    begun = asyncio.Event()
+
+    async def hanging(delivery_id: str) -> None:
+        begun.set()
+        await asyncio.sleep(3600)
+
+    async with working(store, hanging):
+        made = await commit(store, 3)
+        await begun.wait()
+    assert [row["status"] for row in await look.rows("select status::text from tocsin_queue.pgqueuer")] == [
+        "queued"
+    ] * 3
+    handle = Deliverer(second, look)
+    async with working(second, handle):
+        await handle.reach(3)
+    assert sorted(d.id for d in handle.begun if d) == sorted(d.id for d in made)
+
+
+async def test_a_fault_of_ours_is_tried_again(store: Store, look: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through the queue, after a while."""
+    monkeypatch.setattr(handling, "FAULT_WAITS", (timedelta(seconds=0.2),))
+    handle = Deliverer(store, look)
+    faults = [RuntimeError("a fault of ours")]
+
+    async def faulty(delivery_id: str) -> datetime | None:
+        if faults:
+            raise faults.pop()
+        return await handle(delivery_id)
+
+    async with working(store, faulty):
+        [made] = await commit(store)
+        await handle.reach(1)
+        assert await emptied(look)
+    assert handle.begun == [made]
+
+
+async def test_a_lost_connection_leaves_what_has_begun_to_whoever_takes_it_over(
+    store: Store, look: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is this process too, and it finds it running: nothing is begun twice, and the job ends."""
+    monkeypatch.setattr(jobs, "HEARTBEAT_TIMEOUT", timedelta(seconds=1.2))
+    begun: list[str] = []
+    go_on = asyncio.Event()
+
+    async def handle(delivery_id: str) -> None:
+        begun.append(delivery_id)
+        await go_on.wait()
+
+    async def taken_over() -> bool:
+        rows = await look.rows("select queue_manager_id from tocsin_queue.pgqueuer where status = 'picked'")
+        return bool(rows) and rows[0]["queue_manager_id"] != before
+
+    async with working(store, handle):
+        [made] = await commit(store)
+        before = (await look.rows("select queue_manager_id from tocsin_queue.pgqueuer"))[0]["queue_manager_id"]
+        await look.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name = 'tocsin jobs callback' and datname = current_database()"
+        )
+        assert await until(taken_over)
+        go_on.set()
+        assert await emptied(look)
+    assert begun == [made.id]
