@@ -24,11 +24,14 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 for info to 4 for critical."""
-        return list(Severity).index(self)
+        return _RANKS[self]
 
     def at_least(self, bar: "Severity") -> bool:
         """Whether this severity reaches `bar`."""
         return self.rank >= bar.rank
+
+
+_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class RuleMode(StrEnum):

@@ -75,13 +75,12 @@ NAMES = _Names(
 
 
 class Driver(AsyncpgDriver):
-    """Tells when its connection is of no more use, which asyncpg does not always notice itself; and is notified of no
-    more than matters."""
+    """Tells when its connection is of no more use, which asyncpg does not always notice itself; and of what others have
+    queued."""
 
     def __init__(self, connection: Connection, handoff: Handoff) -> None:
         super().__init__(connection)
         self.lost = asyncio.Event()
-        self.told: Callable[[], None] = lambda: None
         self._handoff = handoff
         self._notify: NotifyCallback = lambda payload: None
         connection.add_termination_listener(lambda _: self.lost.set())
@@ -97,18 +96,25 @@ class Driver(AsyncpgDriver):
             return await super().execute(query, *args)
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        """Every job that is committed or done anywhere notifies every class of every process, and PgQueuer goes round
-        for each. Passed on are its own messages; `told` hears of jobs that another connection queued."""
+        """PgQueuer listens to a channel of its class, on which there is nothing but its own signs of health."""
         self._notify = callback
+        await super().add_listener(channel, callback)
+
+    async def listen(self, changed: Callable[[], None]) -> None:
+        """Tell of jobs that another connection than the committer's has queued.
+
+        Every job that is committed or done anywhere notifies whoever listens, and being woken costs more than looking:
+        one connection of a process does.
+        """
 
         def heard(connection: object, pid: int, channel: str, payload: object) -> None:
-            if "table_changed_event" not in str(payload):
-                callback(str(payload))
-            elif '"insert"' in str(payload) and pid != self._handoff.pid:
-                self.told()
+            if '"insert"' in str(payload) and pid != self._handoff.pid:
+                changed()
 
-        async with self._lock:
-            await self._connection.add_listener(channel, heard)
+        with self._noticing():
+            async with self._lock:
+                await self._connection.add_listener(NAMES.channel, heard)
+        changed()
 
     def rouse(self) -> None:
         """Have PgQueuer go round now."""
@@ -278,13 +284,18 @@ class JobSource(Queries):
         return self.eta - timedelta(seconds=now - self.asked)
 
 
-def builders() -> dict[str, Any]:
-    """What Queries takes so that its statements use NAMES."""
+def builders(names: DBSettings = NAMES) -> dict[str, Any]:
+    """What Queries takes so that its statements use those names."""
     return {
-        "qbe": QueryBuilderEnvironment(NAMES),
-        "qbq": QueryQueueBuilder(NAMES),
-        "qbs": QuerySchedulerBuilder(NAMES),
+        "qbe": QueryBuilderEnvironment(names),
+        "qbq": QueryQueueBuilder(names),
+        "qbs": QuerySchedulerBuilder(names),
     }
+
+
+def names_of(kind: str) -> DBSettings:
+    """NAMES, with the channel on which a class hears that its connection works."""
+    return NAMES.model_copy(update={"channel": Channel(f"{NAMES.channel}_{kind}")})
 
 
 async def install(connection: Connection) -> None:

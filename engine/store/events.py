@@ -122,27 +122,24 @@ SET_FETCHED = "update tocsin.events set fetched = $2 where dedupe_key = $1"
 
 SELECT_REVISION = "select revision from tocsin.events where dedupe_key = $1"
 
-_TEXTS = tuple(
-    attrgetter(name)
-    for name in (
-        "dedupe_key",
-        "id",
-        "payload",
-        "type",
-        "base_type",
-        "scope",
-        "scope_source",
-        "conflict",
-        "account",
-        "raw_account",
-        "context",
-        "api_version",
-        "request_id",
-        "idempotency_key",
-        "object_id",
-        "object_type",
-        "endpoint",
-    )
+_TEXTS = attrgetter(
+    "dedupe_key",
+    "id",
+    "payload",
+    "type",
+    "base_type",
+    "scope",
+    "scope_source",
+    "conflict",
+    "account",
+    "raw_account",
+    "context",
+    "api_version",
+    "request_id",
+    "idempotency_key",
+    "object_id",
+    "object_type",
+    "endpoint",
 )
 
 SCAN_BATCH = 500
@@ -176,7 +173,7 @@ async def supplement(connection: Connection, events: Sequence[Event], revisions:
 def arguments(events: Sequence[Event], revisions: Sequence[str]) -> list[object]:
     """The 22 parameters of INSERT_EVENTS and SUPPLEMENT_EVENTS."""
     return [
-        *(joined([text(event) for event in events]) for text in _TEXTS),
+        *map(joined, zip(*map(_TEXTS, events), strict=True)),
         joined(revisions),
         joined([event.created.isoformat() for event in events]),
         joined([event.received.isoformat() for event in events]),

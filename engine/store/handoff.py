@@ -76,6 +76,7 @@ class Handoff:
         self.takers: dict[str, Taker] = {}
         self.fresh: dict[str, tuple[Delivery, float, float]] = {}
         self.pid: int | None = None
+        self._ear: object = None
 
     def offer(self, due: Sequence[Delivery]) -> Offer:
         """Keep places for deliveries that are about to be committed, until `settle`."""
@@ -85,6 +86,16 @@ class Handoff:
         """Whether a delivery of that class, committed now, would begin at once."""
         taker = self.takers.get(kind)
         return taker is not None and taker.room > 0
+
+    def listens(self, who: object) -> bool:
+        """Whether it is `who` that listens for all workers of the process to what others queue: the first that asks."""
+        self._ear = self._ear or who
+        return self._ear is who
+
+    def deafen(self, who: object) -> None:
+        """`who` listens no longer; the next that begins to work will."""
+        if self._ear is who:
+            self._ear = None
 
     def look(self) -> None:
         """Have every worker see what is in the queue."""

@@ -23,7 +23,7 @@ from pgqueuer.errors import RetryRequested
 
 from engine.errors import StoreUnavailable
 from engine.model.rule import Verb
-from engine.store.adapter import NAMES, POLL, Driver, JobSource, builders
+from engine.store.adapter import POLL, Driver, JobSource, builders, names_of
 from engine.store.begun import Begun
 from engine.store.connect import Connection, Target, is_unavailable
 from engine.store.handling import Handler, Handling
@@ -186,13 +186,12 @@ class _Worker:
     async def _serve(self, connection: Connection) -> None:
         """Serve on this connection until it is lost or we are stopped."""
         driver = Driver(connection, self._handoff)
-        queries = JobSource(
-            driver, own=driver, limit=self._class.running, at_once=self._class.seats + self._class.places, **builders()
-        )
-        driver.told = queries.look
+        at_once = self._class.seats + self._class.places
+        names = names_of(self._kind)
+        queries = JobSource(driver, own=driver, limit=self._class.running, at_once=at_once, **builders(names))
         begun = Begun(queries, self._handling, self._handoff, HEARTBEAT_TIMEOUT / 2)
         queries.begin = begun.begin
-        manager = QueueManager(queries, NAMES.channel)
+        manager = QueueManager(queries, names.channel)
         manager.queue_manager_id = queries.id
 
         async def wake(job: Job) -> None:
@@ -203,7 +202,7 @@ class _Worker:
 
         manager.entrypoint(self._kind, accepts_context=False)(wake)
         self._handoff.takers[self._kind] = queries
-        serving = asyncio.create_task(self._manage(manager, begun))
+        serving = asyncio.create_task(self._manage(manager, begun, driver))
         waits = {serving, asyncio.create_task(driver.lost.wait()), asyncio.create_task(self._stop.wait())}
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -212,6 +211,7 @@ class _Worker:
                 task.cancel()
         manager.shutdown.set()
         del self._handoff.takers[self._kind]
+        self._handoff.deafen(driver)
         queries.close()
         if self._stop.is_set() and not driver.lost.is_set():
             await self._drained(serving, connection)
@@ -221,9 +221,11 @@ class _Worker:
             serving.add_done_callback(self._ending.discard)
         connection.terminate()
 
-    async def _manage(self, manager: QueueManager, begun: Begun) -> None:
+    async def _manage(self, manager: QueueManager, begun: Begun, driver: Driver) -> None:
         running = asyncio.create_task(begun.run())
         try:
+            if self._handoff.listens(driver):
+                await driver.listen(self._handoff.look)
             await manager.run(
                 dequeue_timeout=POLL,
                 batch_size=self._class.batch,
