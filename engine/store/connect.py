@@ -109,8 +109,7 @@ class Target:
         """A pool of at most `size` connections. Raises StoreUnavailable.
 
         `by_key`: for statements that find a few rows by their keys, always the same: they are planned once, and no
-        statistics of a table that was empty a moment ago can talk PostgreSQL into reading all of it. Connections are
-        made when they are needed.
+        statistics of a table that was empty a moment ago can talk PostgreSQL into reading all of it.
         """
         arguments = self._arguments(purpose)
         if by_key:
