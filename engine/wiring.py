@@ -66,6 +66,9 @@ DRAIN = timedelta(seconds=8)
 START_PATIENCE = 60.0
 """Seconds for which a database that is away at the start is waited for."""
 
+CONSOLE_SEATS = 64
+"""How many deliveries to the console there may be at once: a seat is kept until the attempt is on record."""
+
 COLLECT = (10_000, 20, 20)
 """When the garbage collector looks (see `gc.set_threshold`). Python's own 700 are a tenth of the objects that the
 requests of a busy moment hold, so that it looked through all that is alive every few hundred events."""
@@ -324,7 +327,9 @@ async def _assemble(settings: Settings, store: Store) -> Service:
 
     def seats(verb: str, destination: str) -> int | None:
         at_once = destinations.concurrency(verb, destination)
-        return None if at_once is None else store.members.share(at_once)
+        if at_once is not None:
+            return store.members.share(at_once)
+        return CONSOLE_SEATS if destinations.is_console(verb, destination) else None
 
     working = partial(
         work,

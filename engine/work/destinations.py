@@ -56,6 +56,11 @@ class Destinations:
             places = self._settings.callbacks
         return places[destination].concurrency if destination in places else None
 
+    def is_console(self, verb: str, destination: str) -> bool:
+        """Whether it is this process's own output, which keeps nobody waiting."""
+        channel = self._settings.channels.get(destination) if verb == Verb.NOTIFY else None
+        return channel is not None and channel.url is None
+
     def _channel(self, name: str) -> Destination:
         channel = self._settings.channels.get(name)
         if channel is None or channel.url is None:

@@ -90,3 +90,11 @@ def test_stripe_has_rates_for_a_mode_and_in_it_for_an_account(tmp_path: Path) ->
 )
 def test_how_many_at_once_is_the_configurations(tmp_path: Path, verb: str, place: str, at_once: int | None) -> None:
     assert destinations(tmp_path).concurrency(verb, place) == at_once
+
+
+def test_only_the_console_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Not a channel that is somewhere else, nor a callback of the same name."""
+    found = destinations(tmp_path)
+    assert found.is_console(Verb.NOTIFY, "console"), "it is built in"
+    assert not found.is_console(Verb.NOTIFY, "quiet")
+    assert not found.is_console(Verb.CALLBACK, "console")
