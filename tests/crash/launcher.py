@@ -58,10 +58,10 @@ STEPS: dict[str, tuple[object, str, Callable[[Any, Died], Any]]] = {
     "committed": (Committer, "commit", after),
     "acknowledged": (replies, "send_received", after),
     "job taken": (Deliveries, "begin", after),
-    "rendered": (Deliveries, "set_request", after),
+    "rendered": (CallbackNotifier, "deliver", before),
     "sent": (CallbackNotifier, "deliver", after),
     "recorded": (Deliveries, "record", after),
-    "job ended": (JobSource, "log_jobs", after),
+    "job ended": (JobSource, "delete", after),
 }
 """The last thing done before the process ends, and where that is."""
 
