@@ -75,9 +75,6 @@ LIST_DELIVERIES = "select * from tocsin.deliveries {where} order by created desc
 
 OF_EVENT = "firing in (select id from tocsin.firings where event = {event})"
 
-
-OF_EVENT = "firing in (select id from tocsin.firings where event = {event})"
-
 # The rows are locked by recording.LOCK_SIBLINGS.
 RELEASE = """
     update tocsin.deliveries d set
