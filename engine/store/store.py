@@ -14,7 +14,7 @@ from engine.settings import Settings
 from engine.store.accounts import Accounts
 from engine.store.adapter import install
 from engine.store.again import Again
-from engine.store.capacity import capacity
+from engine.store.capacity import WRITING, capacity
 from engine.store.committer import BACKLOG, Committer
 from engine.store.connect import Pool, Target, Timeouts, translated
 from engine.store.dead import DeadDeliveries
@@ -41,9 +41,6 @@ log = structlog.get_logger("tocsin.store")
 
 POOL_SIZE = 8
 """Connections for everything but ingest and jobs, where the settings do not say."""
-
-WRITING_SIZE = 2
-"""Connections over which what becomes of deliveries is written: one for requests, one for attempts."""
 
 WATCH_EVERY = 0.5
 """Seconds between looks at the embedded server's process."""
@@ -134,7 +131,7 @@ class Store:
         finally:
             await connection.close()
         pool = await target.pool("work", pool_size)
-        writing = await target.pool("deliveries", WRITING_SIZE, by_key=True)
+        writing = await target.pool("deliveries", WRITING, by_key=True)
         return cls(target, pool, writing, parse, server, backlog)
 
     async def carry_out(self, plan: Plan) -> None:
