@@ -1,7 +1,8 @@
 """`preceded_by` and `not_followed_by`: another event of the same key, before or after.
 
-Times are the events' `created`, to the second; events that come late are given `LATE`: a predecessor that comes after
-its trigger lets it fire then, and a follower that came before its trigger is remembered.
+Times are the events' `created`, to the second; the moment at which a time to follow in ends is not part of it. Events
+that come late are given `LATE`: a predecessor that comes after its trigger lets it fire then, and a follower that came
+before its trigger is remembered.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -73,7 +74,7 @@ def follow(absence: Absence, state: State, event: Event) -> list[str]:
         after.append([at, event.dedupe_key])
         after.sort()
     waiting: list[list[Json]] = state.setdefault("waiting", [])
-    found = [key for since, key in waiting if since <= at <= since + _within(absence.other) and key != event.dedupe_key]
+    found = [key for since, key in waiting if since <= at < since + _within(absence.other) and key != event.dedupe_key]
     state["waiting"] = [each for each in waiting if each[1] not in found]
     _forget_after(absence, state, at)
     return found
@@ -83,7 +84,7 @@ def followed(absence: Absence, state: State, event: Event) -> tuple[str | None, 
     """Why a trigger does not even wait, None: it waits; and the dedupe keys of those that it takes the place of."""
     at = second_of(event)
     for since, key in state.get("after", ()):
-        if at <= since <= at + _within(absence.other) and key != event.dedupe_key:
+        if at <= since < at + _within(absence.other) and key != event.dedupe_key:
             return f"{types_of(absence.other)} came after {format_duration(timedelta(seconds=since - at))}", []
     waiting: list[list[Json]] = state.setdefault("waiting", [])
     replaced = [key for since, key in waiting if since <= at and key != event.dedupe_key] if absence.restart else []
