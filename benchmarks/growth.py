@@ -127,8 +127,7 @@ def operations(events: Events) -> dict[str, Operation]:
         )
 
     async def duplicate(store: Store) -> None:
-        event = await store.events.get(f"evt_1{100:023d}")
-        assert event is not None
+        (event,) = await store.events.ls(limit=1)
         await store.committer.commit(event, Plan(), REVISION)
 
     async def explain(store: Store) -> None:
@@ -165,10 +164,6 @@ def operations(events: Events) -> dict[str, Operation]:
         await store.dead.between(now - timedelta(minutes=5), now)
 
     return {
-        "commit": commit,
-        f"commit of {BATCH}": batch,
-        "commit, deliver, record": fired,
-        "a duplicate": duplicate,
         "events ls": lambda store: store.events.ls(),
         "events ls --type (common)": lambda store: store.events.ls(type=TYPES[0]),
         "events ls --type (rare)": lambda store: store.events.ls(type=RARE_TYPE, limit=2),
@@ -188,17 +183,21 @@ def operations(events: Events) -> dict[str, Operation]:
         "retry --failed --count --since": lambda store: store.again.count(
             Choice(statuses=[DeliveryStatus.DEAD], since=datetime.now(UTC) - timedelta(hours=2), now=datetime.now(UTC))
         ),
-        "retry --failed, a page": lambda store: store.again.page(
+        "retry --failed, a page *": lambda store: store.again.page(
             Choice(statuses=[DeliveryStatus.DEAD], now=datetime.now(UTC)), None, 2
         ),
         "sweep": lambda store: store.deliveries.sweep(),
-        "health": lambda store: store.health(),
+        "health *": lambda store: store.health(),
         "timers": timers,
         "reports of dead deliveries": reports,
         "mutes ls": lambda store: store.mutes.ls(datetime.now(UTC)),
         "an account": lambda store: store.accounts.get("acct_7", True),
         "rules show *": shown,
         "retention, nothing old": lambda store: store.forget(datetime.now(UTC) - timedelta(days=90)),
+        "commit": commit,
+        f"commit of {BATCH}": batch,
+        "commit, deliver, record": fired,
+        "a duplicate": duplicate,
         "mutes ls, silenced *": lambda store: store.mutes.silenced(["mut_1"]),
         "reports of silence *": lambda store: store.silences.between(
             datetime.now(UTC) - timedelta(days=7), datetime.now(UTC)

@@ -1,13 +1,13 @@
 """What more processes on one external PostgreSQL give: events a second, and what each costs.
 
-    python benchmarks/scale.py [--processes 1,2,4] [--rounds 3] [--seconds 5] [--apart] [--json]
+    python benchmarks/scale.py [--processes 1,2,4] [--rounds 3] [--seconds 5] [--share 0.05] [--apart]
 
-Each process is `uvicorn engine.main:app` on the same database, with a load generator of its own; 48 connections in all,
-bodies of 3.6 KB, one event in twenty fires a rule and is delivered. Processes, database and load generators share the
-cores of this machine, so that events a second say where these are used up; what says how it would go on with more is
-the CPU that an event costs, in the processes and in the database: where that stays the same, twice the cores are twice
-the events. `--apart` adds a receiver and a worker, each in a process of its own. The limit beside it: processes that
-verify and parse, and store nothing.
+Each process is `uvicorn engine.main:app` on the same database, with a load generator of its own that keeps 48
+connections busy; bodies of 3.6 KB, one event in twenty fires a rule and is delivered. Processes, database and load
+generators share the cores of this machine, so that events a second say where these are used up; what says how it would
+go on with more is the CPU that an event costs, in the processes and in the database: where that stays the same, twice
+the cores are twice the events. `--apart` adds receivers and workers, each in a process of its own. The limit beside it:
+a process that verifies and parses, and stores nothing.
 """
 
 import argparse
@@ -40,7 +40,7 @@ class Group:
     others: list[Server]
 
 
-async def measure(group: Group, postmaster: int | None, seconds: float) -> dict[str, float]:
+async def measure(group: Group, postmaster: int | None, seconds: float, share: float) -> dict[str, float]:
     """One round: events a second over all, and CPU seconds an event by part."""
     everyone = [*group.receivers, *group.others]
 
@@ -48,11 +48,10 @@ async def measure(group: Group, postmaster: int | None, seconds: float) -> dict[
         apart = set(tree(postmaster)) if postmaster else set()
         return sum(cpu_seconds([each.pid]) for each in everyone), cpu_seconds(list(apart))
 
-    job = {"path": "/webhooks/stripe", "seconds": seconds, "share": SHARE}
-    each = CONNECTIONS // len(group.receivers)
+    job = {"path": "/webhooks/stripe", "seconds": seconds, "share": share}
     before, began = used(), time.perf_counter()
     results = await asyncio.gather(
-        *(load({**job, "port": one.port, "connections": each}, one.pid, None) for one in group.receivers)
+        *(load({**job, "port": one.port, "connections": CONNECTIONS}, one.pid, None) for one in group.receivers)
     )
     for one in everyone:
         await settle(one.pid)
@@ -70,7 +69,7 @@ async def measure(group: Group, postmaster: int | None, seconds: float) -> dict[
     }
 
 
-async def run(processes: list[int], rounds: int, seconds: float, apart: bool) -> dict[str, Any]:
+async def run(processes: list[int], rounds: int, seconds: float, apart: bool, share: float) -> dict[str, Any]:
     """All groups in turn, as often as `rounds`; medians."""
     async with contextlib.AsyncExitStack() as stack:
         place = stack.enter_context(folder())
@@ -87,7 +86,7 @@ async def run(processes: list[int], rounds: int, seconds: float, apart: bool) ->
                     group = await _started(running, place, name, roles, app, url)
                     for server in (*group.receivers, *group.others):
                         await settle(server.pid)  # what is imported behind the start is no part of any event's cost
-                    found.setdefault(name, []).append(await measure(group, postmaster, seconds))
+                    found.setdefault(name, []).append(await measure(group, postmaster, seconds, share))
         say("")
         connection = await asyncpg.connect(**address.arguments())
         stored = await connection.fetchval("select count(*) from tocsin.events")
@@ -159,11 +158,12 @@ def main() -> int:
     parser.add_argument("--processes", default="1,2,4")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--share", type=float, default=SHARE, help="of the events, fires a rule")
     parser.add_argument("--apart", action="store_true")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     numbers = [int(number) for number in chosen.processes.split(",")]
-    found = asyncio.run(run(numbers, chosen.rounds, chosen.seconds, chosen.apart))
+    found = asyncio.run(run(numbers, chosen.rounds, chosen.seconds, chosen.apart, chosen.share))
     print(json.dumps(found, indent=2) if chosen.json else show(found))
     return int(any(one["failed"] for one in found["groups"].values()))
 
