@@ -20,7 +20,7 @@ from engine.store.queue import lane
 log = structlog.get_logger("tocsin.jobs")
 
 SETTLE = 0.1
-"""Seconds for which a finished job's row may still be there."""
+"""Seconds for which the row of a job that is done may still be there; one that is to run again is queued at once."""
 
 
 class Begun:
@@ -80,7 +80,7 @@ class Begun:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(beat_at):
                     await self._ended.wait()
-                    await asyncio.sleep(0 if self._closed else SETTLE)
+                    await asyncio.sleep(0 if self._closed or self._again else SETTLE)
             await self._settle()
             if loop.time() >= beat_at:
                 beat_at = loop.time() + self._beat

@@ -38,7 +38,7 @@ from tests.fakes.http_sink import (
 )
 from tests.notifiers.deliveries import channel, target
 from tests.store.conftest import look, second
-from tests.store.plans import Database
+from tests.store.plans import Database, until
 from tests.work.delivering import Desk
 
 __all__ = ["look", "second"]
@@ -267,8 +267,12 @@ async def test_what_waits_for_a_breaker_holds_no_place_and_asks_for_nothing(two:
                 await asyncio.sleep(0.1)
         soon = "execute_after < now() + interval '15 seconds' and payload is not null"
         waiting = {each.encode() for each in bad}
-        rows = await look.rows(f"select payload from tocsin_queue.pgqueuer where {soon}")
-        assert not waiting & {row["payload"] for row in rows}
+
+        async def at_rest() -> bool:  # a job is put off a moment after its delivery
+            rows = await look.rows(f"select payload from tocsin_queue.pgqueuer where {soon}")
+            return not waiting & {row["payload"] for row in rows}
+
+        assert await until(at_rest)
     assert len(two.bad.requests) <= before + 10, "those that were under way when it opened"
     assert not any([(await two.desk.state(each)).attempts for each in bad[-200:]])
 
