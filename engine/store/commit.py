@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from engine.model.delivery import DeliveryStatus, Plan
+from engine.model.delivery import Delivery, DeliveryStatus, Plan
 from engine.model.event import Event
 from engine.store import deliveries, events, firings
 from engine.store.columns import columns
@@ -37,6 +37,9 @@ COMMIT = f"""
 """  # noqa: S608  put together from constants
 
 
+_INSERT_JOBS = INSERT_JOBS.format(where="")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
     """Keys of the events that were not there in any form, and the ids of jobs by that of their delivery."""
@@ -63,13 +66,26 @@ async def commit(
         *events.arguments(arrived, revisions),
         *columns([firing for plan in plans for firing in plan.firings], *firings.COLUMNS),
         *columns(wanted, *deliveries.COLUMNS),
+        *_jobs(due, takers),
+    )
+    return Committed(
+        new={row["key"] for row in rows if row["job"] is None},
+        jobs={row["key"]: row["job"] for row in rows if row["job"] is not None},
+    )
+
+
+async def insert_jobs(connection: Connection, due: Sequence[Delivery], takers: Mapping[str, UUID]) -> dict[str, int]:
+    """The jobs of deliveries that are due, where they have none: their ids by that of their delivery."""
+    rows = await connection.fetch(_INSERT_JOBS, *_jobs(due, takers))
+    return {row["dedupe_key"]: row["id"] for row in rows}
+
+
+def _jobs(due: Sequence[Delivery], takers: Mapping[str, UUID]) -> tuple[Sequence[object], ...]:
+    """The arguments of INSERT_JOBS."""
+    return (
         [delivery.id for delivery in due],
         [kind(delivery) for delivery in due],
         [lane(delivery) for delivery in due],
         [takers.get(delivery.id) for delivery in due],
         [priority(delivery) for delivery in due],
-    )
-    return Committed(
-        new={row["key"] for row in rows if row["job"] is None},
-        jobs={row["key"]: row["job"] for row in rows if row["job"] is not None},
     )

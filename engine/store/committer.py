@@ -16,14 +16,15 @@ import asyncpg
 import structlog
 
 from engine.errors import StoreUnavailable
-from engine.model.delivery import NOTHING, DeliveryStatus, Plan
+from engine.model.delivery import NOTHING, Delivery, DeliveryStatus, Plan
 from engine.model.event import Event, Payload
 from engine.store import events
+from engine.store.adapter import enqueue
 from engine.store.columns import cleaned
-from engine.store.commit import commit
+from engine.store.commit import commit, insert_jobs
 from engine.store.connect import Connection, Target, is_unavailable
-from engine.store.decide import Deciding, carry_out, decide
-from engine.store.handoff import Handoff
+from engine.store.decide import Deciding, Queue, carry_out, decide
+from engine.store.handoff import Handoff, Offer
 
 log = structlog.get_logger("tocsin.committer")
 
@@ -241,8 +242,7 @@ class Committer:
         elif certain:
             new = await events.insert(connection, *_arguments(certain))
         if len(certain) < len(batch):
-            new |= await _decide(connection, [entry for entry in batch if entry.undecided is not None])
-            self._handoff.look()
+            new |= await self._decide(connection, [entry for entry in batch if entry.undecided is not None])
         late = [e for e in batch if e.event.dedupe_key not in new and e.event.payload is Payload.SNAPSHOT]
         if late:
             await _supplement(connection, late)
@@ -264,6 +264,27 @@ class Committer:
             asyncio.get_running_loop().call_soon(offer.settle, jobs)
         return done.new
 
+    async def _decide(self, connection: Connection, batch: Sequence[_Entry]) -> set[str]:
+        """Store events and decide those that are new, in one transaction; what the workers of this process have room
+        for begins as soon as it is there."""
+        offers: list[tuple[Offer, dict[str, int]]] = []
+
+        async def queue(connection: Connection, due: Sequence[Delivery]) -> None:
+            offer, jobs = self._handoff.offer(due), dict[str, int]()
+            offers.append((offer, jobs))
+            jobs.update(await insert_jobs(connection, due, offer.takers))
+
+        committed = False
+        try:
+            async with connection.transaction():
+                new = await events.insert(connection, *_arguments(batch))
+                await _plan(connection, [e for e in batch if e.event.dedupe_key in new], queue=queue, fresh=True)
+            committed = True
+        finally:
+            for offer, jobs in offers:
+                asyncio.get_running_loop().call_soon(offer.settle, jobs if committed else {})
+        return new
+
     async def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
@@ -274,19 +295,15 @@ def _arguments(batch: Sequence[_Entry]) -> tuple[list[Event], list[str]]:
     return [entry.event for entry in batch], [entry.revision for entry in batch]
 
 
-async def _decide(connection: Connection, batch: Sequence[_Entry]) -> set[str]:
-    """Store events and decide those that are new, in the order in which they happened, in one transaction."""
-    async with connection.transaction():
-        new = await events.insert(connection, *_arguments(batch))
-        await _plan(connection, [entry for entry in batch if entry.event.dedupe_key in new])
-    return new
-
-
-async def _plan(connection: Connection, batch: Sequence[_Entry]) -> None:
-    """Carry out what is to come of stored events, decided under lock where that is needed."""
+async def _plan(
+    connection: Connection, batch: Sequence[_Entry], *, queue: Queue = enqueue, fresh: bool = False
+) -> None:
+    """Carry out what is to come of stored events, decided under lock where that is needed, in the order in which they
+    happened. `fresh`: stored just now."""
     open_ = sorted((e for e in batch if e.undecided is not None), key=lambda entry: entry.event.created)
     now = datetime.now(UTC)
-    plans = await decide(connection, [e.undecided for e in open_ if e.undecided is not None], now)
+    undecided = [e.undecided for e in open_ if e.undecided is not None]
+    plans = await decide(connection, undecided, now, queue=queue, fresh=fresh)
     for entry, plan in zip(open_, plans, strict=True):
         entry.plan = plan
     await carry_out(connection, [entry.plan for entry in batch if entry.undecided is None], now)

@@ -1,13 +1,13 @@
 """Deciding under lock: what rules remember is taken, changed and put back with all that comes of it, at once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 import structlog
 
 from engine.decide.memory import Cell, Memory
-from engine.model.delivery import DeliveryStatus, Firing, Plan
+from engine.model.delivery import Delivery, DeliveryStatus, Firing, Plan
 from engine.store import deliveries, firings, incidents, memory
 from engine.store.adapter import enqueue
 from engine.store.connect import Connection
@@ -35,17 +35,29 @@ class Deciding(Protocol):
         ...
 
 
-async def decide(connection: Connection, undecided: Sequence[Deciding], now: datetime) -> list[Plan]:
-    """Decide in the transaction of the caller, in the order given; the plans, carried out."""
+Queue = Callable[[Connection, Sequence[Delivery]], Awaitable[None]]
+"""Makes the jobs of deliveries that are due, in the transaction of the caller."""
+
+
+async def decide(
+    connection: Connection,
+    undecided: Sequence[Deciding],
+    now: datetime,
+    *,
+    queue: Queue = enqueue,
+    fresh: bool = False,
+) -> list[Plan]:
+    """Decide in the transaction of the caller, in the order given; the plans, carried out. `fresh`: the events were
+    stored just now, so that nothing has come of them yet."""
     taken = await memory.take(connection, (cell for each in undecided for cell in _cells(each)))
-    known = await firings.of_events(connection, sorted({each.key for each in undecided}))
+    known = {} if fresh else await firings.of_events(connection, sorted({each.key for each in undecided}))
     plans: list[Plan] = []
     for each in undecided:
         plan = _plan(each, taken, known.get(each.key, {}), now)
         known.setdefault(each.key, {}).update({firing.id: firing for firing in plan.firings})
         plans.append(plan)
     await memory.keep(connection, taken)
-    await carry_out(connection, plans, now)
+    await carry_out(connection, plans, now, queue=queue)
     return plans
 
 
@@ -64,7 +76,7 @@ def _plan(undecided: Deciding, taken: Memory, known: Mapping[str, Firing], now: 
         return undecided.alert(known)
 
 
-async def carry_out(connection: Connection, plans: Sequence[Plan], now: datetime) -> None:
+async def carry_out(connection: Connection, plans: Sequence[Plan], now: datetime, *, queue: Queue = enqueue) -> None:
     """Insert firings, deliveries, jobs and timers, and send digests that are due.
 
     Of a firing that is there already nothing is made again.
@@ -80,11 +92,11 @@ async def carry_out(connection: Connection, plans: Sequence[Plan], now: datetime
         made = await deliveries.insert(connection, fresh)
         due = [d for d in fresh if d.status is DeliveryStatus.PENDING and d.id in made]
         if due:
-            await enqueue(connection, due)
+            await queue(connection, due)
     for name in dict.fromkeys(name for plan in plans for name in plan.digests):
         merged = await deliveries.merge(connection, name, now)
         if merged:
-            await enqueue(connection, merged)
+            await queue(connection, merged)
     timers = [timer for plan in plans for timer in plan.timers]
     if timers:
         await memory.set_timers(connection, timers)

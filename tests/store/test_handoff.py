@@ -3,12 +3,16 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engine.model.delivery import Delivery, Plan
+from engine.decide.memory import Cell, Memory
+from engine.errors import StoreUnavailable
+from engine.model.delivery import Delivery, Firing, Plan
+from engine.model.event import Event
 from engine.store import Store, handling, handoff, jobs
 from tests.builders import event
 from tests.store.plans import REVISION, Database, delivery, firing, until
@@ -68,6 +72,54 @@ async def commit(store: Store, number: int = 1) -> list[Delivery]:
     made = tuple(delivery(fired, f"step-{n}") for n in range(number))
     assert await store.committer.commit(sent, Plan(firings=(fired,), deliveries=made), REVISION)
     return list(made)
+
+
+class Settled:
+    """An event whose plan is made inside its commit; `broken`: which then fails."""
+
+    def __init__(self, sent: Event, *, broken: bool = False) -> None:
+        self.key = sent.dedupe_key
+        fired = firing(sent)
+        twice = (delivery(fired), delivery(fired)) if broken else (delivery(fired),)
+        broken_one = replace(twice[0], id=None) if broken else twice[0]  # type: ignore[arg-type]
+        self.plan = Plan(firings=(fired,), deliveries=(*twice[:-1], broken_one))
+
+    def cells(self) -> Iterator[Cell]:
+        """None."""
+        return iter(())
+
+    def decide(self, memory: Memory, known: Mapping[str, Firing], now: datetime) -> Plan:
+        """As was said."""
+        return self.plan
+
+    def alert(self, known: Mapping[str, Firing]) -> Plan:
+        """Never asked."""
+        raise AssertionError
+
+
+async def test_what_is_decided_in_the_commit_begins_from_memory_too(store: Store, look: Database) -> None:
+    deliverer = Deliverer(store, look)
+    async with working(store, deliverer):
+        sent = event()
+        new, made = await store.committer.decide(sent, Settled(sent), REVISION)
+        await deliverer.reach(1)
+    assert new
+    assert deliverer.begun == list(made.deliveries)
+    assert deliverer.statuses == ["picked"]
+    assert await emptied(look)
+
+
+async def test_a_decided_event_that_is_not_committed_frees_its_places(store: Store, look: Database) -> None:
+    deliverer = Deliverer(store, look)
+    async with working(store, deliverer):
+        sent = event()
+        with pytest.raises(StoreUnavailable):
+            await store.committer.decide(sent, Settled(sent, broken=True), REVISION)
+        assert store.serves("callback")
+        sent = event()
+        await store.committer.decide(sent, Settled(sent), REVISION)
+        await deliverer.reach(1)
+    assert len(deliverer.begun) == 1
 
 
 async def test_what_is_committed_here_begins_from_memory(
