@@ -101,14 +101,14 @@ class Driver(AsyncpgDriver):
         await super().add_listener(channel, callback)
 
     async def listen(self, changed: Callable[[], None]) -> None:
-        """Tell of jobs that another connection than the committer's has queued.
+        """Tell of jobs that another connection than the committers' has queued.
 
         Every job that is committed or done anywhere notifies whoever listens, and being woken costs more than looking:
         one connection of a process does.
         """
 
         def heard(connection: object, pid: int, channel: str, payload: object) -> None:
-            if '"insert"' in str(payload) and pid != self._handoff.pid:
+            if '"insert"' in str(payload) and pid not in self._handoff.pids:
                 changed()
 
         with self._noticing():

@@ -13,8 +13,8 @@ log = structlog.get_logger("tocsin.store")
 WRITING = 2
 """Connections on which it is written what becomes of deliveries: one for requests, one for attempts."""
 
-OWN = 2 + len(JobKind) + WRITING
-"""Connections of a process beside its pool: one that events are committed on, one for each class of jobs, those that
+OWN = 3 + len(JobKind) + WRITING
+"""Connections of a process beside its pool: two that events are committed on, one for each class of jobs, those that
 write of deliveries, and one for a moment while the schema is looked at or a listener is replaced."""
 
 # What is reserved for superusers and others does not count; a role or a database may have a limit of its own.

@@ -67,10 +67,19 @@ class _Entry:
 
 
 class Committer:
-    """Where events become durable; one per process. `on_commit` is told the seconds and events of each commit."""
+    """Where events become durable; one per process. `on_commit` is told the seconds and events of each commit.
 
-    def __init__(self, target: Target, handoff: Handoff, most: int = BACKLOG) -> None:
+    `apart` decides: what takes several statements has a committer and a connection of its own, so that what takes one
+    does not wait for it. To the database they are as two processes.
+    """
+
+    def __init__(
+        self, target: Target, handoff: Handoff, most: int = BACKLOG, *, apart: "Committer | None" = None
+    ) -> None:
         self.on_commit: Callable[[float, int], None] = lambda seconds, events: None
+        self._apart = apart
+        if apart is not None:
+            apart.on_commit = lambda seconds, events: self.on_commit(seconds, events)
         self._target = target
         self._handoff = handoff
         self._patience = target.timeouts.commit.total_seconds()
@@ -78,6 +87,7 @@ class Committer:
         self._most, self._bytes = most, 0
         self._arrived = asyncio.Event()
         self._connection: Connection | None = None
+        self._pid = 0
         self._closing = False
         self._failing = False
         self._clock = asyncio.get_running_loop().time
@@ -95,6 +105,8 @@ class Committer:
     async def decide(self, event: Event, undecided: Deciding, revision: str) -> tuple[bool, Plan]:
         """The same for an event whose plan depends on what rules remember: it is decided inside the commit, under lock.
         What was planned is returned too; nothing for an event that was there already."""
+        if self._apart is not None:
+            return await self._apart.decide(event, undecided, revision)
         entry = self._enter(event, NOTHING, revision, undecided)
         return await entry.done, entry.plan
 
@@ -117,6 +129,8 @@ class Committer:
 
     async def close(self) -> None:
         """Commit what has arrived, and stop."""
+        if self._apart is not None:
+            await self._apart.close()
         self._closing = True
         self._arrived.set()
         await self._task
@@ -126,7 +140,7 @@ class Committer:
     @property
     def backlog(self) -> int:
         """Events that wait for their commit to begin."""
-        return len(self._waiting)
+        return len(self._waiting) + (self._apart.backlog if self._apart is not None else 0)
 
     async def _run(self) -> None:
         while True:
@@ -233,7 +247,8 @@ class Committer:
         """Everything of a new event at once; the keys of the events that were not there in any form."""
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._target.connect("ingest", planned_once=True)
-            self._handoff.pid = self._connection.get_server_pid()
+            self._pid = self._connection.get_server_pid()
+            self._handoff.pids.add(self._pid)
         connection = self._connection
         certain = [entry for entry in batch if entry.undecided is None]
         new: set[str] = set()
@@ -289,6 +304,7 @@ class Committer:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
+        self._handoff.pids.discard(self._pid)
 
 
 def _arguments(batch: Sequence[_Entry]) -> tuple[list[Event], list[str]]:

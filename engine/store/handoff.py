@@ -70,12 +70,12 @@ class Offer:
 
 
 class Handoff:
-    """Between the committer and the workers of one process; `pid` is the backend of the committer's connection."""
+    """Between the committer and the workers of one process; `pids` are the backends of the committers' connections."""
 
     def __init__(self) -> None:
         self.takers: dict[str, Taker] = {}
         self.fresh: dict[str, tuple[Delivery, float, float]] = {}
-        self.pid: int | None = None
+        self.pids: set[int] = set()
         self._ear: object = None
 
     def offer(self, due: Sequence[Delivery]) -> Offer:

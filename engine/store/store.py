@@ -66,7 +66,7 @@ class Store:
         backlog: int = BACKLOG,
     ) -> None:
         self._handoff = Handoff()
-        self.committer = Committer(target, self._handoff, backlog)
+        self.committer = Committer(target, self._handoff, backlog, apart=Committer(target, self._handoff, backlog))
         self.jobs = Jobs(target, self._handoff)
         self.deliveries = Deliveries(pool, writing, self._handoff)
         self.events = Events(pool, parse)
