@@ -46,7 +46,8 @@ def muted(event: Event, mutes: Sequence[Mute]) -> Callable[[Rule], noise.Noise]:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """An event with the rules that hold for it, and those with a memory that have seen it."""
+    """An event with the rules that hold for it, and those with a memory that have seen it. `prepare` renders of a plan
+    what need not wait."""
 
     event: Event
     rules: Sequence[Rule]
@@ -55,6 +56,7 @@ class Undecided:
     expand: Expand
     wants: Sequence[str] = ()
     mutes: Sequence[Mute] = ()
+    prepare: Callable[[Plan], Plan] = lambda plan: plan
 
     @property
     def key(self) -> str:
@@ -103,6 +105,7 @@ class Undecided:
         for seen in self.sightings:
             if seen.rule.id not in matched:  # what goes on is not over thereby
                 course.observe(seen, event, event.received)
+        plan = self.prepare(plan)
         return replace(
             course.added_to(plan),
             timers=(*plan.timers, *course.timers, *(timer for other in others for timer in other.timers)),

@@ -58,7 +58,16 @@ class Pipeline:
         rules, revision = [match.rule for match in matches], rulebook.revision
         mutes = self.mutes()
         if sightings or left_of(event, event.received) is not None:
-            undecided = Undecided(event, rules, sightings, revision, self.expand, wants, mutes)
+            undecided = Undecided(
+                event,
+                rules,
+                sightings,
+                revision,
+                self.expand,
+                wants,
+                mutes,
+                prepare=lambda plan: self.prepare(event, plan, rulebook),
+            )
             new, plan = await self.committer.decide(event, undecided, revision)
         else:
             plan = NOTHING

@@ -9,7 +9,8 @@ import pytest
 
 from engine.decision import Ripe
 from engine.model.condition import Operation, PathTest, Reference
-from engine.model.delivery import DeliveryStatus, Timer
+from engine.model.delivery import DeliveryStatus, Plan, Timer
+from engine.model.event import Event
 from engine.model.mute import Mute
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
 from engine.model.timing import (
@@ -23,6 +24,7 @@ from engine.model.timing import (
     Throttle,
     Timing,
 )
+from engine.rulebook import Rulebook
 from engine.store import Store
 from engine.store.connect import Target
 from tests.work.memory import NOON, World, at
@@ -232,6 +234,20 @@ async def test_a_digest_that_falls_into_quiet_times_waits_for_their_end(world: C
     assert await w.sent() == [DeliveryStatus.GATHERED]
     await w.later(timedelta(hours=3))
     assert sorted(await w.sent()) == ["merged", "pending"]
+
+
+async def test_what_a_rule_without_memory_says_of_a_decided_event_is_prepared(world: Callable[..., World]) -> None:
+    """Its request is committed with it, like that of any other event."""
+    w = world(rule(Timing()), replace(rule(Timing(max_age=HOUR)), id="r2"))
+
+    def prepare(event: Event, plan: Plan, rulebook: Rulebook) -> Plan:
+        return replace(plan, deliveries=tuple(replace(each, request={"said": each.rule}) for each in plan.deliveries))
+
+    w.pipeline = replace(w.pipeline, prepare=prepare)
+    await w.send(at(0))
+    found = await w.store.deliveries.ls(limit=9)
+    assert len(found) == 4
+    assert all(each.request == {"said": each.rule} for each in found)
 
 
 async def test_shadow_decides_and_sends_nothing(world: Callable[..., World]) -> None:
