@@ -12,7 +12,7 @@ from engine.course import Course, part_of, timer_cells
 from engine.course import cells as course_cells
 from engine.decide import noise, throttle
 from engine.decide.judge import FIRED, FOLLOWED, PRECEDED, Verdict, cells, judge, observe, remembers
-from engine.decide.memory import Cell, Memory, shape_of
+from engine.decide.memory import Cell, Memory
 from engine.decide.noise import DIGEST, QUIET, THROTTLE, Noise
 from engine.decide.sighting import Role, Sighting
 from engine.model.delivery import (
@@ -262,14 +262,20 @@ class Ripe:
         )
 
     def _close(self, memory: Memory, now: datetime) -> Plan:
-        """A span of a throttle is over: what was left out and nothing has said yet is said in a line."""
+        """A span of a throttle is over: what was left out and nothing has said yet is said in a line, after quiet
+        times."""
         rule, event = self.rule, self.event
         if rule is None or event is None or rule.timing.throttle is None:
             return NOTHING
-        kept = memory.open(Cell(rule.id, THROTTLE, self.timer.key), shape_of(rule.timing.throttle))
-        over = throttle.close(rule.timing.throttle, kept.state, now)
-        kept.until = throttle.quiet_until(rule.timing.throttle, kept.state)
-        if over is None:
+        limit = rule.timing.throttle
+        kept = memory.open(Cell(rule.id, THROTTLE, self.timer.key), noise.throttle_shape(rule, limit))
+        until = noise.quiet_now(rule, now)
+        if until is not None and until > now and kept.state.get("left_out"):
+            kept.until = until
+            return Plan(timers=(replace(self.timer, due=until),))
+        over = throttle.close(limit, kept.state, now)
+        kept.until = throttle.quiet_until(limit, kept.state)
+        if over is None or rule.mode is not RuleMode.LIVE:
             return NOTHING
         request = self.summary(rule, event, over.left_out, over.since, now)
         return Plan(deliveries=tuple(_lines(rule, event, self, request, now)))
@@ -282,18 +288,19 @@ Summary = Callable[[Rule, Event, int, datetime | None, datetime], Json]
 def _lines(rule: Rule, event: Event, ripe: Ripe, request: Json, now: datetime) -> Iterator[Delivery]:
     """The summary for each place that the messages would have gone to."""
     cause = f"{ripe.timer.id} summary"
+    muted = noise.muting(rule, event.account, now, ripe.mutes)
+    others = {step.id for step in rule.on_failure}
     for delivery in deliveries_of(event, rule, _shown(rule, event, ripe, cause, now), ripe.expand):
-        if delivery.verb is Verb.NOTIFY and delivery.status is not DeliveryStatus.SKIPPED:
+        if delivery.step in others or delivery.status is DeliveryStatus.SKIPPED:
+            continue
+        if delivery.verb is Verb.NOTIFY:
             id_ = delivery_id(cause, delivery.step, delivery.destination)
-            yield replace(
-                delivery,
-                id=id_,
-                firing=None,
-                request=request,
-                needs=(),
-                status=DeliveryStatus.PENDING,
-                next_attempt=now,
-            )
+            made = replace(delivery, id=id_, firing=None, request=request, needs=())
+            if muted.silence is None:
+                yield replace(made, status=DeliveryStatus.PENDING, next_attempt=now)
+            else:
+                silent = replace(made, status=DeliveryStatus.SUPPRESSED, next_attempt=None, finished=now)
+                yield replace(silent, reason=muted.reason, silence=muted.silence)
 
 
 def _shown(rule: Rule, event: Event, ripe: Ripe, cause: str, now: datetime) -> Firing:

@@ -14,7 +14,7 @@ from engine.decide.memory import Cell, Memory, shape_of
 from engine.model.delivery import Timer
 from engine.model.event import Event, Json
 from engine.model.mute import Mute
-from engine.model.rule import Rule
+from engine.model.rule import Rule, RuleMode
 from engine.model.timing import NO_TIMING, QuietDo, Throttle
 from engine.render.noise import clock_text, left_out_since
 
@@ -85,13 +85,19 @@ def quiet_now(rule: Rule, now: datetime) -> datetime | None:
 
 def _throttled(rule: Rule, limit: Throttle, event: Event, memory: Memory, now: datetime) -> Noise:
     cell = Cell(rule.id, THROTTLE, key_of(limit.per, event))
-    kept = memory.open(cell, shape_of(limit))
+    kept = memory.open(cell, throttle_shape(rule, limit))
     paced = throttle.pace(limit, kept.state, now)
     kept.until = throttle.quiet_until(limit, kept.state)
     if paced.until is None:
         return Noise(note=left_out_since(paced.left_out, paced.since, now)) if paced.since else ALOUD
     timer = _timer(rule, event, THROTTLE, cell.key, paced.until)
     return Noise(silence=THROTTLE, reason=paced.reason, timers=(timer,))
+
+
+def throttle_shape(rule: Rule, limit: Throttle) -> str:
+    """What is counted as sent is good for that limit and mode: what a rule in shadow would have sent limits nothing."""
+    shape = shape_of(limit)
+    return shape if rule.mode is RuleMode.LIVE else f"{rule.mode} {shape}"
 
 
 def _gathered(rule: Rule, event: Event, memory: Memory, now: datetime, until: datetime | None, noise: Noise) -> Noise:

@@ -52,6 +52,7 @@ class World:
             rulebook=lambda: book,
             expand=expand,
             summary=summary,
+            mutes=lambda: self.mutes,
             now=lambda: self.now,
         )
 

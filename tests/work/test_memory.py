@@ -179,6 +179,52 @@ async def test_what_a_throttle_left_out_is_said_when_its_time_is_over(world: Cal
     assert len(await w.sent()) == 4
 
 
+async def test_a_rule_in_shadow_does_not_say_what_its_throttle_would_have_left_out(
+    world: Callable[..., World],
+) -> None:
+    """And what it would have sent limits nothing once it is live."""
+    shadow = rule(Timing(throttle=Throttle(max=1, every=timedelta(hours=6))), mode=RuleMode.SHADOW)
+    w = world(shadow)
+    await w.send(at(0), at(1), at(2))
+    live = world(replace(shadow, mode=RuleMode.LIVE))
+    await live.send(at(3))
+    assert await w.sent() == [DeliveryStatus.PENDING]
+    await w.later(timedelta(hours=6, seconds=1))
+    assert await w.sent() == [DeliveryStatus.PENDING]
+
+
+async def test_what_was_left_out_is_not_told_to_those_who_hear_of_failures(world: Callable[..., World]) -> None:
+    fallback = Step(id="failed-1", verb=Verb.NOTIFY, targets=("pager",))
+    w = world(replace(rule(Timing(throttle=Throttle(max=1, every=HOUR))), on_failure=(fallback,)))
+    await w.send(at(0), at(1))
+    await w.later(HOUR + timedelta(seconds=1))
+    assert [d.destination for d in await w.store.deliveries.ls(limit=9) if d.firing is None] == ["risk"]
+
+
+async def test_what_was_left_out_is_not_said_in_quiet_times(world: Callable[..., World]) -> None:
+    moment = datetime.now(UTC)
+    begin = (moment + timedelta(minutes=30)).time().replace(second=0, microsecond=0)
+    end = (moment + timedelta(hours=5)).time().replace(second=0, microsecond=0)
+    night = Calendar(name="night", timezone="UTC", begin=begin, end=end)
+    w = world(rule(Timing(throttle=Throttle(max=1, every=HOUR), quiet=Quiet(during=(night,)))))
+    await w.send(at(0), at(1), at(2))
+    await w.later(HOUR + timedelta(seconds=1))
+    assert sorted(await w.sent()) == ["pending", "suppressed", "suppressed"]
+    await w.store.timers.forget(datetime.now(UTC) + timedelta(hours=4))
+    await w.later(timedelta(hours=5))
+    assert [d.request for d in await w.store.deliveries.ls(limit=9) if d.firing is None] == [{"left_out": 2}]
+
+
+async def test_a_mute_keeps_quiet_what_a_throttle_left_out(world: Callable[..., World]) -> None:
+    w = world(rule(Timing(throttle=Throttle(max=1, every=HOUR))))
+    await w.send(at(0), at(1))
+    end = datetime.now(UTC) + timedelta(hours=2)
+    w.mutes.append(Mute(id="mut_1", start=NOON, end=end, author="kim", comment="known outage"))
+    await w.later(HOUR + timedelta(seconds=1))
+    [said] = [d for d in await w.store.deliveries.ls(limit=9) if d.firing is None]
+    assert (said.status, said.silence) == (DeliveryStatus.SUPPRESSED, "mute mut_1")
+
+
 async def test_a_mute_keeps_messages_quiet_of_rules_with_and_without_memory(world: Callable[..., World]) -> None:
     silent = Mute(
         id="mut_1",
