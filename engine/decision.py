@@ -275,6 +275,8 @@ class Ripe:
             return Plan(timers=(replace(self.timer, due=until),))
         over = throttle.close(limit, kept.state, now)
         kept.until = throttle.quiet_until(limit, kept.state)
+        if over is not None and over.until is not None:
+            return Plan(timers=(replace(self.timer, due=over.until),))
         if over is None or rule.mode is not RuleMode.LIVE:
             return NOTHING
         request = self.summary(rule, event, over.left_out, over.since, now)

@@ -90,8 +90,8 @@ def _throttled(rule: Rule, limit: Throttle, event: Event, memory: Memory, now: d
     kept.until = throttle.quiet_until(limit, kept.state)
     if paced.until is None:
         return Noise(note=left_out_since(paced.left_out, paced.since, now)) if paced.since else ALOUD
-    timer = _timer(rule, event, THROTTLE, cell.key, paced.until)
-    return Noise(silence=THROTTLE, reason=paced.reason, timers=(timer,))
+    timers = (_timer(rule, event, THROTTLE, cell.key, paced.until),) if paced.first else ()
+    return Noise(silence=THROTTLE, reason=paced.reason, timers=timers)
 
 
 def throttle_shape(rule: Rule, limit: Throttle) -> str:

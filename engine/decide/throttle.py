@@ -2,7 +2,7 @@
 and said with the next message, or by itself when the span ends and none came."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from engine.decide.memory import State
 from engine.model.timing import Throttle
@@ -12,13 +12,15 @@ from engine.source.durations import format_duration
 @dataclass(frozen=True, slots=True)
 class Paced:
     """Whether a message may go out now. `left_out` were not since `since`, where this one has to say so; `until` is
-    when the next may, where this one may not."""
+    when the next may, where this one may not. `first`: of those that are left out, the one by which their end is
+    told."""
 
     sends: bool
     left_out: int = 0
     since: datetime | None = None
     until: datetime | None = None
     reason: str | None = None
+    first: bool = False
 
 
 def pace(throttle: Throttle, state: State, now: datetime) -> Paced:
@@ -36,15 +38,18 @@ def pace(throttle: Throttle, state: State, now: datetime) -> Paced:
     until = _moment(sent[0] + every)
     last = _moment(sent[-1])
     reason = f"throttled: {throttle.max} per {format_duration(throttle.every)}, last {last:%H:%M} UTC"
-    return Paced(False, until=until, reason=reason)
+    return Paced(False, until=until, reason=reason, first=state["left_out"] == 1)
 
 
 def close(throttle: Throttle, state: State, now: datetime) -> Paced | None:
-    """At the end of a span: what was left out and nothing has said yet, None if there is nothing to say now."""
+    """At the end of a span: what was left out and nothing has said yet, None if there is nothing to say now.
+
+    `sends` is false, and `until` when to look again, where the span is not over yet.
+    """
     moment, every = now.timestamp(), throttle.every.total_seconds()
     state["sent"] = [at for at in state.get("sent", ()) if moment - every < at <= moment]
-    if len(state["sent"]) >= throttle.max:
-        return None  # another timer is set for when the next may go out
+    if len(state["sent"]) >= throttle.max and state.get("left_out"):
+        return Paced(False, until=max(_moment(state["sent"][0] + every), now + timedelta(seconds=1)))
     left_out, since = state.pop("left_out", 0), state.pop("since", None)
     if not left_out:
         return None

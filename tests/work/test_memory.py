@@ -179,6 +179,15 @@ async def test_what_a_throttle_left_out_is_said_when_its_time_is_over(world: Cal
     assert len(await w.sent()) == 4
 
 
+async def test_one_timer_waits_for_all_that_a_throttle_leaves_out(world: Callable[..., World]) -> None:
+    """However much that is: a flood is what throttles are for."""
+    w = world(rule(Timing(throttle=Throttle(max=2, every=timedelta(hours=6)))))
+    await w.send(*(at(minute) for minute in range(12)))
+    w.now = datetime.now(UTC) + timedelta(hours=6, seconds=1)
+    assert await w.clock.once() == 1
+    assert [d.request for d in await w.store.deliveries.ls(limit=50) if d.firing is None] == [{"left_out": 10}]
+
+
 async def test_a_rule_in_shadow_does_not_say_what_its_throttle_would_have_left_out(
     world: Callable[..., World],
 ) -> None:
