@@ -15,6 +15,7 @@ from engine.decide.judge import FIRED, FOLLOWED, PRECEDED, Verdict, cells, judge
 from engine.decide.memory import Cell, Memory
 from engine.decide.noise import DIGEST, QUIET, THROTTLE, Noise
 from engine.decide.sighting import Role, Sighting
+from engine.errors import TocsinError
 from engine.model.delivery import (
     NOTHING,
     Delivery,
@@ -86,7 +87,8 @@ class Undecided:
                 course.go_on(rule, event, event.received)
         others: list[Verdict] = []
         for seen in self.sightings:
-            if seen.role is Role.MATCH or (seen.role is Role.AMONG and seen.rule.id in verdicts):
+            counted = seen.rule.id in verdicts or firing_id(seen.rule.id, event.dedupe_key) in known
+            if seen.role is Role.MATCH or (seen.role is Role.AMONG and counted):
                 continue
             others.append(observe(seen, event, memory, now))
         plan = NOTHING
@@ -171,16 +173,11 @@ class Ripe:
         yield from noise.cells(self.rule, self.event)
 
     def alert(self, known: Known) -> Plan:
-        """A match that waited fires; nothing else is lost."""
-        if part_of(self.timer) is not None:
-            return NOTHING
+        """A match that waited fires. All else cannot be made up: its timer comes again. Raises TocsinError."""
+        if part_of(self.timer) is not None or self.timer.part in (THROTTLE, QUIET, DIGEST):
+            raise TocsinError(f"{self.timer.part} of rule {self.timer.rule} cannot be decided now")
         firing = known.get(firing_id(self.timer.rule, self.key))
-        if (
-            self.timer.part in (THROTTLE, QUIET, DIGEST)
-            or firing is None
-            or firing.status is FiringStatus.FIRED
-            or self.rule is None
-        ):
+        if firing is None or firing.status is FiringStatus.FIRED or self.rule is None:
             return NOTHING
         return self._fire(firing, None, firing.created)
 

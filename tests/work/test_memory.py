@@ -157,6 +157,24 @@ async def test_a_timer_that_cannot_be_decided_keeps_no_other_waiting(
     assert await w.statuses() == ["fired"] * 5
 
 
+async def test_a_digest_that_cannot_be_decided_comes_again(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault of ours must not let what was gathered wait for ever."""
+    w = world(rule(Timing(digest=Digest(every=HOUR))))
+    await w.send(at(0))
+
+    def broken(self: Ripe, memory: object, now: datetime) -> Plan:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Ripe, "_gather", broken)
+    await w.later(HOUR + timedelta(seconds=2))
+    assert await w.sent() == [DeliveryStatus.GATHERED]
+    monkeypatch.undo()
+    await w.later(HOUR + timedelta(minutes=2))
+    assert sorted(await w.sent()) == ["merged", "pending"]
+
+
 async def test_a_throttle_keeps_messages_quiet_and_nothing_else(world: Callable[..., World]) -> None:
     w = world(rule(Timing(throttle=Throttle(max=1, every=timedelta(hours=6)))))
     await w.send(at(0), at(1), at(2))
