@@ -107,15 +107,11 @@ def judge(rule: Rule, event: Event, memory: Memory, now: datetime, *, among: boo
     """What becomes of a match. `among`: the event is one of `ratio.of` too; `after`: the part that has let it through
     already, later than the rest (`preceded_by`)."""
     timing = rule.timing
-    if not after:
-        age = event.received - event.created
-        if timing.max_age is not None and age > timing.max_age:
-            limit, old = format_duration(timing.max_age), format_duration(age)
-            return Verdict(FiringStatus.NO, f"max_age: {old} old when it came, and {limit} is the most")
-        if timing.preceded_by is not None:
-            reason = _preceded(rule, event, memory)
-            if reason is not None:
-                return Verdict(FiringStatus.NO, reason)
+    refused = None if after else _refused(rule, event, memory)
+    if refused is not None:
+        if among:  # it is one of the events of the ratio all the same
+            observe(Sighting(rule, Role.AMONG), event, memory, now)
+        return Verdict(FiringStatus.NO, refused)
     context: dict[str, Json] | None = None
     if timing.threshold is not None:
         cell = Cell(rule.id, THRESHOLD, key_of(timing.threshold.per, event))
@@ -130,6 +126,16 @@ def judge(rule: Rule, event: Event, memory: Memory, now: datetime, *, among: boo
     if timing.not_followed_by:
         return _followed(rule, event, memory, context)
     return FIRED if context is None else Verdict(FiringStatus.FIRED, context=context)
+
+
+def _refused(rule: Rule, event: Event, memory: Memory) -> str | None:
+    """Why a match does not come to be counted; None: it does."""
+    timing = rule.timing
+    age = event.received - event.created
+    if timing.max_age is not None and age > timing.max_age:
+        limit, old = format_duration(timing.max_age), format_duration(age)
+        return f"max_age: {old} old when it came, and {limit} is the most"
+    return None if timing.preceded_by is None else _preceded(rule, event, memory)
 
 
 def _preceded(rule: Rule, event: Event, memory: Memory) -> str | None:
