@@ -56,7 +56,9 @@ async def test_a_kill_between_any_two_steps_loses_nothing() -> None:
     """One process for each step, all on one database, and one survivor that takes over from all of them."""
     async with http_sink() as sink:
         callback = {"url": sink.url("/hook"), "secret": CALLBACK_SECRET, "allow_private": True}
-        with deployment(RULES, {"callbacks": {"sink": callback}}) as folder:
+        # Nine processes on one database: with eight connections each for queries there would not be enough for all, and
+        # a process that gets none to record with sends again what it could not write down.
+        with deployment(RULES, {"callbacks": {"sink": callback}, "store": {"connections": 2}}) as folder:
             survivor = Service(folder)
             victims = [
                 Victim(step, Service(folder, (step, TIMES.get(step, 6))), Ledger(f"step{number}"))
@@ -83,6 +85,5 @@ def report(victim: Victim, balance: Balance, sink: HttpSink) -> None:
     """The ledger of a step; no tight bound on the time, which is for machines that are busy with other tests."""
     print(f"{victim.step:>13}: {balance}, taken over in {victim.taken_over(sink):.1f} s")
     balance.holds()
-    # On a machine that is busy with other tests much is in flight: what was sent is not recorded for seconds.
-    assert balance.repeated <= max(20, balance.sent), "only what was in flight at the kills comes twice"
+    assert balance.repeated <= 20, "only what was in flight at the kills comes twice"
     assert victim.taken_over(sink) < 20
