@@ -223,6 +223,8 @@ async def start() -> Service:
     logs.configure(log_format=settings.logs.format, level=settings.logs.level, secrets=settings.secrets())
     store = await _opened(settings)
     try:
+        if settings.role.works:
+            await store.stand_by()
         return await _assemble(settings, store)
     except BaseException:
         await store.close()

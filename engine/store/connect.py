@@ -109,15 +109,19 @@ class Target:
         """A pool of at most `size` connections. Raises StoreUnavailable.
 
         `by_key`: for statements that find a few rows by their keys, always the same: they are planned once, and no
-        statistics of a table that was empty a moment ago can talk PostgreSQL into reading all of it.
+        statistics of a table that was empty a moment ago can talk PostgreSQL into reading all of it. Its connections
+        are kept once they are open.
         """
         arguments = self._arguments(purpose)
+        idle = 0 if by_key else IDLE
         if by_key:
             arguments["server_settings"] |= _BY_KEY
         with translated():
             # No least number of connections: in an outage asyncpg logs a traceback each time it tries to have it back.
             return Pool(
-                await asyncpg.create_pool(**arguments, min_size=0, max_size=size, reset=_leave),
+                await asyncpg.create_pool(
+                    **arguments, min_size=0, max_size=size, reset=_leave, max_inactive_connection_lifetime=idle
+                ),
                 self.timeouts,
             )
 
@@ -136,6 +140,9 @@ class Target:
             },
         }
 
+
+IDLE = 300.0
+"""Seconds after which a connection that nobody used is closed."""
 
 _BY_KEY = {
     "plan_cache_mode": "force_generic_plan",
@@ -188,6 +195,13 @@ class Pool:
         with translated():
             async with self._pool.acquire(timeout=self._wait) as connection:
                 yield cast("Connection", connection)  # a proxy with all the same methods
+
+    async def open(self) -> None:
+        """Open every connection now. Raises StoreUnavailable where one is not to be had."""
+        with translated():
+            async with contextlib.AsyncExitStack() as lent:
+                for _ in range(self._pool.get_max_size()):
+                    await lent.enter_async_context(self._pool.acquire(timeout=self._wait))
 
     async def close(self) -> None:
         """Close every connection; those that do not come back soon are cut."""

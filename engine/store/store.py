@@ -134,6 +134,11 @@ class Store:
         writing = await target.pool("deliveries", WRITING, by_key=True)
         return cls(target, pool, writing, parse, server, backlog)
 
+    async def stand_by(self) -> None:
+        """Hold the connections on which it is written what becomes of deliveries, before any is attempted: what was
+        sent and cannot be written down is sent again. Raises StoreUnavailable."""
+        await self._writing.open()
+
     async def carry_out(self, plan: Plan) -> None:
         """Insert what is to come of an event that is stored: firings, deliveries, jobs. Of a firing that is there
         already nothing is made again. Raises StoreUnavailable."""

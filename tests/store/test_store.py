@@ -14,10 +14,11 @@ from engine.errors import StoreUnavailable
 from engine.model.delivery import NOTHING
 from engine.settings import Settings, load_settings
 from engine.store import Store
+from engine.store.capacity import WRITING
 from engine.store.connect import Target, Timeouts
 from tests.builders import event
 from tests.store.conftest import postmaster, running
-from tests.store.plans import REVISION, plan
+from tests.store.plans import REVISION, Database, plan
 
 
 @pytest.fixture
@@ -119,3 +120,12 @@ async def test_the_bounds_of_the_settings_hold(settings: Settings, database: str
         assert await store.committer.commit(event(), NOTHING, REVISION)
     finally:
         await store.close()
+
+
+async def test_whoever_attempts_deliveries_holds_what_it_records_them_on(store: Store, look: Database) -> None:
+    """Before the first is attempted: when the database has no connection to spare later, there still are these."""
+    count = "select count(*) as held from pg_stat_activity where application_name = 'tocsin deliveries'"
+    [before] = await look.rows(f"{count} and datname = current_database()")
+    await store.stand_by()
+    [after] = await look.rows(f"{count} and datname = current_database()")
+    assert (before["held"], after["held"]) == (0, WRITING)
