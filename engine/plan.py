@@ -216,7 +216,7 @@ def _deliveries(
             status = DeliveryStatus.SKIPPED
         elif noise.silence is not None:
             status, reason = DeliveryStatus.SUPPRESSED, noise.reason
-        elif noise.digest is not None:
+        elif noise.digest is not None and not waits:  # whether it is to be said at all is known only later
             status, reason = DeliveryStatus.GATHERED, noise.reason
         ended = status in (DeliveryStatus.SKIPPED, DeliveryStatus.SUPPRESSED)
         yield Delivery(

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from docs.ahead import ahead
 from engine.decide.judge import Verdict
+from engine.decide.noise import Noise
 from engine.model.condition import Operation, PathTest
 from engine.model.delivery import DeliveryStatus, FiringStatus, Plan
 from engine.model.event import Event
@@ -183,3 +184,11 @@ def test_the_if_of_a_step_that_waits_knows_it_too() -> None:
         assert why_skipped(rule(step), step, happened, {}, {"window": {"count": 100}}) is None
         why = why_skipped(rule(step), step, happened, {}, {"window": {"count": 3}})
     assert why == "if: $window.count is 3, needs >= 100"
+
+
+def test_a_message_that_waits_for_another_step_is_not_gathered_before_it_is_known_whether_it_is_meant() -> None:
+    first, then = notify("risk"), notify("payments", step="later", needs=("notify-1",))
+    gathers = rule(first, then)
+    plan = make_plan(event(), [gathers], "rev", expand, quieten=lambda rule: Noise(digest="d", reason="digest"))
+    found = {each.step: each.status for each in plan.deliveries}
+    assert found == {"notify-1": DeliveryStatus.GATHERED, "later": DeliveryStatus.PENDING}

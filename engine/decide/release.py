@@ -9,6 +9,11 @@ ENDED = frozenset(
     set(DeliveryStatus) - {DeliveryStatus.WAITING, DeliveryStatus.PENDING},
 )
 
+WELL = frozenset(
+    {DeliveryStatus.DELIVERED, DeliveryStatus.SUPPRESSED, DeliveryStatus.GATHERED, DeliveryStatus.MERGED},
+)
+"""What a step is waited for to be: a message that is kept quiet keeps no other step from running."""
+
 
 def released(rule: Rule, siblings: Sequence[Delivery]) -> list[tuple[str, DeliveryStatus, str | None]]:
     """Which waiting deliveries of one firing may go on, or end unsent: (id, new status, reason).
@@ -52,7 +57,7 @@ def _decide(
             return None
         step = rule.step(need)
         tolerant = step is not None and step.on_error is OnError.CONTINUE
-        if not tolerant and any(status is not DeliveryStatus.DELIVERED for status in statuses):
+        if not tolerant and any(status not in WELL for status in statuses):
             return DeliveryStatus.SKIPPED, f"step {need} did not succeed"
     return DeliveryStatus.PENDING, None
 

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from engine.decide.release import released
 from engine.model.delivery import Delivery, DeliveryStatus
 from engine.model.rule import OnError, Rule, Step, Verb, When
@@ -69,3 +71,9 @@ def test_a_step_of_on_failure_runs_when_one_of_the_others_is_dead_and_not_before
     assert said(delivered, delivered, PENDING) == []
     assert said(delivered, SKIPPED, delivered) == [("dlv_alarm", SKIPPED, "no step failed")]
     assert said(SKIPPED, WAITING, WAITING) == [("dlv_alarm", SKIPPED, "no step failed")]
+
+
+@pytest.mark.parametrize("quiet", [DeliveryStatus.SUPPRESSED, DeliveryStatus.GATHERED, DeliveryStatus.MERGED])
+def test_a_message_that_is_kept_quiet_keeps_no_step_waiting(quiet: DeliveryStatus) -> None:
+    """What makes noise less never swallows a callback."""
+    assert released(rule(), firing(DeliveryStatus.DELIVERED, quiet, WAITING)) == [("dlv_log", PENDING, None)]
