@@ -154,11 +154,11 @@ class Course:
         """What comes of a timer of these parts that is due, with the event that it is about."""
         part, word = part_of(timer), timer.part.rpartition(" ")[2]
         cell = Cell(timer.rule, REMIND if part == REMIND else INCIDENT, timer.key)
-        if rule is None or rule.mode is RuleMode.OFF:
+        if rule is None or rule.mode is RuleMode.OFF or (part == REMIND and rule.timing.remind is None):
             self._abandon(timer, cell, word)
             return
         kept = self._open(rule, cell)
-        if part == REMIND and rule.timing.remind is not None:
+        if part == REMIND:
             alert, settled = reminders.ripe(rule, kept, timer, self.now)
             if alert is not None and settled is not None and event is not None:
                 self.settled.append(settled)

@@ -398,6 +398,15 @@ async def test_reminders_come_at_their_lead_times(world: Callable[..., World]) -
     assert (await w.firings())[0].reason == "reminded 3d, 1d before 2026-01-12 12:00 UTC, which was the last"
 
 
+async def test_what_waits_for_reminders_that_the_rule_no_longer_has_ends(world: Callable[..., World]) -> None:
+    await world(reminding()).send(dispute(0))
+    edited = world(reminding(Timing()))
+    await edited.pass_to(days(9))
+    [firing] = await edited.firings()
+    assert (firing.status, firing.reason) == ("no", "the rule is gone")
+    assert await made(edited, None) == []
+
+
 async def test_what_settles_ends_reminders(world: Callable[..., World]) -> None:
     w = world(reminding())
     closed = dispute(days(1), type_="charge.dispute.closed")
