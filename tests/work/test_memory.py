@@ -39,11 +39,6 @@ def rule(timing: Timing, *, types: str = "charge.failed", mode: RuleMode = RuleM
     return Rule(id="r", when=(When(types=(types,), livemode=None),), steps=(step, call), mode=mode, timing=timing)
 
 
-@pytest.fixture
-async def world(store: Store) -> Callable[..., World]:
-    return lambda *rules: World(store, rules)
-
-
 async def test_a_threshold_fires_once_when_it_comes_to_hold_and_again_after_it_did_not(
     world: Callable[..., World],
 ) -> None:
