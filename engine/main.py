@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from engine import wiring
 from engine.console import incidents
 from engine.errors import ConfigError, TocsinError
-from engine.wiring import Service
+from engine.service import Service
 
 
 def _json(content: Any, status: int = 200) -> Response:

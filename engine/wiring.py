@@ -3,34 +3,33 @@
 import asyncio
 import contextlib
 import gc
-import hmac
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 
 from engine.configured import base_of, known
-from engine.errors import ConfigError, StoreError, StoreUnavailable, TocsinError
+from engine.errors import ConfigError, StoreUnavailable, TocsinError
 from engine.links import Links
 from engine.model.outcome import Notifier
 from engine.model.rule import Severity, Step, Verb
-from engine.observe import CONTENT_TYPE, Health, Metrics, logs
+from engine.observe import Metrics, logs
 from engine.pipeline import Pipeline
 from engine.plan import Destination
 from engine.receive.parse import parse
 from engine.receive.webhook import WebhookPaths
 from engine.rulebook import Rulebook, rebuild
 from engine.rulebook.reload import Reloader, ReloadReport
+from engine.service import Service
 from engine.settings import Settings, load_settings
 from engine.source import print_mistakes
 from engine.store import Store
 from engine.work.accounts import AccountBook
-from engine.work.banner import banner
 from engine.work.breakers import BreakerReports
 from engine.work.counting import counter, finisher, observed, observer
 from engine.work.dead import dead_reports
@@ -43,7 +42,6 @@ from engine.work.late import QueueWatch
 from engine.work.mutes import MuteBook
 from engine.work.ops import Ops
 from engine.work.prepare import Prepare
-from engine.work.readiness import Queue, readiness
 from engine.work.recent import RecentEvents
 from engine.work.silence import silence_reports
 from engine.work.summary import summary
@@ -142,81 +140,6 @@ def links_of(settings: Settings) -> Links | None:
     return None if console.url is None or console.secret is None else Links(console.url, console.secret)
 
 
-@dataclass(kw_only=True)
-class Service:
-    """A running Tocsin: what the routes of `engine.main` ask, and what has to be stopped in order."""
-
-    settings: Settings
-    store: Store
-    metrics: Metrics
-    reloader: Reloader
-    webhooks: WebhookPaths
-    conflicts: dict[str, str]
-    notifiers: Mapping[Verb, Notifier]
-    gate: Gate
-    links: Links | None
-    _stop: asyncio.Event
-    _tasks: list[asyncio.Task[None]]
-
-    async def health(self) -> Health:
-        """What /readyz answers."""
-        queue: Queue | str
-        try:
-            queue = await self.store.health()
-        except StoreError as error:
-            queue = str(error)
-        status = self.reloader.status
-        return readiness(
-            store=queue,
-            backlog=self.store.committer.backlog,
-            role=self.settings.role,
-            worker_running=not any(task.done() for task in self._tasks if task.get_name() != "tocsin-warm"),
-            rules=len(self.reloader.current.rules),
-            loaded=status.loaded,
-            broken=status.broken,
-            conflicts=self.conflicts,
-            queue_age=self.settings.queue_age,
-            destinations=self.gate.standing,
-        )
-
-    async def scrape(self) -> tuple[bytes, str]:
-        """The page of metrics and its content type."""
-        with contextlib.suppress(StoreError):
-            queue = await self.store.health()
-            age = max(queue.queue_age.values(), default=timedelta())
-            self.metrics.queue(age.total_seconds(), queue.pending)
-        return self.metrics.page(), CONTENT_TYPE
-
-    async def reload(self) -> ReloadReport:
-        """Read the rules again now."""
-        return await self.reloader.reload()
-
-    def may_operate(self, client: str | None, authorization: str | None) -> bool:
-        """Whether a request may change something: with the console's token, or without one from this machine."""
-        token = self.settings.console.token
-        if token is None:
-            return client in ("127.0.0.1", "::1")
-        expected = f"Bearer {token.get_secret_value()}".encode()
-        return hmac.compare_digest(expected, (authorization or "").encode("utf-8", "replace"))
-
-    def banner(self) -> str:
-        """What to tell whoever started it."""
-        return banner(self.settings, self.reloader.current.rules, self.reloader.status.broken)
-
-    async def warm(self) -> None:
-        """Import what the first delivery needs, once events can already be received."""
-        for notifier in self.notifiers.values():
-            await notifier.warm()
-
-    async def stop(self) -> None:
-        """Hand back what is not done within the drain, then let go of everything."""
-        self._stop.set()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for notifier in self.notifiers.values():
-            await notifier.close()
-        await self.store.close()
-
-
 async def start() -> Service:
     """A running service on the configuration of this process. Raises TocsinError."""
     settings = load()
@@ -290,9 +213,53 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         notifiers=verbs,
         gate=gate,
         links=links_of(settings),
-        _stop=asyncio.Event(),
-        _tasks=[],
+        stopping=asyncio.Event(),
+        tasks=[],
     )
+    deliverer = _deliverer(service, pipeline, stripe, events, accounts, ops)
+    clock = Clock(
+        timers=store.timers,
+        event=events.get,
+        rulebook=lambda: reloader.current,
+        expand=pipeline.expand,
+        summary=summary,
+        mutes=pipeline.mutes,
+        fired=lambda rule: metrics.fired(rule.id, rule.mode),
+    )
+    store.committer.on_commit = metrics.commit
+
+    if settings.role.works:
+        await store.members.beat()
+    running = {
+        "accounts": accounts.run(service.stopping),
+        "mutes": mutes.run(service.stopping),
+        "late": QueueWatch(store.health, tell, settings.queue_age).run(service.stopping),
+        "watch-rules": reloader.watch(service.stopping),
+    }
+    if settings.role.works:
+        running |= {
+            "work": _working(service, destinations, deliverer),
+            "destinations": gate.run(service.stopping),
+            "members": store.members.run(service.stopping),
+            "timers": clock.run(service.stopping),
+            "dead": dead_reports(store.dead, tell).run(service.stopping),
+            "silence": silence_reports(store.silences, tell).run(service.stopping),
+            "warm": service.warm(),
+        }
+    service.tasks += [asyncio.create_task(task, name=f"tocsin-{name}") for name, task in running.items()]
+    return service
+
+
+def _deliverer(
+    service: Service,
+    pipeline: Pipeline,
+    stripe: StripeNotifier,
+    events: RecentEvents,
+    accounts: AccountBook,
+    ops: Ops | None,
+) -> Deliverer:
+    """What attempts every delivery, those included that read for rules."""
+    store, reloader, metrics = service.store, service.reloader, service.metrics
     revisions = rulebook_of(store, lambda: reloader.current)
     fetcher = Fetcher(
         read=stripe.read,
@@ -305,27 +272,22 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         mutes=pipeline.mutes,
         fired=counter(metrics),
     )
-    deliverer = Deliverer(
+    return Deliverer(
         deliveries=store.deliveries,
         event=events.get,
         rulebook=revisions,
-        notifiers={**verbs, Verb.FETCH: fetcher},
+        notifiers={**service.notifiers, Verb.FETCH: fetcher},
         finished=finisher(metrics, ops),
         account=accounts.told,
-        gate=gate,
+        gate=service.gate,
         digest=Digests(store.deliveries, store.events, accounts.told).scene,
         link=None if service.links is None else service.links.to,
     )
-    clock = Clock(
-        timers=store.timers,
-        event=events.get,
-        rulebook=lambda: reloader.current,
-        expand=pipeline.expand,
-        summary=summary,
-        mutes=pipeline.mutes,
-        fired=lambda rule: metrics.fired(rule.id, rule.mode),
-    )
-    store.committer.on_commit = metrics.commit
+
+
+def _working(service: Service, destinations: Destinations, deliverer: Deliverer) -> Coroutine[Any, Any, None]:
+    """The worker, which is not running yet."""
+    settings, store = service.settings, service.store
 
     def seats(verb: str, destination: str) -> int | None:
         at_once = destinations.concurrency(verb, destination)
@@ -333,37 +295,16 @@ async def _assemble(settings: Settings, store: Store) -> Service:
             return store.members.share(at_once)
         return CONSOLE_SEATS if destinations.is_console(verb, destination) else None
 
-    working = partial(
-        work,
+    return work(
         store.jobs,
         dict.fromkeys((str(verb) for verb in Verb if verb is not Verb.FETCH), deliverer),
         seats=seats,
         sweep=store.deliveries.sweep,
         forget=partial(store.forget, keep=settings.retention.events),
         keep=settings.retention.events,
-        stop=service._stop,
+        stop=service.stopping,
         drain=DRAIN,
     )
-    if settings.role.works:
-        await store.members.beat()
-    running = {
-        "accounts": accounts.run(service._stop),
-        "mutes": mutes.run(service._stop),
-        "late": QueueWatch(store.health, tell, settings.queue_age).run(service._stop),
-        "watch-rules": reloader.watch(service._stop),
-    }
-    if settings.role.works:
-        running |= {
-            "work": working(),
-            "destinations": gate.run(service._stop),
-            "members": store.members.run(service._stop),
-            "timers": clock.run(service._stop),
-            "dead": dead_reports(store.dead, tell).run(service._stop),
-            "silence": silence_reports(store.silences, tell).run(service._stop),
-            "warm": service.warm(),
-        }
-    service._tasks += [asyncio.create_task(task, name=f"tocsin-{name}") for name, task in running.items()]
-    return service
 
 
 def _webhooks(settings: Settings, pipeline: Pipeline, metrics: Metrics, ops: Ops | None) -> WebhookPaths:

@@ -18,6 +18,7 @@ LAYERS = [
     {"engine.work"},
     {"engine.testing"},
     {"engine.backtest"},
+    {"engine.service"},
     {"engine.wiring", "engine.editor"},
     {"engine.connections"},
     {"engine.console", "engine.cli"},

@@ -19,8 +19,8 @@ from engine.errors import StoreError
 from engine.links import PATH
 from engine.model.event import Json
 from engine.model.incident import Incident, IncidentStatus
+from engine.service import Service
 from engine.store.incidents import Acted, Incidents
-from engine.wiring import Service
 
 LARGEST = 8_192
 """Bytes of a request that says who acts and why."""

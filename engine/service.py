@@ -1,0 +1,96 @@
+"""A running Tocsin, as its routes and whoever stops it see it."""
+
+import asyncio
+import contextlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from engine.errors import StoreError
+from engine.links import Links
+from engine.model.outcome import Notifier
+from engine.model.rule import Verb
+from engine.observe import CONTENT_TYPE, Health, Metrics
+from engine.receive.webhook import WebhookPaths
+from engine.rulebook.reload import Reloader, ReloadReport
+from engine.settings import Settings
+from engine.store import Store
+from engine.work.banner import banner
+from engine.work.gate import Gate
+from engine.work.readiness import Queue, readiness
+
+
+@dataclass(kw_only=True)
+class Service:
+    """A running Tocsin: what the routes of `engine.main` ask, and what has to be stopped in order."""
+
+    settings: Settings
+    store: Store
+    metrics: Metrics
+    reloader: Reloader
+    webhooks: WebhookPaths
+    conflicts: dict[str, str]
+    notifiers: Mapping[Verb, Notifier]
+    gate: Gate
+    links: Links | None
+    stopping: asyncio.Event
+    tasks: list[asyncio.Task[None]]
+
+    async def health(self) -> Health:
+        """What /readyz answers."""
+        queue: Queue | str
+        try:
+            queue = await self.store.health()
+        except StoreError as error:
+            queue = str(error)
+        status = self.reloader.status
+        return readiness(
+            store=queue,
+            backlog=self.store.committer.backlog,
+            role=self.settings.role,
+            worker_running=not any(task.done() for task in self.tasks if task.get_name() != "tocsin-warm"),
+            rules=len(self.reloader.current.rules),
+            loaded=status.loaded,
+            broken=status.broken,
+            conflicts=self.conflicts,
+            queue_age=self.settings.queue_age,
+            destinations=self.gate.standing,
+        )
+
+    async def scrape(self) -> tuple[bytes, str]:
+        """The page of metrics and its content type."""
+        with contextlib.suppress(StoreError):
+            queue = await self.store.health()
+            age = max(queue.queue_age.values(), default=timedelta())
+            self.metrics.queue(age.total_seconds(), queue.pending)
+        return self.metrics.page(), CONTENT_TYPE
+
+    async def reload(self) -> ReloadReport:
+        """Read the rules again now."""
+        return await self.reloader.reload()
+
+    def may_operate(self, client: str | None, authorization: str | None) -> bool:
+        """Whether a request may change something: with the console's token, or without one from this machine."""
+        token = self.settings.console.token
+        if token is None:
+            return client in ("127.0.0.1", "::1")
+        expected = f"Bearer {token.get_secret_value()}".encode()
+        return hmac.compare_digest(expected, (authorization or "").encode("utf-8", "replace"))
+
+    def banner(self) -> str:
+        """What to tell whoever started it."""
+        return banner(self.settings, self.reloader.current.rules, self.reloader.status.broken)
+
+    async def warm(self) -> None:
+        """Import what the first delivery needs, once events can already be received."""
+        for notifier in self.notifiers.values():
+            await notifier.warm()
+
+    async def stop(self) -> None:
+        """Hand back what is not done within the drain, then let go of everything."""
+        self.stopping.set()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        for notifier in self.notifiers.values():
+            await notifier.close()
+        await self.store.close()
