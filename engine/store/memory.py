@@ -101,8 +101,9 @@ async def set_timers(connection: Connection, timers: Sequence[Timer]) -> None:
 
 
 async def take_timers(connection: Connection, now: datetime, most: int) -> list[Timer]:
-    """Timers that are due, which are gone when the transaction is committed."""
-    return [_timer(row) for row in await connection.fetch(TAKE_TIMERS, now, most)]
+    """Timers that are due, the longest due first; they are gone when the transaction is committed."""
+    rows = await connection.fetch(TAKE_TIMERS, now, most)  # in no order: `returning` keeps none
+    return sorted(map(_timer, rows), key=lambda timer: (timer.due, timer.id))
 
 
 async def forget_states(pool: Pool, now: datetime) -> int:

@@ -6,7 +6,6 @@ deliveries, by id. A property holds it to that.
 """
 
 import heapq
-import itertools
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -94,11 +93,10 @@ class World:
         self._of_event: dict[str, dict[str, Firing]] = {}
         self._gathered: dict[str, list[Delivery]] = {}
         self._came: deque[tuple[datetime, str]] = deque()
-        self._timers: list[tuple[datetime, int, Timer]] = []
+        self._timers: list[tuple[datetime, str, Timer]] = []
         self._set: set[str] = set()
         self._waited_for: Counter[str] = Counter()
         self._held: dict[str, tuple[str, str]] = {}
-        self._count = itertools.count()
         self._until_sweep = 0
 
     @property
@@ -239,7 +237,7 @@ class World:
         if timer.id in self._set:
             return
         self._set.add(timer.id)
-        heapq.heappush(self._timers, (timer.due, next(self._count), timer))
+        heapq.heappush(self._timers, (timer.due, timer.id, timer))
         if timer.event is not None:
             self._waited_for[timer.event] += 1
 
