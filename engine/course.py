@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from engine.decide import incidents, noise, reminders
+from engine.decide import incidents, noise, reminders, shapes
 from engine.decide.incidents import ENDED, ESCALATE, INCIDENT
 from engine.decide.judge import Verdict
 from engine.decide.memory import Cell, Kept, Memory
@@ -187,7 +187,7 @@ class Course:
         )
 
     def _open(self, rule: Rule, cell: Cell) -> Kept:
-        return self.memory.open(cell, str(rule.mode))  # in shadow nobody has heard of anything
+        return self.memory.open(cell, shapes.course(rule))
 
     def _change(self, rule: Rule, change: Change) -> None:
         if rule.mode is RuleMode.LIVE:

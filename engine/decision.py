@@ -10,7 +10,7 @@ from datetime import datetime
 
 from engine.course import Course, part_of, timer_cells
 from engine.course import cells as course_cells
-from engine.decide import noise, throttle
+from engine.decide import noise, shapes, throttle
 from engine.decide.judge import FIRED, FOLLOWED, PRECEDED, Verdict, cells, judge, observe, remembers
 from engine.decide.memory import Cell, Memory
 from engine.decide.noise import DIGEST, QUIET, THROTTLE, Noise
@@ -238,7 +238,7 @@ class Ripe:
 
     def _gather(self, memory: Memory, now: datetime) -> Plan:
         """A digest is due: what was gathered for it goes out, or waits on where it is quiet now."""
-        kept = memory.open(Cell(self.timer.rule, self.timer.part, self.timer.key), "")
+        kept = memory.open(Cell(self.timer.rule, self.timer.part, self.timer.key), shapes.ANY)
         name = kept.state.get("name")
         if name is None:
             return NOTHING
@@ -265,7 +265,7 @@ class Ripe:
         if rule is None or event is None or rule.timing.throttle is None:
             return NOTHING
         limit = rule.timing.throttle
-        kept = memory.open(Cell(rule.id, THROTTLE, self.timer.key), noise.throttle_shape(rule, limit))
+        kept = memory.open(Cell(rule.id, THROTTLE, self.timer.key), shapes.throttle(rule))
         until = noise.quiet_now(rule, now)
         if until is not None and until > now and kept.state.get("left_out"):
             kept.until = until

@@ -53,6 +53,7 @@ class Service:
             rules=len(self.reloader.current.rules),
             loaded=status.loaded,
             broken=status.broken,
+            memory=[str(each) for each in status.memory if each.changed],
             conflicts=self.conflicts,
             queue_age=self.settings.queue_age,
             destinations=self.gate.standing,

@@ -35,6 +35,8 @@ def print_compared(compared: Compared) -> None:
                 say(f"      {line}", "red" if line.startswith("-") else "green")
         _say_rest(rule.altered - len(rule.altered_examples), "other than before")
     say("")
+    for said in _memory(compared):
+        say(said)
     say(_sum(compared), "bold")
 
 
@@ -54,7 +56,14 @@ def print_markdown(compared: Compared) -> None:
         if lines:
             out += ["", f"<details><summary><code>{rule.rule}</code>: {_counts(rule)}</summary>", "", "```diff"]
             out += [*(line.replace("```", "'''") for line in lines), "```", "", "</details>"]
+    memory = _memory(compared)
+    out += ["", *(f"- {said}" for said in memory)] if memory else []
     typer.echo(printable("\n".join(out)))
+
+
+def _memory(compared: Compared) -> list[str]:
+    """What becomes of memory where the service loads the change."""
+    return [str(each) for each in compared.memory if each.changed]
 
 
 def _diff_lines(rule: "RuleChange") -> Iterator[str]:

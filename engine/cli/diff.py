@@ -18,6 +18,7 @@ from engine.model.event import Event, Json
 if TYPE_CHECKING:
     from engine.backtest.compare import Alert, Altered, RuleChange
     from engine.rulebook import Rulebook
+    from engine.rulebook.carried import Carried
     from engine.settings import Settings
     from engine.store import Store
 
@@ -36,13 +37,15 @@ _SHORTEST = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """The rules that are live on a side, what is another of them, and what was sent before and after."""
+    """The rules that are live on a side, what is another of them, and what was sent before and after. `memory`: what
+    becomes of that of the rules that were changed, once the service has loaded the change."""
 
     past: Past
     events: int
     names: tuple[str, str]
     rules: "list[RuleChange]"
     messages: tuple[int, int]
+    memory: "tuple[Carried, ...]" = ()
 
     @property
     def same(self) -> bool:
@@ -75,6 +78,7 @@ def diff(
     from engine import wiring
     from engine.backtest.compare import Comparison
     from engine.backtest.selection import select
+    from engine.rulebook.carried import carried
 
     settings = wiring.load()
     quiet(settings)
@@ -104,6 +108,7 @@ def diff(
         names=(old, new or "the rules on disk"),
         rules=rules,
         messages=made[0].messages,
+        memory=carried(before, after),
     )
     if form == "json":
         print_json(as_content(compared))
@@ -176,6 +181,7 @@ def as_content(compared: Compared) -> dict[str, Json]:
             for rule in compared.rules
             if not rule.same or rule.added or rule.removed
         ],
+        "memory": [each.as_json() for each in compared.memory],
     }
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.decide import sequence, window
+from engine.decide import sequence, shapes, window
 from engine.decide.keys import key_of, other_key, trigger_key
-from engine.decide.memory import Cell, Memory, shape_of
+from engine.decide.memory import Cell, Memory
 from engine.decide.sighting import Role, Sighting
 from engine.model.delivery import FiringStatus, Settled, Timer, firing_id
 from engine.model.event import Event, Json
@@ -79,13 +79,13 @@ def observe(seen: Sighting, event: Event, memory: Memory, now: datetime) -> Verd
     rule, timing = seen.rule, seen.rule.timing
     if seen.role is Role.AMONG and timing.threshold is not None:
         for cell in cells(seen, event):
-            kept = memory.open(cell, shape_of(timing.threshold, rule.when))
+            kept = memory.open(cell, shapes.threshold(rule))
             window.take(timing.threshold, kept.state, event, window.AMONG)
             kept.until = window.until(timing.threshold, kept.state)
     if seen.role is Role.PRECEDES and timing.preceded_by is not None:
         timers: list[Timer] = []
         for cell in cells(seen, event):
-            kept = memory.open(cell, shape_of(timing.preceded_by))
+            kept = memory.open(cell, shapes.preceded_by(rule))
             late = sequence.precede(timing.preceded_by, kept.state, event)
             timers += [_timer(rule, PRECEDED, cell.key, now, event, of=key) for key in late]
             kept.until = sequence.before_until(timing.preceded_by, kept.state)
@@ -94,7 +94,7 @@ def observe(seen: Sighting, event: Event, memory: Memory, now: datetime) -> Verd
         absence = timing.not_followed_by[seen.place]
         settled: list[Settled] = []
         for cell in cells(seen, event):
-            kept = memory.open(cell, "")
+            kept = memory.open(cell, shapes.ANY)
             for key in sequence.follow(absence, kept.state, event):
                 reason = f"{FOLLOWED}: {event.type} came ({event.id})"
                 settled.append(Settled(firing=firing_id(rule.id, key), status=FiringStatus.NO, reason=reason))
@@ -115,7 +115,7 @@ def judge(rule: Rule, event: Event, memory: Memory, now: datetime, *, among: boo
     context: dict[str, Json] | None = None
     if timing.threshold is not None:
         cell = Cell(rule.id, THRESHOLD, key_of(timing.threshold.per, event))
-        kept = memory.open(cell, shape_of(timing.threshold, rule.when))
+        kept = memory.open(cell, shapes.threshold(rule))
         kind = window.MATCH | (window.AMONG if among else 0)
         judged = window.take(timing.threshold, kept.state, event, kind)
         kept.until = window.until(timing.threshold, kept.state)
@@ -144,7 +144,7 @@ def _preceded(rule: Rule, event: Event, memory: Memory) -> str | None:
     key = trigger_key(other, event)
     if key is None:
         return "preceded_by: the event lacks what 'same' compares"
-    kept = memory.open(Cell(rule.id, PRECEDED, key), shape_of(other))
+    kept = memory.open(Cell(rule.id, PRECEDED, key), shapes.preceded_by(rule))
     reason = sequence.preceded(other, kept.state, event)
     kept.until = sequence.before_until(other, kept.state)
     return reason
@@ -158,7 +158,7 @@ def _followed(rule: Rule, event: Event, memory: Memory, context: Json) -> Verdic
         key = trigger_key(absence.other, event)
         if key is None:
             continue  # nothing can follow it
-        kept = memory.open(Cell(rule.id, f"{FOLLOWED} {place}", key), "")
+        kept = memory.open(Cell(rule.id, f"{FOLLOWED} {place}", key), shapes.ANY)
         reason, replaced = sequence.followed(absence, kept.state, event)
         kept.until = sequence.after_until(absence, kept.state)
         if reason is not None:

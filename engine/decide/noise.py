@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from engine.decide import throttle
+from engine.decide import shapes, throttle
 from engine.decide.calendars import next_due, quiet_until
 from engine.decide.keys import key_of
-from engine.decide.memory import Cell, Memory, shape_of
+from engine.decide.memory import Cell, Memory
 from engine.model.delivery import Timer
 from engine.model.event import Event, Json
 from engine.model.mute import Mute
-from engine.model.rule import Rule, RuleMode
+from engine.model.rule import Rule
 from engine.model.timing import NO_TIMING, QuietDo, Throttle
 from engine.render.noise import clock_text, left_out_since
 
@@ -85,7 +85,7 @@ def quiet_now(rule: Rule, now: datetime) -> datetime | None:
 
 def _throttled(rule: Rule, limit: Throttle, event: Event, memory: Memory, now: datetime) -> Noise:
     cell = Cell(rule.id, THROTTLE, key_of(limit.per, event))
-    kept = memory.open(cell, throttle_shape(rule, limit))
+    kept = memory.open(cell, shapes.throttle(rule))
     paced = throttle.pace(limit, kept.state, now)
     kept.until = throttle.quiet_until(limit, kept.state)
     if paced.until is None:
@@ -94,16 +94,10 @@ def _throttled(rule: Rule, limit: Throttle, event: Event, memory: Memory, now: d
     return Noise(silence=THROTTLE, reason=paced.reason, timers=timers)
 
 
-def throttle_shape(rule: Rule, limit: Throttle) -> str:
-    """What is counted as sent is good for that limit and mode: what a rule in shadow would have sent limits nothing."""
-    shape = shape_of(limit)
-    return shape if rule.mode is RuleMode.LIVE else f"{rule.mode} {shape}"
-
-
 def _gathered(rule: Rule, event: Event, memory: Memory, now: datetime, until: datetime | None, noise: Noise) -> Noise:
     """Have the messages wait for a digest: the rule's, or the one at the end of a quiet time."""
     cell = gather_cell(rule, event)
-    kept = memory.open(cell, "")
+    kept = memory.open(cell, shapes.ANY)
     state, digest = kept.state, rule.timing.digest
     due = now if digest is None else next_due(digest, now, now)
     timers: tuple[Timer, ...] = ()

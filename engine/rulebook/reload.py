@@ -16,6 +16,7 @@ from engine.errors import ConfigError
 from engine.model.event import Json
 from engine.model.mistake import Mistake, MistakeLevel
 from engine.rulebook.book import Rulebook
+from engine.rulebook.carried import Carried, carried, said_of
 from engine.rulebook.files import Stamp, read_rule_files, stamp
 from engine.rulebook.known import Known
 from engine.rulebook.last_good import Chooser, Chosen, FileState
@@ -33,11 +34,13 @@ _TURN = 0.000_2
 
 LastGood = Callable[[], Awaitable[Mapping[str, str]]]
 Remember = Callable[[str, dict[str, str], bool | None], Awaitable[None]]
+_Read = tuple[Mapping[str, str], Chosen, tuple[Mistake, ...], tuple[Carried, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadReport:
-    """What a reload found and did. `rulebook` is in force now; `files` says what became of each file."""
+    """What a reload found and did. `rulebook` is in force now; `files` says what became of each file, `memory` of what
+    the rules that were changed remember."""
 
     at: datetime
     rulebook: Rulebook
@@ -45,6 +48,7 @@ class ReloadReport:
     files: Mapping[str, FileState]
     mistakes: tuple[Mistake, ...]
     sources: Mapping[str, str] = field(repr=False)
+    memory: tuple[Carried, ...] = ()
 
     @property
     def broken(self) -> tuple[str, ...]:
@@ -78,18 +82,21 @@ class ReloadReport:
             "rules": len(self.rulebook.rules),
             "found": counted(self.mistakes),
             "files": {file: str(state) for file, state in self.files.items()},
+            "memory": [each.as_json() for each in self.memory],
             "mistakes": json.loads(to_json(self.mistakes)),
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadStatus:
-    """How the rules stand: when they were last read (None: not yet), what became of each file, and the mistakes."""
+    """How the rules stand: when they were last read (None: not yet), what became of each file, and the mistakes;
+    `memory` is of the last time that they changed."""
 
     loaded: datetime | None = None
     files: Mapping[str, FileState] = field(default_factory=dict)
     mistakes: tuple[Mistake, ...] = ()
     broken: tuple[str, ...] = ()
+    memory: tuple[Carried, ...] = ()
 
 
 class Reloader:
@@ -136,10 +143,11 @@ class Reloader:
         Reading and compiling happen in a thread: events go on being matched meanwhile.
         """
         async with self._lock:
+            first = self._running is None
             if self._running is None:
                 self._running = dict(await self._last_good())
             seen = await asyncio.to_thread(stamp, self._paths)
-            sources, chosen, unreadable = await asyncio.to_thread(self._read, self._running)
+            sources, chosen, unreadable, memory = await asyncio.to_thread(self._read, self._running, first)
             rulebook, files = chosen.loaded.rulebook, dict(chosen.loaded.files)
             if rulebook.revision != self._remembered:
                 await self._remember(rulebook.revision, files, self._default_livemode)
@@ -151,6 +159,7 @@ class Reloader:
                 files=chosen.states,
                 mistakes=(*unreadable, *chosen.mistakes),
                 sources=sources,
+                memory=memory,
             )
             if (rulebook.revision, report.mistakes) != (self.current.revision, self.status.mistakes):
                 _log(report)
@@ -158,7 +167,11 @@ class Reloader:
             self._running = files
             self._stamp = seen
             self.status = ReloadStatus(
-                loaded=report.at, files=report.files, mistakes=report.mistakes, broken=report.broken
+                loaded=report.at,
+                files=report.files,
+                mistakes=report.mistakes,
+                broken=report.broken,
+                memory=report.memory if report.changed else self.status.memory,
             )
         if self._on_report is not None:
             await self._on_report(report)
@@ -180,12 +193,17 @@ class Reloader:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), self._look_every)
 
-    def _read(self, running: Mapping[str, str]) -> tuple[Mapping[str, str], Chosen, tuple[Mistake, ...]]:
-        """What there is to run, ready to be matched."""
+    def _read(self, running: Mapping[str, str], first: bool) -> "_Read":
+        """What there is to run, ready to be matched, and what becomes of memory thereby: at the `first` time of that
+        of the rules which ran before this process."""
         with _short_turns(), _collector_paused(lasting=self._lasting):
             sources, chosen, unreadable = self._choose(running)
             chosen.loaded.rulebook.prepare(self.current)
-        return sources, chosen, unreadable
+            before = self.current
+            if first and running and running != chosen.loaded.files:
+                before = self._chooser.choose(running, running).loaded.rulebook
+            memory = carried(before, chosen.loaded.rulebook)
+        return sources, chosen, unreadable, memory
 
     def _choose(self, running: Mapping[str, str]) -> tuple[Mapping[str, str], Chosen, tuple[Mistake, ...]]:
         try:
@@ -266,7 +284,12 @@ def _log(report: ReloadReport) -> None:
     if errors:
         more = max(0, len(errors) - _MOST_SHOWN)
         _logger().error("rules_broken", files=list(report.broken), mistakes=errors[:_MOST_SHOWN], more=more)
-    _logger().info("rules_loaded", rules=len(report.rulebook.rules), revision=report.rulebook.revision[:12])
+    _logger().info(
+        "rules_loaded",
+        rules=len(report.rulebook.rules),
+        revision=report.rulebook.revision[:12],
+        **said_of(report.memory, _MOST_SHOWN),
+    )
 
 
 def _folders(paths: Sequence[Path]) -> dict[tuple[int, int], Path]:

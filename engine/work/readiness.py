@@ -12,6 +12,8 @@ QUEUE_LIMIT = timedelta(minutes=1)
 """A delivery that has been due for longer than this without being attempted is worth somebody's look, where the
 settings do not say."""
 
+MOST_SAID = 3
+"""Rules of which it is said that their memory starts anew; the rest is counted."""
 
 ROLES = {
     Role.ALL: "receives and delivers",
@@ -40,6 +42,7 @@ def readiness(
     rules: int,
     loaded: datetime | None,
     broken: Sequence[str],
+    memory: Sequence[str] = (),
     conflicts: Mapping[str, str],
     queue_age: timedelta = QUEUE_LIMIT,
     destinations: Sequence[Standing] = (),
@@ -47,8 +50,8 @@ def readiness(
     """All checks.
 
     `store` is a reason when the database does not answer; `broken` names the rule files that run as their last good
-    version or not at all; `conflicts` says of endpoints what contradicts their configuration; `destinations` are those
-    that are left alone.
+    version or not at all; `memory` says of which rules it has started anew; `conflicts` says of endpoints what
+    contradicts their configuration; `destinations` are those that are left alone.
     """
     return Health(
         checks=(
@@ -57,7 +60,7 @@ def readiness(
             Check(name="role", ok=True, reason=ROLES[role]),
             *((Check(name="ingest", ok=True, reason=f"{backlog} events wait for their commit"),) * role.receives),
             Check(name="worker", ok=worker_running, reason=None if worker_running else "the worker has stopped"),
-            _rules(rules, loaded, broken),
+            _rules(rules, loaded, broken, memory),
             _destinations(destinations),
             *(
                 Check(name=f"endpoint {name}", ok=False, reason=reason, blocking=False)
@@ -93,13 +96,13 @@ def _destinations(standing: Sequence[Standing]) -> Check:
     return Check(name="destinations", ok=not standing, reason=reason, blocking=False)
 
 
-def _rules(rules: int, loaded: datetime | None, broken: Sequence[str]) -> Check:
+def _rules(rules: int, loaded: datetime | None, broken: Sequence[str], memory: Sequence[str]) -> Check:
+    anew = [*memory[:MOST_SAID], *([f"and {len(memory) - MOST_SAID} more"] if len(memory) > MOST_SAID else [])]
     if broken:
-        return Check(
-            name="rules", ok=False, reason=f"mistakes in {', '.join(broken)}; see: tocsin check", blocking=False
-        )
+        reasons = [f"mistakes in {', '.join(broken)}; see: tocsin check", *anew]
+        return Check(name="rules", ok=False, reason="; ".join(reasons), blocking=False)
     when = f", read {loaded:%Y-%m-%d %H:%M:%S}Z" if loaded else ""
-    return Check(name="rules", ok=True, reason=f"{rules} rules{when}", blocking=False)
+    return Check(name="rules", ok=True, reason="; ".join([f"{rules} rules{when}", *anew]), blocking=False)
 
 
 def _seconds(age: timedelta) -> str:

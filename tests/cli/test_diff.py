@@ -104,3 +104,15 @@ def test_what_there_is_not_is_said(place: Path) -> None:
         result = diff(name, "--from", "events.jsonl")
         assert result.exit_code == 2
         assert message in result.output
+
+
+def test_whose_memory_starts_anew_is_said(place: Path) -> None:
+    """Where the change is loaded: for a reviewer to know."""
+    rules = "rules:\n  - {id: many, when: payout.failed, throttle: {max: 1, every: 1h}, then: {notify: risk}}\n"
+    (place / "old" / "a.yaml").write_text(rules)
+    (place / "rules" / "payouts.yaml").write_text(rules.replace("every: 1h", "every: 2h"))
+    line = "memory of many starts anew: throttle.every changed"
+    assert line in diff("old", "--from", "events.jsonl").stdout.splitlines()
+    assert f"- {line}" in diff("old", "--from", "events.jsonl", "--format", "markdown").stdout.splitlines()
+    content = json.loads(diff("old", "--from", "events.jsonl", "--format", "json").stdout)
+    assert content["memory"] == [{"rule": "many", "changed": ["throttle.every"], "carries_over": []}]
