@@ -68,12 +68,14 @@ def timer_cells(timer: Timer, rule: Rule | None, event: Event | None) -> Iterato
 @dataclass(slots=True, kw_only=True)
 class Course:
     """What comes of one decision beside the plan of its matches. `loud` says what to do with a rule's messages, their
-    incident left aside."""
+    incident left aside; `due` is when it was to be decided, `at` when it is: of an event, when that came."""
 
     memory: Memory
     revision: str
     expand: Expand
     loud: Callable[[Rule, Event], Noise]
+    due: datetime
+    at: datetime
     now: datetime
     firings: list[Firing] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
@@ -85,7 +87,7 @@ class Course:
     def quieten(self, rule: Rule, event: Event, at: datetime) -> Noise:
         """What to do with the messages of a match that fires `at` that moment: the first of an incident goes out."""
         if rule.timing.incident is None:
-            return self.loud(rule, event)
+            return self._sound(rule, event)
         cell = incidents.cell_of(rule, event)
         kept = self._open(rule, cell)
         taken = incidents.take(rule, event, kept, cell, at)
@@ -94,10 +96,10 @@ class Course:
         if taken.opened:
             self._change(rule, Change(incident=incident, at=at, stage=Stage.OPENED, note=event.id, firing=firing))
             self._opened.append((rule, event, kept, taken))
-            sound = self.loud(rule, event)
+            sound = self._sound(rule, event)
             timers = (*sound.timers, *incidents.timers(rule, incident))
             return replace(sound, timers=timers, context=_told(incident, Stage.OPENED, at))
-        update = self.loud(rule, event) if rule.timing.on_update and not taken.over else None
+        update = self._sound(rule, event) if rule.timing.on_update and not taken.over else None
         stage = None if update is None else Stage.UPDATED
         self._change(rule, Change(incident=incident, at=at, stage=stage, note=event.id, firing=firing))
         return Noise(
@@ -145,7 +147,7 @@ class Course:
         if planned.alert is None:
             return Verdict(planned.status, planned.reason, context, planned.timers, planned.settled)
         # What goes out at once is the reminder: the match itself sends nothing.
-        self._remind(rule, event, planned.alert, at)
+        self._remind(rule, event, planned.alert, at, due=self.due)
         fired = Settled(firing=firing_id(rule.id, event.dedupe_key), status=planned.status, reason=planned.reason)
         settled = (*planned.settled, fired)
         return Verdict(FiringStatus.WAITING, planned.reason, context, planned.timers, settled)
@@ -162,7 +164,7 @@ class Course:
             alert, settled = reminders.ripe(rule, kept, timer, self.now)
             if alert is not None and settled is not None and event is not None:
                 self.settled.append(settled)
-                self._remind(rule, event, alert, self.now)
+                self._remind(rule, event, alert, self.now, due=alert.due - alert.lead)
         elif part == INCIDENT:
             over, timers = incidents.lapsed(rule, kept, word, timer.event, self.now)
             self.timers += timers
@@ -243,14 +245,14 @@ class Course:
         self._change(rule, Change(incident=incident, at=self.now, stage=Stage.ESCALATED, note=note, firing=firing.id))
         self._note_told(rule, kept, incident, made)
 
-    def _remind(self, rule: Rule, event: Event, alert: reminders.Alert, at: datetime) -> None:
+    def _remind(self, rule: Rule, event: Event, alert: reminders.Alert, at: datetime, *, due: datetime) -> None:
         context = {"reminder": reminders.context_of(alert, at)}
         left = reminders.left_of(alert, at)
         reason = f"reminder {format_duration(alert.lead)} before {alert.due:%Y-%m-%d %H:%M} UTC"
         firing = self._follow_up(rule, event, alert.cause, context, reason)
-        sound = self.loud(rule, event)
-        due = f"{'Due' if alert.due > at else 'Was due'} {left}: {alert.due:%-d %b %Y %H:%M} UTC"
-        sound = replace(sound, note=due if sound.note is None else f"{due}\n{sound.note}")
+        sound = noise.belated(self.loud(rule, event), due, at)
+        told = f"{'Due' if alert.due > at else 'Was due'} {left}: {alert.due:%-d %b %Y %H:%M} UTC"
+        sound = replace(sound, note=told if sound.note is None else f"{told}\n{sound.note}")
         self.deliveries += self._made(rule, event, firing, sound, None)
         self.timers += sound.timers
 
@@ -282,7 +284,10 @@ class Course:
 
     def _insistent(self, rule: Rule, event: Event) -> Noise:
         """No throttle counts escalations and ends, or leaves them out."""
-        return self.loud(replace(rule, timing=replace(rule.timing, throttle=None)), event)
+        return self._sound(replace(rule, timing=replace(rule.timing, throttle=None)), event)
+
+    def _sound(self, rule: Rule, event: Event) -> Noise:
+        return noise.belated(self.loud(rule, event), self.due, self.at)
 
     def _abandon(self, timer: Timer, cell: Cell, word: str) -> None:
         """The rule of a timer is gone: what is open ends, and nobody is told."""

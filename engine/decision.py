@@ -20,6 +20,7 @@ from engine.model.delivery import (
     NOTHING,
     Delivery,
     DeliveryStatus,
+    DueDigest,
     Firing,
     FiringStatus,
     Left,
@@ -33,6 +34,7 @@ from engine.model.event import Event, Json
 from engine.model.mute import Mute
 from engine.model.rule import Rule, RuleMode, Verb
 from engine.plan import Expand, deliveries_of, make_plan, with_context
+from engine.render import acted_late
 
 Known = Mapping[str, Firing]
 """The firings of an event that are there already, by id."""
@@ -40,9 +42,13 @@ Known = Mapping[str, Firing]
 
 def muted(event: Event, mutes: Sequence[Mute]) -> Callable[[Rule], noise.Noise]:
     """What mutes do with the messages about an event of rules that have no memory; it was received a moment ago."""
-    if not mutes:
-        return lambda rule: noise.ALOUD
-    return lambda rule: noise.muting(rule, event.account, event.received, mutes)
+    aloud = noise.belated(noise.ALOUD, event.created, event.received)
+
+    def quieten(rule: Rule) -> noise.Noise:
+        muted = noise.muting(rule, event.account, event.received, mutes)
+        return aloud if muted is noise.ALOUD else muted
+
+    return quieten if mutes else lambda rule: aloud
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,8 @@ class Undecided:
             revision=self.revision,
             expand=self.expand,
             loud=lambda rule, event: noise.quieten(rule, event, memory, now, self.mutes),
+            due=self.event.created,
+            at=self.event.received,
             now=now,
         )
 
@@ -247,7 +255,7 @@ class Ripe:
             kept.state["due"] = until.timestamp()
             return Plan(timers=(replace(self.timer, due=until),))
         kept.state.clear()
-        return Plan(digests=(name,))
+        return Plan(digests=(DueDigest(name, acted_late(self.timer.due, now)),))
 
     def _course(self, memory: Memory, now: datetime) -> Course:
         return Course(
@@ -255,6 +263,8 @@ class Ripe:
             revision=self.revision,
             expand=self.expand,
             loud=lambda rule, event: noise.quieten(rule, event, memory, now, self.mutes),
+            due=self.timer.due,
+            at=now,
             now=now,
         )
 
@@ -276,12 +286,13 @@ class Ripe:
             return Plan(timers=(replace(self.timer, due=over.until),))
         if over is None or rule.mode is not RuleMode.LIVE:
             return NOTHING
-        request = self.summary(rule, event, over.left_out, over.since, now)
+        request = self.summary(rule, event, over.left_out, over.since, now, acted_late(self.timer.due, now))
         return Plan(deliveries=tuple(_lines(rule, event, self, request, now)))
 
 
-Summary = Callable[[Rule, Event, int, datetime | None, datetime], Json]
-"""What is sent to say how many messages of a rule were left out since a moment: a rendered request of notify."""
+Summary = Callable[[Rule, Event, int, datetime | None, datetime, str | None], Json]
+"""What is sent to say how many messages of a rule were left out since a moment, and with which line: a rendered request
+of notify."""
 
 
 def _lines(rule: Rule, event: Event, ripe: Ripe, request: Json, now: datetime) -> Iterator[Delivery]:

@@ -5,6 +5,8 @@ means is decided by `notifiers.failures`.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from html import escape
 from typing import TextIO
 
 from engine.errors import DestinationError
@@ -12,7 +14,7 @@ from engine.model.delivery import Delivery
 from engine.model.event import Json
 from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
 from engine.model.rule import Severity, Step, Verb
-from engine.render import Form, acknowledge_line, render_alert, render_digest
+from engine.render import Form, acknowledge_line, render_alert, render_digest, sent_late
 from engine.render.digest import LONGEST
 from engine.settings import Channel
 from notifiers import channels
@@ -30,7 +32,8 @@ class NotifyNotifier:
 
     What is stored with it is `{title, text, format, severity, live, event, type, account, rule}`, where `format` is
     text, markdown or, of digests alone, html; the channel's URL is read from the configuration at each attempt and
-    never stored. `share` is this process's part of a channel's concurrency.
+    never stored. `share` is this process's part of a channel's concurrency. What goes out more than an hour after it
+    was made says so: that alone is added to what is stored.
     """
 
     verb = Verb.NOTIFY
@@ -42,7 +45,9 @@ class NotifyNotifier:
         *,
         lanes: Lanes | None = None,
         share: Callable[[int], int] = lambda all_: all_,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._clock = clock
         self._channels = channels
         self._console = console
         self._lanes = lanes or Lanes()
@@ -91,9 +96,10 @@ class NotifyNotifier:
             channel, recipient = self._recipient(delivery.destination)
         except DestinationError as error:
             return Refused(reason=str(error))
+        request = _belated(delivery.request, sent_late(delivery.created, self._clock()))
         if channel.url is None:
-            return self._print(_alert(channel.name, delivery, delivery.request))
-        return await self._send(channel, recipient, delivery.request)
+            return self._print(_alert(channel.name, delivery, request))
+        return await self._send(channel, recipient, request)
 
     def preview(self, delivery: Delivery) -> Json:
         """`{service, messages: [{title, text, format}]}`: as the channel's service is given it, after its limits and
@@ -155,6 +161,14 @@ def _noted(text: str, delivery: Delivery, acknowledge: str | None) -> str:
     lines = [delivery.note, acknowledge if url is not None and url not in text else None]
     added = "\n".join(line for line in lines if line)
     return f"{text.rstrip()}\n\n{added}" if added else text
+
+
+def _belated(request: Json, late: str | None) -> Json:
+    """The message with the line that it is late."""
+    if late is None:
+        return request
+    added = f"<p>{escape(late)}</p>" if request["format"] == "html" else f"\n\n{late}"
+    return {**request, "text": f"{request['text'].rstrip()}{added}"}
 
 
 def _content(request: Json) -> channels.Content:

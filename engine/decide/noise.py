@@ -4,7 +4,7 @@ Only notify steps are concerned. In the fixed order: mute, throttle, quiet, dige
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from engine.decide import shapes, throttle
@@ -16,7 +16,7 @@ from engine.model.event import Event, Json
 from engine.model.mute import Mute
 from engine.model.rule import Rule
 from engine.model.timing import NO_TIMING, QuietDo, Throttle
-from engine.render.noise import clock_text, left_out_since
+from engine.render.noise import acted_late, clock_text, left_out_since
 
 THROTTLE, QUIET, DIGEST = "throttle", "quiet", "digest"
 
@@ -73,6 +73,15 @@ def muting(rule: Rule, account: str | None, now: datetime, mutes: Sequence[Mute]
         return ALOUD
     reason = f"muted until {clock_text(mute.end, now)} by {mute.author}: {mute.comment}"
     return Noise(silence=f"mute {mute.id}", reason=reason)
+
+
+def belated(noise: Noise, due: datetime, now: datetime) -> Noise:
+    """The same for what was to be done when it was `due`: messages that go out by themselves say so where that is long
+    ago."""
+    late = None if noise.silence is not None or noise.digest is not None else acted_late(due, now)
+    if late is None:
+        return noise
+    return replace(noise, note=late if noise.note is None else f"{noise.note}\n{late}")
 
 
 def quiet_now(rule: Rule, now: datetime) -> datetime | None:

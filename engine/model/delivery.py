@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from engine.model.event import Json
 from engine.model.incident import Change
@@ -176,18 +177,25 @@ class Left:
     at: datetime
 
 
+class DueDigest(NamedTuple):
+    """A digest that is to be made of what was gathered under its name; `note` is a line that is sent with it."""
+
+    name: str
+    note: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that must come of one event, or of a time that was waited for; committed as a whole.
 
-    `digests` names those that are due: what was gathered for each becomes one delivery per step and destination.
+    `digests` are those that are due: what was gathered for each becomes one delivery per step and destination.
     """
 
     firings: tuple[Firing, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     timers: tuple[Timer, ...] = ()
     settled: tuple[Settled, ...] = ()
-    digests: tuple[str, ...] = ()
+    digests: tuple[DueDigest, ...] = ()
     changes: tuple[Change, ...] = ()
     left: Left | None = None
 

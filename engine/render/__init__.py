@@ -6,7 +6,7 @@ from engine.render.default_message import default_message
 from engine.render.digest import Form, render_digest
 from engine.render.gathered import NO_REST, Item, Rest, digest_scene
 from engine.render.message import Message
-from engine.render.noise import acted_late, left_out_between, left_out_since, span_text
+from engine.render.noise import acted_late, left_out_between, left_out_since, sent_late, span_text
 from engine.render.scene import account_name, changes, scene, told_of
 from engine.render.survey import ACCOUNT_NAMES, FAILED_NAMES, Survey, check_template, survey
 from engine.render.text import render_text, render_title, render_value
@@ -35,6 +35,7 @@ __all__ = [
     "render_title",
     "render_value",
     "scene",
+    "sent_late",
     "span_text",
     "survey",
     "told_of",

@@ -1,6 +1,6 @@
 """Many alerts as one message: how many, how much, in what time, and a table of them, in the form of its channel."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from html import escape as escape_html
 
@@ -39,7 +39,7 @@ def render_digest(
 
     `options` are those of the step: `title` and `text` (with `format`), `table` (heading to path or text). Without a
     text there is a default one with a table; with a text, the table only where `table` names columns. Rows that do not
-    fit are counted with those that were never listed: "and 37 more".
+    fit are counted with those that were never listed: "and 37 more". Notes are said at the end, unless the text does.
     The format of the message is that of its text: `text`, `markdown` or `html`.
     Raises TemplateError where a title or text cannot be written.
     """
@@ -47,7 +47,8 @@ def render_digest(
     own = render_text(str(options["text"]), scene).strip() if options.get("text") else None
     grid = grid_of(columns or None, scene) if own is None or columns else None
     markup = own is not None and options.get("format") == "markdown"
-    made = _Made(own, markup, grid, scene, form)
+    notes = [] if "digest.notes" in str(options.get("text") or "") else scene["digest"]["notes"]
+    made = _Made(own, markup, grid, notes, scene, form)
     return Message(
         title=_title(str(title) if title else None, scene, form),
         text=made.fitting(limit),
@@ -58,10 +59,13 @@ def render_digest(
 class _Made:
     """The text of a digest, to be written with as many rows as there is room for."""
 
-    def __init__(self, own: str | None, markup: bool, grid: Grid | None, scene: Scene, form: Form) -> None:
+    def __init__(
+        self, own: str | None, markup: bool, grid: Grid | None, notes: Sequence[Json], scene: Scene, form: Form
+    ) -> None:
         self._own = own
         self._markup = markup
         self._grid = grid
+        self._notes = [one_line(str(note), 400) for note in notes]
         self._scene = scene
         self._form = form
 
@@ -90,7 +94,8 @@ class _Made:
     def _with(self, rows: int) -> str:
         parts = [self._prose()]
         if self._grid is not None:
-            parts += [self._table(self._grid.first(rows)) if rows else "", self._plain(self._foot(rows))]
+            parts.append(self._table(self._grid.first(rows)) if rows else "")
+        parts.append(self._plain(self._foot(rows)))
         return ("" if self.format == "html" else "\n\n").join(part for part in parts if part)
 
     def _prose(self, longest: int | None = None) -> str:
@@ -101,10 +106,10 @@ class _Made:
 
     def _foot(self, rows: int) -> str:
         digest = self._scene["digest"]
-        more = digest["count"] - rows
+        more = digest["count"] - rows if self._grid is not None else 0
         lines = [f"and {more:,} more"] if more else []
+        lines += self._notes
         if self._own is None:
-            lines += [one_line(str(note), 400) for note in digest["notes"]]
             lines.append(_source(digest, self._scene["rule"]))
         return "\n".join(line for line in lines if line)
 

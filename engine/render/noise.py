@@ -26,15 +26,23 @@ def left_out_between(
 
 
 def acted_late(due: datetime, now: datetime) -> str | None:
-    """`acted on 3 h late`; None for what is not more than an hour late. Parts of a unit are left out."""
+    """For what is decided later than it was to be: `acted on 3 h late`; None for what is not more than an hour late.
+    Parts of a unit are left out."""
+    late = _late(due, now)
+    return None if late is None else f"acted on {late}"
+
+
+def sent_late(made: datetime, now: datetime) -> str | None:
+    """The same for what was decided in time and could not be sent: `sent 3 h late`."""
+    late = _late(made, now)
+    return None if late is None else f"sent {late}"
+
+
+def _late(due: datetime, now: datetime) -> str | None:
     late = now - due
     if late <= LATE:
         return None
-    return (
-        f"acted on {late // timedelta(hours=1)} h late"
-        if late < timedelta(days=2)
-        else f"acted on {late.days} days late"
-    )
+    return f"{late // timedelta(hours=1)} h late" if late < timedelta(days=2) else f"{late.days} days late"
 
 
 def span_text(first: datetime, last: datetime, now: datetime, timezone: str = "UTC") -> str:

@@ -93,8 +93,8 @@ async def carry_out(connection: Connection, plans: Sequence[Plan], now: datetime
         due = [d for d in fresh if d.status is DeliveryStatus.PENDING and d.id in made]
         if due:
             await queue(connection, due)
-    for name in dict.fromkeys(name for plan in plans for name in plan.digests):
-        merged = await deliveries.merge(connection, name, now)
+    for digest in dict.fromkeys(digest for plan in plans for digest in plan.digests):
+        merged = await deliveries.merge(connection, digest, now)
         if merged:
             await queue(connection, merged)
     timers = [timer for plan in plans for timer in plan.timers]

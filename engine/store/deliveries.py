@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 
-from engine.model.delivery import Attempt, Delivery, DeliveryStatus, delivery_id
+from engine.model.delivery import Attempt, Delivery, DeliveryStatus, DueDigest, delivery_id
 from engine.model.event import Json
 from engine.model.rule import Verb
 from engine.store.adapter import enqueue
@@ -168,11 +168,11 @@ async def insert(connection: Connection, deliveries: Sequence[Delivery]) -> set[
     return {row["id"] for row in rows}
 
 
-async def merge(connection: Connection, digest: str, now: datetime) -> list[Delivery]:
+async def merge(connection: Connection, digest: DueDigest, now: datetime) -> list[Delivery]:
     """Make of what was gathered for a digest one delivery for each step and destination; those, inserted."""
     found = [
         Delivery(
-            id=delivery_id(digest, row["step"], row["destination"]),
+            id=delivery_id(digest.name, row["step"], row["destination"]),
             firing=None,
             event=None,
             rule=row["rule"],
@@ -184,9 +184,10 @@ async def merge(connection: Connection, digest: str, now: datetime) -> list[Deli
             livemode=row["livemode"],
             next_attempt=now,
             created=now,
-            digest=digest,
+            note=digest.note,
+            digest=digest.name,
         )
-        for row in await connection.fetch(MERGE_GATHERED, digest, now)
+        for row in await connection.fetch(MERGE_GATHERED, digest.name, now)
     ]
     if found:
         await insert(connection, found)

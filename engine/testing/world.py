@@ -7,7 +7,7 @@ deliveries, by id. A property holds it to that.
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -55,7 +55,9 @@ class Change:
     merged: tuple[Delivery, ...] = ()
 
 
-def left_out_only(rule: Rule, event: Event, left_out: int, since: datetime | None, now: datetime) -> Json:
+def left_out_only(
+    rule: Rule, event: Event, left_out: int, since: datetime | None, now: datetime, note: str | None
+) -> Json:
     """A summary as data, for those who want no words."""
     return {"left_out": left_out}
 
@@ -200,8 +202,9 @@ class World:
                 self._gathered.setdefault(each.digest, []).append(each)
         ended: list[Delivery] = []
         if plan.digests:
-            merged = [each for name in plan.digests for each in self._gathered.pop(name, ())]
-            made += tuple(_digests(merged, self.now))
+            notes = dict(plan.digests)
+            merged = [each for name in notes for each in self._gathered.pop(name, ())]
+            made += tuple(_digests(merged, notes, self.now))
             ended = [replace(d, status=DeliveryStatus.MERGED, finished=self.now, reason=MERGED) for d in merged]
         if keep:
             self.deliveries.update((each.id, each) for each in (*made, *ended))
@@ -295,8 +298,8 @@ class World:
             self.deliveries = {id_: each for id_, each in self.deliveries.items() if each.firing not in gone}
 
 
-def _digests(merged: Sequence[Delivery], now: datetime) -> Iterator[Delivery]:
-    """One delivery for each step and destination of what was gathered."""
+def _digests(merged: Sequence[Delivery], notes: Mapping[str, str | None], now: datetime) -> Iterator[Delivery]:
+    """One delivery for each step and destination of what was gathered; `notes` by the digest's name."""
     places: dict[tuple[str, str, str], list[Delivery]] = {}
     for each in merged:
         places.setdefault((each.digest or "", each.step, each.destination), []).append(each)
@@ -315,6 +318,7 @@ def _digests(merged: Sequence[Delivery], now: datetime) -> Iterator[Delivery]:
             livemode=any(each.livemode for each in own),
             next_attempt=now,
             created=now,
+            note=notes.get(digest),
             digest=digest,
         )
 

@@ -46,7 +46,7 @@ class Digests:
         left."""
         digest, quiet = rule.timing.digest, rule.timing.quiet
         items: list[Item] = []
-        notes: dict[str, None] = {}
+        notes: dict[str, None] = {} if delivery.note is None else {delivery.note: None}
         last: Delivery | None = None
         while len(items) < MOST:
             found = await self._deliveries.merged(delivery, last, BATCH)

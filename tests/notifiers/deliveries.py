@@ -26,7 +26,7 @@ def step(verb: Verb, *targets: str, **options: Json) -> Step:
 
 
 def delivery(verb: Verb, destination: str, **fields: Any) -> Delivery:
-    """A delivery for that destination, due for its first attempt."""
+    """A delivery for that destination, made just now and due for its first attempt."""
     given: dict[str, Any] = {
         "id": "dlv_0123456789abcdef",
         "firing": "fir_1",
@@ -38,7 +38,7 @@ def delivery(verb: Verb, destination: str, **fields: Any) -> Delivery:
         "destination": destination,
         "account": "acct_1",
         "livemode": True,
-        "created": NOW,
+        "created": datetime.now(UTC),
     }
     return Delivery(**(given | fields))
 

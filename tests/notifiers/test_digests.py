@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -51,6 +52,18 @@ def rendered(notifier: NotifyNotifier, destination: str = "payments", **options:
 def test_each_channel_has_its_form(url: str | None, form: Form, limit: int) -> None:
     """By the formats and the longest text that Apprise knows of its service, and what the URL says."""
     assert channels.shape(channel(url=url)) == (form, limit)
+
+
+async def test_a_late_mail_says_so_below_its_table() -> None:
+    async with smtp_server() as smtp:
+        mail = channel(url=smtp.url("a@example.com"))
+        late = datetime.now(UTC) + timedelta(hours=5)
+        notifier = NotifyNotifier({"payments": mail}, io.StringIO(), clock=lambda: late)
+        assert await notifier.deliver(rendered(notifier)) == Delivered()
+    body = smtp.mails[0].message.get_body(("html",))
+    assert body is not None
+    html = body.get_content()
+    assert html.index("</table>") < html.index("<p>sent 4 h late</p>")
 
 
 async def test_a_mail_has_a_table() -> None:

@@ -316,6 +316,21 @@ async def test_the_console_prints_the_alert() -> None:
         assert part in out.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("minutes", "line"), [(0, None), (59, None), (61, "sent 1 h late"), (60 * 72, "sent 3 days late")]
+)
+async def test_what_goes_out_more_than_an_hour_after_it_was_made_says_so(minutes: int, line: str | None) -> None:
+    """Its destination was away, or nothing ran: what is stored stays as it is, and the line is added to it."""
+    out = io.StringIO()
+    made = rendered(NotifyNotifier({}, out), step(Verb.NOTIFY, "console", text="What happened"), "console")
+    now = made.created + timedelta(minutes=minutes)
+    notifier = NotifyNotifier({"console": channel("console")}, out, clock=lambda: now)
+    assert await notifier.deliver(made) == Delivered()
+    assert ("late" in out.getvalue()) == (line is not None)
+    assert line is None or line in out.getvalue()
+    assert made.request["text"] == "What happened"
+
+
 async def test_a_closed_console_is_retried() -> None:
     out = io.StringIO()
     out.close()

@@ -124,6 +124,16 @@ def test_a_test_digest_says_so_first() -> None:
     assert render(scene, title="Payouts").title == "[TEST] Payouts"
 
 
+@pytest.mark.parametrize("form", list(Form))
+@pytest.mark.parametrize("options", [{}, {"text": "Call them"}, {"text": "Call them", "table": {"Who": "account"}}])
+def test_what_else_has_to_be_said_is_said_once(form: Form, options: dict[str, Any]) -> None:
+    """Below the text, own or not, unless that says it."""
+    scene = gathered(notes=["acted on 3 h late"])
+    assert render_digest(options, scene, form).text.count("acted on 3 h late") == 1
+    own = {"text": "{{ digest.notes | join('; ') }}: call them"}
+    assert render_digest(own, scene, form).text.count("acted on 3 h late") == 1
+
+
 def test_a_text_of_its_own_has_a_table_only_where_it_asks_for_one() -> None:
     """Whoever writes the items does not want them twice."""
     assert render(gathered(3), text="Look: {{ digest.count }}").text == "Look: 3"

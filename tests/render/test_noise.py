@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.model.timing import Throttle
-from engine.render import acted_late, left_out_between, left_out_since, span_text
+from engine.render import acted_late, left_out_between, left_out_since, sent_late, span_text
 
 NOW = datetime(2026, 11, 23, 20, 2, tzinfo=UTC)
 
@@ -55,6 +55,7 @@ def test_the_end_of_a_window_says_what_was_left_out_in_it() -> None:
 )
 def test_what_comes_more_than_an_hour_late_says_so(late: timedelta, line: str | None) -> None:
     assert acted_late(NOW - late, NOW) == line
+    assert sent_late(NOW - late, NOW) == (None if line is None else line.replace("acted on", "sent"))
 
 
 @pytest.mark.parametrize(

@@ -40,8 +40,10 @@ class World:
         def expand(step: Step, severity: Severity, livemode: bool) -> list[Destination]:
             return [Destination(name=target) for target in step.targets]
 
-        def summary(rule: Rule, event: Event, number: int, since: datetime | None, now: datetime) -> Json:
-            return {"left_out": number}
+        def summary(
+            rule: Rule, event: Event, number: int, since: datetime | None, now: datetime, note: str | None
+        ) -> Json:
+            return {"left_out": number} if note is None else {"left_out": number, "note": note}
 
         self.pipeline = Pipeline(
             rulebook=lambda: book, expand=expand, committer=self.store.committer, mutes=lambda: self.mutes

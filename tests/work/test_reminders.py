@@ -152,7 +152,7 @@ async def test_of_lead_times_missed_while_nothing_ran_the_nearest_is_sent(world:
     w = world(reminding())
     await w.send(dispute(0))
     await w.pass_to(days(6.5))
-    assert [d.note for d in await made(w)] == ["Due in 12 hours: 12 Jan 2026 12:00 UTC"]
+    assert [d.note for d in await made(w)] == ["Due in 12 hours: 12 Jan 2026 12:00 UTC\nacted on 12 h late"]
 
 
 async def test_two_processes_remind_once(world: Callable[..., World], database: str) -> None:
