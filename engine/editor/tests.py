@@ -21,9 +21,12 @@ from engine.editor.forms import (
     words,
 )
 from engine.model.event import Scope
+from engine.model.rule import Severity
+from engine.testing.acting import MUTE_KEYS, TAKE_KEYS
 from engine.testing.expecting import FIRES, KEYS, NO, STEP_WORDS
 from engine.testing.giving import KEYS as GIVEN_KEYS
 from engine.testing.reading import FILE_KEYS, FILE_TEST_KEYS, TEST_KEYS
+from engine.testing.stages import SENT, STAGE_KEYS
 from engine.testing.timelines import MOST, MOST_EVENTS, OUTCOME_KEYS, SILENCES, STEP_KEYS
 
 GIVEN: Mapping[str, Schema] = {
@@ -44,6 +47,26 @@ ANSWER: Mapping[str, Schema] = {
     "text": ref("test", "a test of the text that is sent"),
     "steps": named(either(words(STEP_WORDS), ref("where")), "by the id of a step, tests of what it sends"),
 }
+_STAGE_FORMS: Mapping[str, Schema] = {
+    "sent": number(0, MOST, "how many messages of it go out"),
+    "title": ANSWER["title"],
+    "text": ANSWER["text"],
+}
+_STAGE: Schema = either(words((SENT, NO)), record({key: _STAGE_FORMS[key] for key in STAGE_KEYS}))
+_MUTE_FORMS: Mapping[str, Schema] = {
+    "for": duration("how long"),
+    "rule": text("messages of this rule, with * for anything"),
+    "account": text("messages about this account"),
+    "severity": words(Severity, "messages of at most this severity"),
+    "tag": text("messages of rules with this tag"),
+}
+_MUTE = record({key: _MUTE_FORMS[key] for key in MUTE_KEYS}, ("for",))
+_TAKE_FORMS: Mapping[str, Schema] = {
+    "by": text("who does it"),
+    "comment": text("why"),
+    "about": text("what the incidents are about: acct_1"),
+}
+_TAKE = either(text(), record({key: _TAKE_FORMS[key] for key in TAKE_KEYS}))
 OUTCOME: Mapping[str, Schema] = {
     "fires": described(either(flag(), number(0, MOST)), "whether the rule fires, or how often"),
     "because": ANSWER["because"],
@@ -54,6 +77,10 @@ OUTCOME: Mapping[str, Schema] = {
         description="how many messages are kept quiet, of all or by what does it",
     ),
     "gathered": number(0, MOST, "how many messages wait to be sent together"),
+    "on_update": described(_STAGE, "what goes out at a later match of an incident"),
+    "escalate": described(_STAGE, "what goes out because nobody took an incident up"),
+    "on_resolve": described(_STAGE, "what goes out at the end of an incident"),
+    "remind": described(_STAGE, "the reminders that go out"),
     "title": ANSWER["title"],
     "text": ANSWER["text"],
     "steps": ANSWER["steps"],
@@ -62,6 +89,9 @@ STEP: Mapping[str, Schema] = {
     "at": text(
         'when: "09:00", +10m after the step before, "+1d 09:00"', r"^(\+\d{1,6}[smhdw])?( ?\d\d:\d\d(:\d\d)?)?$"
     ),
+    "mute": described(either(duration(), _MUTE, listed(_MUTE)), "what is muted from then on"),
+    "acknowledge": described(_TAKE, "who takes up the open incidents, or those about that"),
+    "resolve": described(_TAKE, "who ends them"),
     "given": one_or_more(ref("given"), "the event that comes, or several at once"),
     "repeat": number(1, MOST_EVENTS, "how often they come"),
     "every": duration("the time between repetitions"),

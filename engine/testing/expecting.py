@@ -161,7 +161,7 @@ def check_step_id(found: Findings, key: Scalar, rule: Rule | None) -> None:
     """Note that the rule has no such step, if it is known."""
     if rule is None or rule.step(key.text) is not None:
         return
-    ids = [step.id for step in (*rule.steps, *rule.on_failure)]
+    ids = [step.id for step in rule.every_step]
     near = did_you_mean(key.text, ids)
     hint = None if near else f"its steps are {', '.join(ids)}"
     found.error("unknown-step", key, f"this rule has no step '{key.text}'{near}", hint)

@@ -1,25 +1,35 @@
 """Tests over time are played: events come on a stepped clock, and what came of them is held to what is expected."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 
-from engine.match import holds
-from engine.model.condition import Condition
 from engine.model.delivery import Delivery, DeliveryStatus, Firing, FiringStatus
 from engine.model.event import Event, Json
+from engine.model.incident import IncidentStatus
+from engine.model.mute import Mute
 from engine.model.rule import Rule, Verb
 from engine.model.verdict import Because
 from engine.rulebook import Rulebook
 from engine.samples import as_if_read
+from engine.testing.checking import (
+    Written,
+    check_count,
+    check_message,
+    check_stage,
+    check_step,
+    check_tally,
+    check_times,
+)
 from engine.testing.expecting import REMEMBERED
 from engine.testing.given import event_at
-from engine.testing.problems import Problem, not_sent
+from engine.testing.problems import Problem
 from engine.testing.sending import Sent, Writer, everywhere, shown
-from engine.testing.trial import Fired, Given, Outcome, StepInTime, Tally, TimelineTest
+from engine.testing.stages import stage_of
+from engine.testing.trial import Fired, Given, Muting, Outcome, StepInTime, TimelineTest
 from engine.testing.world import Change, World
+from engine.work.deliver import with_first
 from engine.work.summary import summary
 
 LINES = 12
@@ -89,6 +99,8 @@ class Player:
         """Every step in its order, and what was not as expected. Raises CannotBeGiven and ValueError for an event that
         cannot be made."""
         for begin, step in self._test.timeline.moments():
+            for problem in self._act(step, begin):
+                yield self._placed(problem, step)
             for turn in range(step.repeat if step.given else 0):
                 for given in step.given:
                     self._feed(given, step, begin + step.every * turn, turn)
@@ -97,6 +109,27 @@ class Player:
                 for problem in self._check(step.expect):
                     yield self._placed(problem, step)
             self._span = Span()
+
+    def _act(self, step: StepInTime, at: datetime) -> Iterator[Problem]:
+        """What people do at the beginning of a step, and what they cannot do."""
+        if not (step.mutes or step.acknowledge or step.resolve):
+            return
+        self.world.advance(at)
+        self.world.mutes = (*self.world.mutes, *(_mute(each, at, step.position.line) for each in step.mutes))
+        for taking, status in ((step.acknowledge, IncidentStatus.OPEN), (step.resolve, None)):
+            if taking is None:
+                continue
+            act = self.world.resolve if status is None else self.world.acknowledge
+            own = [each for each in self.world.incidents() if self._test.rule in (None, each.rule)]
+            meant = [each for each in own if taking.about in (None, each.about) and status in (None, each.status)]
+            if not meant:
+                what = "resolve" if status is None else "acknowledge"
+                about = f" about {taking.about}" if taking.about else ""
+                shown = tuple(f"{each.rule} about {each.about}: {each.status}" for each in own)
+                said = f"there is no open incident{about} to {what}"
+                yield Problem(said=said, shown=shown or ("no incident is open",))
+            for incident in meant:
+                act(incident, taking.by, taking.comment)
 
     def _hear(self, change: Change) -> None:
         self._span.changes.append(change)
@@ -143,19 +176,19 @@ class Player:
         span = self._span
         fired = sum(firing.status is FiringStatus.FIRED for _, _, firing in span.firings(rule.id))
         if expect.fires is not None:
-            yield from _check_times(fired, expect.fires)
+            yield from check_times(fired, expect.fires)
         if expect.because is not None and not self._is_because(rule, expect.because):
             yield Problem(said=f"expected not to fire because of {expect.because}, and that is not why")
         messages = [message for _, _, message in span.messages(rule.id)]
         if expect.sent is not None:
-            yield from _check_count("sent", sum(each.status in OPEN for each in messages), expect.sent)
+            yield from check_count("sent", sum(each.status in OPEN for each in messages), expect.sent)
         if expect.gathered is not None:
             gathered = sum(each.status is DeliveryStatus.GATHERED for each in messages)
-            yield from _check_count("gathered", gathered, expect.gathered)
+            yield from check_count("gathered", gathered, expect.gathered)
         if expect.suppressed is not None:
             quiet = [each.first for each in messages if each.status is DeliveryStatus.SUPPRESSED]
-            yield from _check_tally(quiet, expect.suppressed)
-        yield from self._check_texts(rule, expect)
+            yield from check_tally(quiet, expect.suppressed)
+        yield from self._check_texts(rule, expect, messages)
 
     def _is_because(self, rule: Rule, because: str) -> bool:
         if because in REMEMBERED:
@@ -165,22 +198,28 @@ class Player:
             )
         return any(each is not None and each.path == because for _, _, each in self._span.missed)
 
-    def _check_texts(self, rule: Rule, expect: Outcome) -> Iterator[Problem]:
+    def _check_texts(self, rule: Rule, expect: Outcome, messages: Sequence[Message]) -> Iterator[Problem]:
         """Everything that is sent can be written, and one of it is as expected."""
         written = list(self._written(rule))
-        for _, sent in written:
-            wrong = next(((step, one.wrong) for step, one in sent.items() if one.wrong is not None), None)
+        for each in written:
+            wrong = next(((step, one.wrong) for step, one in each.sent.items() if one.wrong is not None), None)
             if wrong is not None:
                 yield Problem(said=f"{wrong[0]} cannot be written: {wrong[1]}")
                 return
         if expect.message is not None:
-            yield from _check_message(rule, written, expect.message)
-        for step_id, wanted in expect.steps.items():
-            yield from _check_step(
-                step_id, [(event, sent[step_id]) for event, sent in written if step_id in sent], wanted
-            )
+            yield from check_message(rule, written, expect.message)
+        for name, wanted in expect.stages.items():
+            went = [each for each in messages if each.status in OPEN and self._stage(rule, each) == name]
+            yield from check_stage(rule, name, len(went), written, wanted)
+        for step_id, asked in expect.steps.items():
+            found = [(each.event, each.sent[step_id]) for each in written if step_id in each.sent]
+            yield from check_step(step_id, found, asked)
 
-    def _written(self, rule: Rule) -> Iterator[tuple[Event, dict[str, Sent]]]:
+    def _stage(self, rule: Rule, message: Message) -> str | None:
+        firing = message.first.firing
+        return stage_of(rule, message.step, None if firing is None else self.world.firings[firing])
+
+    def _written(self, rule: Rule) -> Iterator[Written]:
         """What is sent, by step: of each firing, and of what the clock sends by itself."""
         for change in self._span.changes:
             own = [each for each in change.deliveries if each.rule == rule.id]
@@ -189,14 +228,21 @@ class Player:
                 if change.event is None:
                     continue
                 if firing is None:
-                    yield change.event, {each.step: self._by_the_clock(rule, each, change) for each in deliveries}
-                else:
-                    context = self.world.firings[firing].context
-                    results = self._results.get(change.event.dedupe_key, {})
-                    yield (
-                        change.event,
-                        self._writer.written(change.event, rule, deliveries, results, change.at, context),
-                    )
+                    sent = {each.step: self._by_the_clock(rule, each, change) for each in deliveries}
+                    yield Written(change.event, None, sent)
+                    continue
+                fired = self.world.firings[firing]
+                results = self._results.get(change.event.dedupe_key, {})
+                context = self._context(fired)
+                sent = self._writer.written(change.event, rule, deliveries, results, change.at, context)
+                yield Written(change.event, fired, sent)
+
+    def _context(self, firing: Firing) -> Mapping[str, Json] | None:
+        """What texts read of the rule's memory; of an incident with its first event."""
+        context: Mapping[str, Json] | None = firing.context
+        if context is None or not context.get("incident"):
+            return context
+        return with_first(context, self._events.get(context["incident"]["first"]["event"]), None)
 
     def _by_the_clock(self, rule: Rule, delivery: Delivery, change: Change) -> Sent:
         """A digest, or what a throttle left out."""
@@ -240,65 +286,18 @@ def key_of_reason(firing: Firing) -> str | None:
     return key if colon else None
 
 
-def _check_times(fired: int, wanted: bool | int) -> Iterator[Problem]:
-    if wanted is True and not fired:
-        yield Problem(said="expected to fire, and it did not")
-    elif wanted is False and fired:
-        yield Problem(said="expected not to fire, and it fired" + (f" {fired} times" if fired > 1 else ""))
-    elif not isinstance(wanted, bool) and fired != wanted:
-        yield Problem(said=f"expected to fire {_times(wanted)}, and it fired {_times(fired)}")
-
-
-def _times(number: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")
-
-
-def _check_count(what: str, found: int, wanted: int) -> Iterator[Problem]:
-    if found != wanted:
-        noun = "message" if wanted == 1 else "messages"
-        yield Problem(said=f"expected {wanted} {noun} {what}, and there {'is' if found == 1 else 'are'} {found}")
-
-
-def _check_tally(quiet: Sequence[Delivery], wanted: Tally) -> Iterator[Problem]:
-    if wanted.count is not None:
-        yield from _check_count("suppressed", len(quiet), wanted.count)
-    by = Counter((each.silence or "").partition(" ")[0] for each in quiet)
-    for name, count in wanted.by.items():
-        yield from _check_count(f"suppressed by {name}", by[name], count)
-
-
-def _check_message(
-    rule: Rule, written: Sequence[tuple[Event, dict[str, Sent]]], condition: Condition
-) -> Iterator[Problem]:
-    """One of the messages is as expected."""
-    messages = [
-        (event, step_id, one.request)
-        for event, sent in written
-        for step_id, one in sent.items()
-        if one.request is not None and (step := rule.step(step_id)) is not None and step.verb is Verb.NOTIFY
-    ]
-    if not messages:
-        yield Problem(said="no message of this rule is sent")
-    elif not any(holds(condition, replace(event, object=message)) for event, _, message in messages):
-        event, step_id, message = messages[-1]
-        yield not_sent(event, step_id, message, condition)
-
-
-def _check_step(step_id: str, found: Sequence[tuple[Event, Sent]], wanted: Condition | bool) -> Iterator[Problem]:
-    """A step is sent, or never, or sends once what passes the condition."""
-    requests = [(event, one.request) for event, one in found if one.request is not None]
-    waits = next((one.waits for _, one in found if one.waits is not None), None)
-    if waits is not None and not requests:
-        yield Problem(said=f"{step_id} waits for the result of {waits}: write it in given, under results")
-    elif wanted is False:
-        if requests:
-            yield Problem(said=f"expected {step_id} to be skipped, and it is sent")
-    elif not requests:
-        skipped = next((one.skipped for _, one in found if one.skipped is not None), None)
-        yield Problem(said=f"{step_id} is skipped: {skipped}" if skipped else f"{step_id} is not sent: nothing fired")
-    elif wanted is not True and not any(holds(wanted, replace(event, object=sent)) for event, sent in requests):
-        event, sent = requests[-1]
-        yield not_sent(event, step_id, sent, wanted)
+def _mute(muting: Muting, at: datetime, line: int) -> Mute:
+    return Mute(
+        id=f"mut_{line}",
+        rule=muting.rule,
+        account=muting.account,
+        severity=muting.severity,
+        tag=muting.tag,
+        start=at,
+        end=at + muting.lasting,
+        author="the test",
+        comment=f"line {line}",
+    )
 
 
 def _numbered(values: Mapping[str, Json], number: int) -> dict[str, Json]:

@@ -19,13 +19,15 @@ from engine.rulebook.fields import (
 )
 from engine.rulebook.findings import Findings
 from engine.source import Mapping, Node, Scalar, Sequence, parse_duration
+from engine.testing.acting import ACTS, check_acts, read_mutes, read_taking
 from engine.testing.expecting import FIRES, NO, KnownRule, read_because, read_fired, read_message, read_steps
 from engine.testing.giving import read_given
+from engine.testing.stages import STAGES, read_stages
 from engine.testing.trial import CREATED, Fired, Given, Moment, Outcome, StepInTime, Tally, Timeline
 
 KEYS = ("timeline", "day", "timezone")
-STEP_KEYS = ("at", "given", "repeat", "every", "late", "expect")
-OUTCOME_KEYS = ("fires", "because", "sent", "suppressed", "gathered", "title", "text", "steps")
+STEP_KEYS = ("at", *ACTS, "given", "repeat", "every", "late", "expect")
+OUTCOME_KEYS = ("fires", "because", "sent", "suppressed", "gathered", "title", "text", "steps", *STAGES)
 SILENCES = ("throttle", "quiet", "mute", "incident")
 """What keeps messages quiet."""
 
@@ -68,11 +70,13 @@ def _read_step(
     if step is None:
         return None
     errors = found.errors
-    check_keys(found, step, "a step of a timeline", STEP_KEYS)
+    check_keys(found, step, "a step of a timeline", (*STEP_KEYS, "ack"))
+    check_acts(found, step, rule)
     if step.get("at") is None:
         found.error("missing-key", step, "this step has no 'at'", _HINT)
-    if step.get("given") is None and step.get("expect") is None:
-        found.error("missing-key", step, "this step has neither 'given' nor 'expect'")
+    if all(step.get(name) is None for name in (*ACTS, "given", "expect")):
+        hint = f"or one of {', '.join(ACTS)}"
+        found.error("missing-key", step, "this step has neither 'given' nor 'expect'", hint)
     for name in ("repeat", "every", "late"):
         entry = step.entry(name)
         if entry is not None and step.get("given") is None:
@@ -80,6 +84,9 @@ def _read_step(
     if step.entry("every") is not None and step.entry("repeat") is None:
         found.error("missing-key", step, "'every' needs 'repeat'", "write repeat: and how often")
     moment = read(step, "at", lambda value: read_moment(found, value))
+    mutes = read(step, "mute", lambda value: read_mutes(found, value, rule_id, known_rule))
+    acknowledge = read(step, "acknowledge", lambda value: read_taking(found, value))
+    resolve = read(step, "resolve", lambda value: read_taking(found, value))
     given = read(step, "given", lambda value: _given(found, value, folder, rule))
     repeat = read(step, "repeat", lambda value: whole_number(found, value, "a number of times", 1, MOST_EVENTS))
     every = read(step, "every", lambda value: duration(found, value, longest=LONGEST))
@@ -95,6 +102,9 @@ def _read_step(
         return None
     return StepInTime(
         moment=moment,
+        mutes=mutes or (),
+        acknowledge=acknowledge,
+        resolve=resolve,
         given=given or (),
         repeat=repeat or 1,
         every=every or timedelta(),
@@ -145,6 +155,7 @@ def read_outcome(found: Findings, node: Node, rule: Rule | None) -> Outcome | No
         gathered=read(given, "gathered", lambda value: _count(found, value)),
         message=read_message(found, given),
         steps=read(given, "steps", lambda value: read_steps(found, value, rule)) or {},
+        stages=read_stages(found, given, rule),
     )
     return outcome if found.errors == errors else None
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from engine.model.condition import Condition
 from engine.model.event import Json, Scope
 from engine.model.position import Position
+from engine.model.rule import Severity
 
 CREATED = datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
 """When the event of every test was created, unless it sets `$.created`."""
@@ -65,12 +66,43 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageOutcome:
+    """What is to come of an update, an escalation, an end or a reminder: that messages go out, or none, or how many
+    (None: it is not asked). `message` is a condition on `title` and `text` that one of them passes."""
+
+    sent: bool | int | None = None
+    message: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Muting:
+    """A mute that begins with a step: messages of rules whose id fits `rule` (with `*`), about the account, of at most
+    the severity, with the tag; None for any."""
+
+    lasting: timedelta
+    rule: str | None = None
+    account: str | None = None
+    severity: Severity | None = None
+    tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taking:
+    """A person who takes up, or ends, the open incidents of the rule; `about` None: all of them."""
+
+    by: str
+    comment: str | None = None
+    about: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What is to have come of one rule between the step before and the moment of this one; None: it is not asked.
 
     `fires`: that it fires, or does not, or how often. `because`: a match did not fire because of that path, or that key
     of the rule. `sent`, `suppressed` and `gathered` count its messages: one for each notify step of a firing, however
-    many channels it goes to. `message` is a condition that one message sent passes, `steps` as of an Answer.
+    many channels it goes to. `stages` are the messages that come later, by the key of the rule. `message` is a
+    condition that one message sent passes, `steps` as of an Answer.
     """
 
     fires: bool | int | None = None
@@ -80,6 +112,7 @@ class Outcome:
     gathered: int | None = None
     message: Condition | None = None
     steps: Mapping[str, Condition | bool] = field(default_factory=dict)
+    stages: Mapping[str, StageOutcome] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +134,13 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepInTime:
-    """A step of a timeline: events that come, `repeat` times, `every` so long, each created `late` before it comes; and
-    what is expected then."""
+    """A step of a timeline: what people do first (mute, take up incidents, end them), events that come, `repeat` times,
+    `every` so long, each created `late` before it comes; and what is expected then."""
 
     moment: Moment
+    mutes: tuple[Muting, ...] = ()
+    acknowledge: Taking | None = None
+    resolve: Taking | None = None
     given: tuple[Given, ...] = ()
     repeat: int = 1
     every: timedelta = timedelta()

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from engine.decide import incidents as course_of
 from engine.decide.leaving import ACCOUNT_LEFT, ends_with, left_behind
-from engine.decide.memory import Memory
+from engine.decide.memory import Cell, Memory
 from engine.decide.window import LATE
-from engine.decision import Ripe, Summary, Undecided, left_of
+from engine.decision import Ripe, Summary, Undecided, left_of, muted
 from engine.model.delivery import (
     Delivery,
     DeliveryStatus,
@@ -29,6 +30,7 @@ from engine.model.delivery import (
 )
 from engine.model.event import Event, Json, Payload
 from engine.model.incident import Incident, IncidentStatus
+from engine.model.mute import Mute
 from engine.model.rule import Rule
 from engine.plan import Expand, make_plan
 from engine.rulebook import Rulebook
@@ -66,7 +68,8 @@ class World:
     """Rules at work. `now` is where the clock stands; `told` hears of every change.
 
     `firings` and `deliveries` have by id all there was; with `brief` only what can still matter, so that years of
-    events can pass through. `unique`: no event is fed twice, so none needs to be known again.
+    events can pass through. `unique`: no event is fed twice, so none needs to be known again. `mutes` are all there
+    have been, each with its time.
     """
 
     def __init__(
@@ -79,8 +82,10 @@ class World:
         told: Callable[[Change], None] = lambda change: None,
         brief: bool = False,
         unique: bool = False,
+        mutes: Sequence[Mute] = (),
     ) -> None:
         self.now = now
+        self.mutes = mutes
         self.firings: dict[str, Firing] = {}
         self.deliveries: dict[str, Delivery] = {}
         self._rulebook = rulebook
@@ -135,6 +140,25 @@ class World:
                 self._waited_for[timer.event] -= 1
         self.now = max(self.now, to)
 
+    def incidents(self) -> Iterator[Incident]:
+        """Those that are open, the first one first."""
+        cells = (kept for cell, kept in self._memory.kept.items() if cell.part == course_of.INCIDENT)
+        found = (each for kept in cells for each in course_of.every(kept.state))
+        yield from sorted(found, key=lambda each: (each.opened, each.id))
+
+    def acknowledge(self, incident: Incident, by: str, comment: str | None) -> None:
+        """As `engine.store.incidents`: somebody takes up one that is open."""
+        kept = self._memory.kept[Cell(incident.rule, course_of.INCIDENT, incident.cell)]
+        course_of.acknowledge(kept, incident, self.now, by, comment)
+
+    def resolve(self, incident: Incident, by: str, comment: str | None) -> None:
+        """As `engine.store.incidents`: somebody ends one that is open, and it is told at once."""
+        kept = self._memory.kept[Cell(incident.rule, course_of.INCIDENT, incident.cell)]
+        ended = course_of.end(kept, incident, self.now, comment or "", by=by)
+        self._hold(ended)
+        self._wait(course_of.end_later(kept, incident, ended, None, self.now))
+        self.advance(self.now)
+
     def _decide(self, event: Event) -> None:
         """Everything that comes of an event now. What rules want read from Stripe is what it carries, or nothing."""
         matches = self._rulebook.match(event)
@@ -144,10 +168,12 @@ class World:
             return
         rules = [match.rule for match in matches]
         if sightings or leaves:
-            undecided = Undecided(event, rules, sightings, self._rulebook.revision, self._expand)
+            revision = self._rulebook.revision
+            undecided = Undecided(event, rules, sightings, revision, self._expand, mutes=self.mutes)
             plan = self._planned(undecided, self._of_event.get(event.dedupe_key, {}))
         else:
-            plan = make_plan(event, rules, self._rulebook.revision, self._expand)
+            quieten = muted(event, self.mutes)
+            plan = make_plan(event, rules, self._rulebook.revision, self._expand, quieten=quieten)
         self._carry_out(plan, event, remembered=bool(sightings))
         if plan.left is not None:
             self._leave(plan.left)
@@ -165,6 +191,7 @@ class World:
             revision=self._rulebook.revision,
             expand=self._expand,
             summary=self._summary,
+            mutes=self.mutes,
         )
         self._carry_out(self._planned(ripe, self._of_event.get(key, {})), ripe.event, remembered=True)
 

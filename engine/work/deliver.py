@@ -201,10 +201,8 @@ class Deliverer:
         if context is None or not context.get("incident"):
             return context
         told = context["incident"]
-        first = await self._event(told["first"]["event"])
-        about = {} if first is None else {"object": first.object or {}, "changed": changes(first)}
         url = None if self._link is None else self._link(told["id"], now)
-        return {**context, "incident": {**told, "first": {**told["first"], **about}, "url": url}}
+        return with_first(context, await self._event(told["first"]["event"]), url)
 
     async def _record(
         self,
@@ -234,6 +232,13 @@ class Deliverer:
             result=outcome.result if isinstance(outcome, Delivered) else None,
             release=(lambda siblings: released(rule, siblings)) if rule and rule.waits else None,
         )
+
+
+def with_first(context: Mapping[str, Json], first: Event | None, url: str | None) -> dict[str, Json]:
+    """What is told of an incident, with the object of its first event, where that is still known, and a link."""
+    told = context["incident"]
+    about = {} if first is None else {"object": first.object or {}, "changed": changes(first)}
+    return {**context, "incident": {**told, "first": {**told["first"], **about}, "url": url}}
 
 
 def _set_back(delivery: Delivery, now: datetime) -> bool:
