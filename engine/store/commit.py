@@ -7,7 +7,7 @@ from uuid import UUID
 
 from engine.model.delivery import Delivery, DeliveryStatus, Plan
 from engine.model.event import Event
-from engine.store import deliveries, events, firings
+from engine.store import deliveries, delivery_rows, events, firings
 from engine.store.columns import columns
 from engine.store.connect import Connection
 from engine.store.queue import INSERT_JOBS, kind, lane, priority
@@ -65,7 +65,7 @@ async def commit(
         COMMIT,
         *events.arguments(arrived, revisions),
         *columns([firing for plan in plans for firing in plan.firings], *firings.COLUMNS),
-        *columns(wanted, *deliveries.COLUMNS),
+        *columns(wanted, *delivery_rows.COLUMNS),
         *_jobs(due, takers),
     )
     return Committed(

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
 
 from engine.model.delivery import Attempt, Delivery, DeliveryStatus, DueDigest, delivery_id
 from engine.model.event import Json
 from engine.model.rule import Verb
 from engine.store.adapter import enqueue
 from engine.store.columns import columns, from_json, text, to_json
-from engine.store.connect import Connection, Pool, Record
+from engine.store.connect import Connection, Pool
+from engine.store.delivery_rows import COLUMNS, attempt, delivery
 from engine.store.firings import SELECT_CONTEXT
 from engine.store.grouped import Grouped
 from engine.store.handoff import Handoff
@@ -119,32 +119,6 @@ SELECT_FORGOTTEN = """
     for update skip locked
 """
 
-COLUMNS = (
-    attrgetter("id"),
-    attrgetter("firing"),
-    attrgetter("event"),
-    attrgetter("rule"),
-    attrgetter("revision"),
-    attrgetter("step"),
-    attrgetter("verb"),
-    attrgetter("destination"),
-    attrgetter("account"),
-    attrgetter("livemode"),
-    lambda delivery: " ".join(delivery.needs),  # unnest would flatten an array of arrays; ids of steps have no spaces
-    attrgetter("status"),
-    lambda delivery: text(delivery.reason),
-    attrgetter("attempts"),
-    attrgetter("next_attempt"),
-    attrgetter("first_attempt"),
-    lambda delivery: to_json(delivery.request),
-    lambda delivery: to_json(delivery.result),
-    attrgetter("created"),
-    attrgetter("finished"),
-    lambda delivery: text(delivery.note),
-    lambda delivery: text(delivery.silence),
-    lambda delivery: text(delivery.digest),
-)
-
 OPEN = frozenset({DeliveryStatus.PENDING, DeliveryStatus.WAITING})
 
 KEY_LIFE = timedelta(hours=23)
@@ -216,7 +190,7 @@ class Deliveries:
     async def get(self, delivery_id: str) -> Delivery | None:
         """The delivery of that id."""
         row = await self._pool.first(SELECT_DELIVERY, delivery_id)
-        return None if row is None else _delivery(row)
+        return None if row is None else delivery(row)
 
     async def begin(self, delivery_id: str) -> Delivery | None:
         """The delivery of that id, whose job has begun: one that this process has just committed is not read again."""
@@ -224,13 +198,13 @@ class Deliveries:
 
     async def siblings(self, firing: str) -> list[Delivery]:
         """All deliveries of a firing."""
-        return [_delivery(row) for row in await self._pool.fetch(SELECT_SIBLINGS, firing)]
+        return [delivery(row) for row in await self._pool.fetch(SELECT_SIBLINGS, firing)]
 
     async def merged(self, digest: Delivery, after: Delivery | None = None, most: int = 100) -> list[Delivery]:
         """What is in a delivery of a digest, the oldest first, at most so many behind `after`."""
         behind = (None, None) if after is None else (after.created, after.id)
         rows = await self._pool.fetch(SELECT_MERGED, digest.digest, digest.step, digest.destination, *behind, most)
-        return [_delivery(row) for row in rows]
+        return [delivery(row) for row in rows]
 
     async def context(self, firing: str) -> Json:
         """What the texts of a firing read of the rule's memory."""
@@ -238,7 +212,7 @@ class Deliveries:
 
     async def attempts(self, delivery_id: str) -> list[Attempt]:
         """The tries of a delivery, in order."""
-        return [_attempt(row) for row in await self._pool.fetch(SELECT_ATTEMPTS, delivery_id)]
+        return [attempt(row) for row in await self._pool.fetch(SELECT_ATTEMPTS, delivery_id)]
 
     async def ls(
         self,
@@ -270,7 +244,7 @@ class Deliveries:
         asked.compare("created", "<", before)
         sql = LIST_DELIVERIES.format(where=asked.where, limit=asked.given(limit))
         rows = await self._pool.fetch(sql, *asked.arguments)
-        return [_delivery(row) for row in rows]
+        return [delivery(row) for row in rows]
 
     async def insert(self, deliveries: Sequence[Delivery]) -> int:
         """Insert deliveries with their jobs; how many were new."""
@@ -329,7 +303,7 @@ class Deliveries:
                 await self._release(connection, siblings[0]["firing"], release)
 
     async def _release(self, connection: Connection, firing: str, release: Release) -> None:
-        siblings = [_delivery(row) for row in await connection.fetch(SELECT_SIBLINGS, firing)]
+        siblings = [delivery(row) for row in await connection.fetch(SELECT_SIBLINGS, firing)]
         released = release(siblings)
         rows = await connection.fetch(
             RELEASE,
@@ -338,7 +312,7 @@ class Deliveries:
             [text(reason) for _, _, reason in released],
             self._clock(),
         )
-        freed = [_delivery(row) for row in rows]
+        freed = [delivery(row) for row in rows]
         await enqueue(connection, [d for d in freed if d.status is DeliveryStatus.PENDING])
 
     async def retry(self, ids: Sequence[str], *, again: bool = False, after: Sequence[timedelta] | None = None) -> int:
@@ -352,7 +326,7 @@ class Deliveries:
         async with self._pool.transaction() as connection:
             due = [now + wait for wait in waits.values()]
             rows = await connection.fetch(RETRY, list(waits), again, now - KEY_LIFE, due)
-            retried = [_delivery(row) for row in rows]
+            retried = [delivery(row) for row in rows]
             held = [each for each, row in zip(retried, rows, strict=True) if row["was"] == DeliveryStatus.HELD]
             await let_through(connection, held, now)
             if again:
@@ -364,51 +338,8 @@ class Deliveries:
         """Give a job to every due delivery that has none; how many. Also keeps the queue's own log short, and lets it
         follow a clock that was set back."""
         async with self._pool.transaction() as connection:
-            forgotten = [_delivery(row) for row in await connection.fetch(SELECT_FORGOTTEN, SWEEP_BATCH)]
+            forgotten = [delivery(row) for row in await connection.fetch(SELECT_FORGOTTEN, SWEEP_BATCH)]
             await enqueue(connection, forgotten)
         await follow_clock(self._pool)
         await prune(self._pool)
         return len(forgotten)
-
-
-def _delivery(row: Record) -> Delivery:
-    return Delivery(
-        id=row["id"],
-        firing=row["firing"],
-        event=row["event"],
-        rule=row["rule"],
-        revision=row["revision"],
-        step=row["step"],
-        verb=Verb(row["verb"]),
-        destination=row["destination"],
-        account=row["account"],
-        livemode=row["livemode"],
-        needs=tuple(row["needs"]),
-        status=DeliveryStatus(row["status"]),
-        reason=row["reason"],
-        attempts=row["attempts"],
-        next_attempt=row["next_attempt"],
-        first_attempt=row["first_attempt"],
-        request=from_json(row["request"]),
-        result=from_json(row["result"]),
-        created=row["created"],
-        finished=row["finished"],
-        note=row["note"],
-        silence=row["silence"],
-        digest=row["digest"],
-        gate=row["gate"],
-        turn=row["turn"],
-    )
-
-
-def _attempt(row: Record) -> Attempt:
-    return Attempt(
-        delivery=row["delivery"],
-        number=row["number"],
-        started=row["started"],
-        duration=row["duration"],
-        outcome=row["outcome"],
-        reason=row["reason"],
-        status=row["status"],
-        excerpt=row["excerpt"],
-    )
