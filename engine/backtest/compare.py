@@ -8,10 +8,12 @@ from datetime import datetime
 from engine.backtest.selection import Selection
 from engine.decide.memory import shape_of
 from engine.model.delivery import Delivery, DeliveryStatus, Firing, FiringStatus
-from engine.model.event import Event
+from engine.model.event import Event, Json
+from engine.model.mute import Mute
 from engine.model.rule import Rule, RuleMode, Verb
 from engine.testing.sending import Writer, everywhere
 from engine.testing.world import Change, World
+from engine.work.deliver import with_first
 from engine.work.summary import summary
 
 HELD = 200
@@ -68,7 +70,9 @@ class RuleChange:
 class _Side:
     """One of the two rulebooks at work. `open` are alerts that the other side has not given yet."""
 
-    def __init__(self, selection: Selection, *, since: datetime | None, unique: bool) -> None:
+    def __init__(
+        self, selection: Selection, *, since: datetime | None, unique: bool, mutes: Sequence[Mute] = ()
+    ) -> None:
         self.selection = selection
         self._since = since
         self.open: dict[str, Alert] = {}
@@ -78,6 +82,7 @@ class _Side:
         self.heard: list[tuple[Firing, Change]] = []
         self.held: Counter[str] = Counter()
         self._unique = unique
+        self._mutes = mutes
         self._world: World | None = None
 
     def feed(self, event: Event) -> None:
@@ -91,6 +96,7 @@ class _Side:
                 told=self.hear,
                 brief=True,
                 unique=self._unique,
+                mutes=self._mutes,
             )
         if self.selection.concerns(event.type):
             self._world.feed(event)
@@ -102,6 +108,13 @@ class _Side:
         if self._world is not None:
             self._world.advance(until)
 
+    def context(self, firing: Firing) -> Mapping[str, Json] | None:
+        """What texts read of the rule's memory."""
+        context: Mapping[str, Json] | None = firing.context
+        if self._world is None or context is None or not context.get("incident"):
+            return context
+        return with_first(context, self._world.event(context["incident"]["first"]["event"]), None)
+
     def hear(self, change: Change) -> None:
         """Keep what fired, and why what did not."""
         if self._since is not None and change.at < self._since:
@@ -112,14 +125,22 @@ class _Side:
 
 
 class Comparison:
-    """Takes events in the order in which they came. What comes of those before `since` is not compared."""
+    """Takes events in the order in which they came. What comes of those before `since` is not compared. `mutes` hold
+    for both."""
 
     def __init__(
-        self, old: Selection, new: Selection, *, since: datetime | None, unique: bool = False, examples: int = 3
+        self,
+        old: Selection,
+        new: Selection,
+        *,
+        since: datetime | None,
+        unique: bool = False,
+        examples: int = 3,
+        mutes: Sequence[Mute] = (),
     ) -> None:
         self.events = 0
-        self._old = _Side(old, since=since, unique=unique)
-        self._new = _Side(new, since=since, unique=unique)
+        self._old = _Side(old, since=since, unique=unique, mutes=mutes)
+        self._new = _Side(new, since=since, unique=unique, mutes=mutes)
         self._since = since
         self._examples = examples
         self._writer = Writer()
@@ -233,7 +254,7 @@ class Comparison:
         rule = side.selection.rulebook.rule(firing.rule)
         if rule is None or change.event is None:
             return ()
-        sent = self._writer.written(change.event, rule, own, {}, change.at, firing.context)
+        sent = self._writer.written(change.event, rule, own, {}, change.at, side.context(firing))
         return tuple(_said(one.request) for one in sent.values() if one.request is not None)
 
     def _show(self, examples: list[Alert], alert: Alert, other: _Side) -> None:
@@ -250,7 +271,7 @@ class Comparison:
 
 
 def _texts_differ(old: Rule, new: Rule) -> bool:
-    return shape_of(old.steps, old.on_failure) != shape_of(new.steps, new.on_failure)
+    return shape_of(old.every_step) != shape_of(new.every_step)
 
 
 def _goes_out(delivery: Delivery) -> bool:

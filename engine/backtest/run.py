@@ -1,12 +1,14 @@
 """Rules run over events that have been, on a stepped clock, and counted."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from engine.backtest.selection import Selection
 from engine.backtest.tally import RuleTally, Tally
 from engine.model.event import Event
+from engine.model.mute import Mute
 from engine.plan import Expand
 from engine.testing.world import World
 from engine.work.summary import summary
@@ -14,7 +16,7 @@ from engine.work.summary import summary
 
 class Backtest:
     """Takes events in the order in which they came. What rules did is counted from `since` on (None: from the first
-    event on); what came before tells them only what has been."""
+    event on); what came before tells them only what has been. `mutes` are those that there were."""
 
     def __init__(
         self,
@@ -25,6 +27,7 @@ class Backtest:
         zone: ZoneInfo,
         samples: int,
         unique: bool = False,
+        mutes: Sequence[Mute] = (),
     ) -> None:
         self.events = 0
         self.first: datetime | None = None
@@ -34,7 +37,8 @@ class Backtest:
         self._expand = expand
         self._since = since
         self._unique = unique
-        self._tally = Tally(selection.asked, since=since, zone=zone, samples=samples)
+        self._mutes = mutes
+        self._tally = Tally(selection.asked, since=since, zone=zone, samples=samples, event=self._event)
         self._world: World | None = None
 
     @property
@@ -65,6 +69,9 @@ class Backtest:
         if self._world is not None:
             self._world.advance(until)
 
+    def _event(self, key: str) -> Event | None:
+        return None if self._world is None else self._world.event(key)
+
     def _begin(self, now: datetime) -> World:
         return World(
             self._selection.rulebook,
@@ -74,4 +81,5 @@ class Backtest:
             told=self._tally.hear,
             brief=True,
             unique=self._unique,
+            mutes=self._mutes,
         )

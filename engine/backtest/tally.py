@@ -1,7 +1,7 @@
 """What rules did, counted: by day, by account, by what kept them from it and by what became of their messages."""
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ from engine.model.event import Event, Json
 from engine.model.rule import Verb
 from engine.testing.playing import key_of_reason
 from engine.testing.world import Change
+from engine.work.deliver import with_first
 
 NIGHT = (time(22), time(6))
 """From when until when it is night."""
@@ -62,12 +63,22 @@ class RuleTally:
 
 
 class Tally:
-    """Counts the changes of a world, for the rules asked for, from `since` on."""
+    """Counts the changes of a world, for the rules asked for, from `since` on; `event` finds what it still knows of
+    events, by dedupe key."""
 
-    def __init__(self, rules: Collection[str], *, since: datetime | None, zone: ZoneInfo, samples: int) -> None:
+    def __init__(
+        self,
+        rules: Collection[str],
+        *,
+        since: datetime | None,
+        zone: ZoneInfo,
+        samples: int,
+        event: Callable[[str], Event | None] = lambda key: None,
+    ) -> None:
         self.rules = {rule: RuleTally(samples=deque(maxlen=samples)) for rule in rules}
         self._since = since
         self._zone = zone
+        self._event = event
         self._waiting: dict[str, str] = {}
         self._contexts: dict[str, Mapping[str, Json] | None] = {}
         self._gathered: dict[str, dict[str, Event]] = {}
@@ -161,6 +172,8 @@ class Tally:
         digest = delivery.firing is None and delivery.digest is not None
         if not digest:
             context = self._contexts.get(delivery.firing or "")
+            if context is not None and context.get("incident"):
+                context = with_first(context, self._event(context["incident"]["first"]["event"]), None)
             return Sample(at=change.at, delivery=delivery, event=change.event, context=context)
         place = (delivery.digest, delivery.step, delivery.destination)
         same = [each for each in change.merged if (each.digest, each.step, each.destination) == place]

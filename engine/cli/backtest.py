@@ -1,5 +1,6 @@
 """`tocsin backtest`: what rules would have done over past events, state and time included."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -8,12 +9,13 @@ from zoneinfo import ZoneInfo
 import typer
 
 from engine.cli.help import ending
-from engine.cli.looking_back import From, Past, PastDays, run_past, zone_of
+from engine.cli.looking_back import From, Past, PastDays, WithoutMutes, run_past, zone_of
 from engine.cli.options import JsonOut, chosen
 from engine.cli.report import print_json
 from engine.cli.rules import rules_now
 from engine.cli.stored import quiet
 from engine.model.event import Event, Json
+from engine.model.mute import Mute
 from engine.model.rule import Rule
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ def backtest(
     timezone: Annotated[
         str, typer.Option("--timezone", metavar="ZONE", help="Whose days and nights are meant: Europe/Berlin.")
     ] = "UTC",
+    without_mutes: WithoutMutes = False,
     as_json: JsonOut = False,
 ) -> None:
     """Run the rules on disk over past events, on a stepped clock: how often each would have fired, day by day; what its
@@ -71,7 +74,8 @@ def backtest(
     been. Nothing is sent or stored.
 
     Rules that are named act as if they were live. What came before the time that is looked at counts as having been.
-    Mutes are left out, and nothing is read from Stripe: what was not kept with an event is not there.
+    What was muted then is muted here too, and counted with what the rule's own keys left out. Nothing is read from
+    Stripe: what was not kept with an event is not there.
     """
     from engine import wiring
     from engine.backtest import Backtest, select
@@ -84,7 +88,7 @@ def backtest(
     selection = select(book, named)
     made: list[Backtest] = []
 
-    def begin(since: datetime | None) -> None:
+    def begin(since: datetime | None, mutes: Sequence[Mute]) -> None:
         made.append(
             Backtest(
                 selection,
@@ -93,13 +97,22 @@ def backtest(
                 zone=zone,
                 samples=samples,
                 unique=source is None,
+                mutes=mutes,
             )
         )
 
     def feed(event: Event) -> None:
         made[0].feed(event)
 
-    past = run_past(source, days, before=selection.before, concerns=selection.concerns, feed=feed, begin=begin)
+    past = run_past(
+        source,
+        days,
+        before=selection.before,
+        concerns=selection.concerns,
+        feed=feed,
+        begin=begin,
+        without_mutes=without_mutes,
+    )
     run = made[0]
     run.finish(past.until)
     ruled = [(rule, run.rules[rule.id]) for rule in selection.rulebook.rules if rule.id in selection.asked]
@@ -131,7 +144,6 @@ def _written(sample: "Sample", rule: Rule) -> Written | None:
         title, text = sent.request["title"], sent.request["text"]
     if sample.alerts > len(sample.merged):
         text += f"\n({sample.alerts:,} alerts in all; written from the first {len(sample.merged):,})"
-    text = text if delivery.note is None else f"{text.rstrip()}\n\n{delivery.note}"
     return Written(
         at=sample.at, account=delivery.account, destination=delivery.destination, title=title, text=text.strip()
     )
@@ -149,6 +161,7 @@ def as_content(tested: Tested) -> dict[str, Json]:
         "run": run.events,
         "unread": dict(run.unread),
         "waiting": run.waiting,
+        "mutes": past.mutes,
         "messages": sum(tally.sent for tally in tallies),
         "at_night": sum(tally.at_night for tally in tallies),
         "rules": [

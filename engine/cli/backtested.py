@@ -39,6 +39,8 @@ def print_tested(tested: Tested, *, per_account: bool) -> None:
         types = ", ".join(f"{name} {count:,}" for name, count in run.unread.most_common(3))
         events = plural(run.unread.total(), "event")
         note(f"{events} without what rules want read from Stripe, judged without it: {types}")
+    if past.mutes:
+        note(f"with the {plural(past.mutes, 'mute')} of that time; --without-mutes is without")
     say("")
     say(_paged(tested), "bold")
 

@@ -85,7 +85,8 @@ def _altered_lines(altered: "Altered") -> Iterator[str]:
 def _head(compared: Compared) -> str:
     past = compared.past
     span = f"{past.since:%Y-%m-%d} to {past.until:%Y-%m-%d}"
-    return f"{compared.names[0]} against {compared.names[1]}, over {plural(past.total, 'event')}, {span}"
+    muted = f", with the {plural(past.mutes, 'mute')} of that time" if past.mutes else ""
+    return f"{compared.names[0]} against {compared.names[1]}, over {plural(past.total, 'event')}, {span}{muted}"
 
 
 def _counts(rule: "RuleChange") -> str:

@@ -1,5 +1,6 @@
 """`tocsin diff`: the alerts that a change to the rules loses and gains, over the same events."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from engine.cli.help import FAILED, ending
-from engine.cli.looking_back import From, Past, PastDays, run_past
+from engine.cli.looking_back import From, Past, PastDays, WithoutMutes, run_past
 from engine.cli.options import Usage
 from engine.cli.report import note, print_json
 from engine.cli.rules import rules_now
 from engine.cli.stored import quiet, with_store
 from engine.model.event import Event, Json
+from engine.model.mute import Mute
 
 if TYPE_CHECKING:
     from engine.backtest.compare import Alert, Altered, RuleChange
@@ -67,13 +69,15 @@ def diff(
         Literal["text", "markdown", "json"],
         typer.Option("--format", metavar="FORM", help="text, markdown (for a pull request) or json."),
     ] = "text",
+    without_mutes: WithoutMutes = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 where something is another.")] = False,
 ) -> None:
     """Run two states of the rules over the same past events, state and time included, and show rule by rule the alerts
     that the change loses and gains, with examples and the reason, and those that go elsewhere or say something else.
 
     A revision is named by the beginning of its hash, as `tocsin explain --json` has it; `in-force` is the one that the
-    service loaded last. Rules in shadow give no alerts. Nothing is sent or stored.
+    service loaded last. Rules in shadow give no alerts. What was muted then is muted for both. Nothing is sent or
+    stored.
     """
     from engine import wiring
     from engine.backtest.compare import Comparison
@@ -87,8 +91,8 @@ def diff(
     sides = select(before), select(after)
     made: list[Comparison] = []
 
-    def begin(since: datetime | None) -> None:
-        made.append(Comparison(*sides, since=since, unique=source is None, examples=examples))
+    def begin(since: datetime | None, mutes: Sequence[Mute]) -> None:
+        made.append(Comparison(*sides, since=since, unique=source is None, examples=examples, mutes=mutes))
 
     def feed(event: Event) -> None:
         made[0].feed(event)
@@ -100,6 +104,7 @@ def diff(
         concerns=lambda name: any(side.concerns(name) for side in sides),
         feed=feed,
         begin=begin,
+        without_mutes=without_mutes,
     )
     rules = made[0].finish(past.until)
     compared = Compared(
@@ -160,6 +165,7 @@ def as_content(compared: Compared) -> dict[str, Json]:
         "events": compared.past.total,
         "run": compared.events,
         "same": compared.same,
+        "mutes": compared.past.mutes,
         "messages": {"before": compared.messages[0], "after": compared.messages[1]},
         "rules": [
             {

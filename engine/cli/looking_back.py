@@ -1,7 +1,7 @@
 """What commands that run rules over past events share: which events, in which time zone, as they would be expanded."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from engine.cli.stored import with_store
 
 if TYPE_CHECKING:
     from engine.model.event import Event
+    from engine.model.mute import Mute
     from engine.store import Store
 
 EVERY = 500
@@ -27,6 +28,9 @@ DEFAULT_DAYS = 30
 From = Annotated[
     str | None,
     typer.Option("--from", metavar="PATH", help="Over the events in this file or folder (JSON or JSON lines)."),
+]
+WithoutMutes = Annotated[
+    bool, typer.Option("--without-mutes", help="As if nothing had been muted. [default: with the mutes of that time]")
 ]
 PastDays = Annotated[
     int | None,
@@ -37,12 +41,13 @@ PastDays = Annotated[
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
     """Which events there were: `total` of all types from `since` until `until`, of which those were run that concern
-    the rules."""
+    the rules; and how many `mutes` there were meanwhile."""
 
     total: int
     since: datetime
     until: datetime
     source: str
+    mutes: int = 0
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -53,6 +58,10 @@ def zone_of(name: str) -> ZoneInfo:
         raise Usage(f"there is no time zone '{name}'; write one like Europe/Berlin") from None
 
 
+Begin = Callable[[datetime | None, "Sequence[Mute]"], None]
+"""Is told before the first event from when on events count (None: from the first), and what was muted when."""
+
+
 def run_past(
     source: str | None,
     days: int | None,
@@ -60,31 +69,35 @@ def run_past(
     before: timedelta,
     concerns: Callable[[str], bool],
     feed: "Callable[[Event], None]",
-    begin: Callable[[datetime | None], None],
+    begin: Begin,
+    without_mutes: bool = False,
 ) -> Past:
-    """Feed the events that concern, as they came. `begin` is told first from when on they count; what came `before` is
-    fed too. Raises StoreError."""
+    """Feed the events that concern, as they came; what came `before` those that count is fed too. Only of stored events
+    it is known what was muted. Raises StoreError."""
     from engine.source import collector_paused
 
     with collector_paused():  # what is fed has no cycles, and looking for some takes half of the time
         if source is not None:
             return _of_files(source, days, before, concerns, feed, begin)
-        return with_store(lambda store: _of_store(store, days or DEFAULT_DAYS, before, concerns, feed, begin))
+        span = timedelta(days=days or DEFAULT_DAYS)
+        return with_store(lambda store: _of_store(store, span, before, concerns, feed, begin, without_mutes))
 
 
 async def _of_store(
     store: "Store",
-    days: int,
+    span: timedelta,
     before: timedelta,
     concerns: Callable[[str], bool],
     feed: "Callable[[Event], None]",
-    begin: Callable[[datetime | None], None],
+    begin: Begin,
+    without_mutes: bool,
 ) -> Past:
     until = datetime.now(UTC)
-    since = until - timedelta(days=days)
+    since = until - span
     received = await store.events.types(since)
     types = [name for name in await store.events.type_names() if concerns(name)]
-    begin(since)
+    mutes = () if without_mutes else tuple(await store.mutes.ls(since - before))
+    begin(since, mutes)
     count = 0
     with progress("running", "events") as told:
         stream = store.events.stream(since=since - before, before=until, types=types)
@@ -94,7 +107,9 @@ async def _of_store(
                     feed(event)
                 count += len(batch)
                 told(count)
-    return Past(total=sum(each.count for each in received.values()), since=since, until=until, source="stored")
+    meanwhile = sum(mute.end > since for mute in mutes)
+    total = sum(each.count for each in received.values())
+    return Past(total=total, since=since, until=until, source="stored", mutes=meanwhile)
 
 
 def _of_files(
@@ -103,7 +118,7 @@ def _of_files(
     before: timedelta,
     concerns: Callable[[str], bool],
     feed: "Callable[[Event], None]",
-    begin: Callable[[datetime | None], None],
+    begin: Begin,
 ) -> Past:
     from engine.backtest.files import EventFiles
 
@@ -119,7 +134,7 @@ def _of_files(
         raise Usage(f"there is no event in {source}" + (f" ({files.first_skipped})" if files.first_skipped else ""))
     span = files.span or (datetime.now(UTC), datetime.now(UTC))
     since = span[0] if days is None else max(span[0], span[1] - timedelta(days=days))
-    begin(since if since > span[0] else None)
+    begin(since if since > span[0] else None, ())
     count = 0
     with progress("running", "events") as told:
         for event in files:

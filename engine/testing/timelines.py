@@ -74,7 +74,7 @@ def _read_step(
     check_acts(found, step, rule)
     if step.get("at") is None:
         found.error("missing-key", step, "this step has no 'at'", _HINT)
-    if all(step.get(name) is None for name in (*ACTS, "given", "expect")):
+    if all(step.get(name) is None for name in (*ACTS, "ack", "given", "expect")):
         hint = f"or one of {', '.join(ACTS)}"
         found.error("missing-key", step, "this step has neither 'given' nor 'expect'", hint)
     for name in ("repeat", "every", "late"):

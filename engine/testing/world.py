@@ -140,6 +140,10 @@ class World:
                 self._waited_for[timer.event] -= 1
         self.now = max(self.now, to)
 
+    def event(self, key: str) -> Event | None:
+        """The event of that dedupe key, where something may still come of it."""
+        return self._events.get(key)
+
     def incidents(self) -> Iterator[Incident]:
         """Those that are open, the first one first."""
         cells = (kept for cell, kept in self._memory.kept.items() if cell.part == course_of.INCIDENT)

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 from engine.backtest import Backtest, RuleTally, select
 from engine.model.condition import Reference
 from engine.model.event import Event
+from engine.model.mute import Mute
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
-from engine.model.timing import Absence, Digest, Other, Threshold, Throttle, Timing
+from engine.model.timing import Absence, Digest, Incident, Other, Threshold, Throttle, Timing
 from engine.rulebook import Rulebook
 from notifiers import Destination
 from tests.builders import event
@@ -41,12 +42,13 @@ def expand(step: Step, severity: Severity, livemode: bool) -> list[Destination]:
 
 def run(rules: Iterable[Rule], events: Iterable[Event], *chosen: str, **options: Any) -> Backtest:
     selection = select(Rulebook(revision="", rules=tuple(rules)), chosen)
+    after = options.pop("after", timedelta())
     made = Backtest(selection, expand, **{"zone": UTC_ZONE, "samples": 2, **options})
     last = NOON
     for each in events:
         made.feed(each)
         last = each.received
-    made.finish(last + options.get("after", timedelta()))
+    made.finish(last + after)
     return made
 
 
@@ -133,3 +135,21 @@ def test_only_events_that_concern_are_asked_for() -> None:
     selection = select(Rulebook(revision="", rules=(absent, rule("off", "charge.failed", mode=RuleMode.OFF))))
     asked = ("payout.failed", "payout.paid", "charge.failed", "account.application.deauthorized")
     assert [selection.concerns(name) for name in asked] == [True, True, False, True]
+
+
+def test_messages_that_were_muted_are_counted_beside_what_keys_left_out() -> None:
+    """Whether the rule has a memory or not; callbacks run."""
+    mute = Mute(id="m", account="acct_1", start=NOON, end=NOON + HOUR, author="kim", comment="known")
+    events = [at(0), at(0, account="acct_2"), at(0.5), at(1)]
+    plain = tally([rule("r", "charge.failed")], events, mutes=[mute])
+    assert (plain.fired, plain.sent, plain.quiet) == (4, 2, {"mute": 2})
+    throttled = tally([rule("r", "charge.failed", Timing(throttle=Throttle(max=1, every=HOUR)))], events, mutes=[mute])
+    assert (throttled.fired, throttled.sent, throttled.quiet) == (4, 2, {"mute": 2})
+    assert plain.calls == {"callback case": 4}
+
+
+def test_a_sample_knows_the_first_event_of_its_incident() -> None:
+    found = tally([rule("r", "charge.failed", Timing(incident=Incident(resolve_after=HOUR)))], [at(0)], after=2 * HOUR)
+    context = found.samples[-1].context or {}
+    assert context["incident"]["stage"] == "resolved"
+    assert context["incident"]["first"]["object"]["object"] == "charge"

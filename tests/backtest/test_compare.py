@@ -1,6 +1,6 @@
 """Two states of rules over the same events: what is lost, gained and altered, and why."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,17 +8,20 @@ from engine.backtest.compare import Comparison, RuleChange
 from engine.backtest.selection import select
 from engine.model.condition import Operation, PathTest
 from engine.model.event import Event
-from engine.model.rule import Rule, RuleMode, When
-from engine.model.timing import Absence, Other, Threshold, Throttle, Timing
+from engine.model.mute import Mute
+from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
+from engine.model.timing import Absence, Incident, Other, Threshold, Throttle, Timing
 from engine.rulebook import Rulebook
 from tests.backtest.test_backtest import BY_ID, HOUR, NOON, at, rule
 
 AFTER = NOON + timedelta(days=9)
 
 
-def compare(old: Iterable[Rule], new: Iterable[Rule], events: Iterable[Event]) -> dict[str, RuleChange]:
+def compare(
+    old: Iterable[Rule], new: Iterable[Rule], events: Iterable[Event], mutes: Sequence[Mute] = ()
+) -> dict[str, RuleChange]:
     sides = [select(Rulebook(revision="", rules=tuple(rules))) for rules in (old, new)]
-    made = Comparison(sides[0], sides[1], since=None)
+    made = Comparison(sides[0], sides[1], since=None, mutes=mutes)
     for each in events:
         made.feed(each)
     return {change.rule: change for change in made.finish(AFTER)}
@@ -95,3 +98,31 @@ def test_rules_that_only_one_side_has_live() -> None:
     found = compare([shadow, rule("gone", "charge.failed")], [replace(shadow, mode=RuleMode.LIVE)], EVENTS)
     assert (found["r"].added, found["r"].gained) == (True, 5)
     assert (found["gone"].removed, found["gone"].lost) == (True, 5)
+
+
+def test_what_was_muted_is_muted_for_both() -> None:
+    """So that a rule of another severity may be muted no more."""
+    start = EVENTS[0].received
+    mute = Mute(id="m", severity=Severity.MEDIUM, start=start, end=start + 9 * HOUR, author="kim", comment="known")
+    same = compare([over(100)], [over(100)], EVENTS, [mute])["r"]
+    assert (same.same, same.after) == (True, 5)
+    graver = compare([over(100)], [replace(over(100), severity=Severity.HIGH)], EVENTS, [mute])["r"]
+    what = "notify payments: left out (mute); notify risk: left out (mute) -> notify payments: sent; notify risk: sent"
+    assert dict(graver.alters) == {what: 5}
+
+
+def test_texts_know_the_first_event_of_an_incident() -> None:
+    """Also where only the words of a message differ."""
+
+    def told(text: str) -> Rule:
+        whole = rule("r", "charge.failed", Timing(incident=Incident(), on_update=(_said(text),)))
+        return replace(whole, steps=(_said("Opened"),))
+
+    text = "{{ incident.first.object.amount }} was the first"
+    found = compare([told(text)], [told(f"Well, {text}")], EVENTS[:2])["r"]
+    assert found.altered_examples[0].after == ("Well, 100 was the first",), found
+
+
+def _said(text: str) -> Step:
+    step = "first" if text == "Opened" else "update"
+    return Step(id=step, verb=Verb.NOTIFY, targets=("risk",), options={"title": text})

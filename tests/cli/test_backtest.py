@@ -1,6 +1,7 @@
 """`tocsin backtest`: what rules would have done over stored events and over files of them."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typer.testing import CliRunner
 
 from engine.cli.app import app
 from engine.cli.chart import bars
+from engine.model.mute import Mute
+from engine.store import Store
 from tests.builders import CREATED, event, snapshot
-from tests.cli.conftest import NOW
+from tests.cli.conftest import NOW, stock
 from tests.cli.test_rules import store_events
 
 runner = CliRunner()
@@ -96,6 +99,38 @@ def test_stored_events_are_run_as_they_came(place: Path, database: str) -> None:
     assert [sample["title"] for sample in talkative["samples"]] == ["$123.45 of acct_1"]
     assert (unheard["matched"], unheard["samples"]) == (0, [])
     assert json.loads(backtest("--json", "--days", "60").stdout)["messages"] == 3
+
+
+@pytest.fixture
+def muted(place: Path, database: str) -> Path:
+    """An event of each of three days, of which messages of the second were muted for a day."""
+    moments = [NOW - timedelta(days=days) for days in (1, 2, 3)]
+    store_events(database, [event("payout.failed", created=int(each.timestamp()), received=each) for each in moments])
+    start = NOW - timedelta(days=2, hours=1)
+    mute = Mute(id="mut_1", rule="talk*", start=start, end=start + timedelta(days=1), author="kim", comment="known")
+    old = replace(mute, id="mut_0", start=start - timedelta(days=99), end=start - timedelta(days=98))
+
+    async def add(store: Store) -> None:
+        await store.mutes.add(mute, mute.start)
+        await store.mutes.add(old, old.start)
+
+    stock(database, add)
+    return place
+
+
+def test_what_was_muted_then_is_muted_and_counted(muted: Path) -> None:
+    lines = backtest("--samples", "0")
+    assert "  messages 2 sent, 1 left out (mute 1)" in lines.stdout.splitlines()
+    assert "with the 1 mute of that time; --without-mutes is without" in lines.output
+    found = json.loads(backtest("--json").stdout)
+    assert (found["mutes"], found["messages"], found["rules"][0]["messages"]["left_out"]) == (1, 2, {"mute": 1})
+
+
+def test_without_mutes_all_would_have_gone_out(muted: Path) -> None:
+    result = backtest("--samples", "0", "--without-mutes")
+    assert "  messages 3 sent" in result.stdout.splitlines()
+    assert "mute" not in result.output
+    assert json.loads(backtest("--json", "--without-mutes").stdout)["mutes"] == 0
 
 
 def test_what_cannot_be_meant_is_said(place: Path) -> None:
