@@ -1,11 +1,12 @@
 """Signed requests, each with an id of its own, at a cost that does not disturb what is being measured.
 
-The id stands last in the body, so that the signature of the common part is computed once and only continued.
+Id and account stand last in the body, so that the signature of the common part is computed once and only continued.
 """
 
 import hmac
 import json
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,34 +19,42 @@ BODY_BYTES = 3600
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The body of one event type up to its id."""
+    """The body of one event type up to its id and account; `account` is the one of whoever names none."""
 
     type: str
     prefix: bytes
+    account: str
 
-    def tail(self, event_id: str) -> bytes:
+    def tail(self, event_id: str, account: str | None = None) -> bytes:
         """What completes the body."""
-        return f'  "id": "{event_id}"\n}}'.encode()
+        return f'  "account": "{account or self.account}",\n  "id": "{event_id}"\n}}'.encode()
 
 
 ACCOUNT = "acct_1RCVrQBenchmark0"
 
 
+def account_of(number: int) -> str:
+    """One of a platform's accounts, as long as ACCOUNT."""
+    return f"acct_1RCVrQBen{number:07d}"
+
+
 def template(event_type: str, size: int = BODY_BYTES, account: str = ACCOUNT) -> Template:
-    """A connected, live event of that type and account, written as Stripe writes it, `size` bytes long with its id.
+    """A connected, live event of that type that happens now, written as Stripe writes it, `size` bytes long with its id
+    and account.
 
     It is filled with small maps of flags and nulls, about as many fields to the kilobyte as a charge has.
     """
-    size -= len(Template(event_type, b"").tail("evt_" + "0" * 24))
+    size -= len(Template(event_type, b"", account).tail("evt_" + "0" * 24))
+    now = int(time.time())
     fields: dict[str, object] = {}
-    made = prefix = _prefix(event_type, account, fields, "")
+    made = prefix = _prefix(event_type, now, fields, "")
     while len(made) <= size:
         prefix = made
         fields[f"attribute_{len(fields)}"] = {"enabled": True, "limit": 1000 + len(fields), "reason": None}
-        made = _prefix(event_type, account, fields, "")
+        made = _prefix(event_type, now, fields, "")
     if fields:
         fields.popitem()
-    return Template(event_type, _prefix(event_type, account, fields, "x" * max(size - len(prefix), 0)))
+    return Template(event_type, _prefix(event_type, now, fields, "x" * max(size - len(prefix), 0)), account)
 
 
 def run_name() -> str:
@@ -67,10 +76,10 @@ class Requests:
         begun = hmac.new(self._secret, b"%d.%b" % (self._timestamp, made.prefix), "sha256")
         self._begun[made.type] = (made, begun)
 
-    def request(self, event_type: str, event_id: str) -> bytes:
-        """The bytes of one request."""
+    def request(self, event_type: str, event_id: str, account: str | None = None) -> bytes:
+        """The bytes of one request, of the template's account if of no other."""
         made, begun = self._begun[event_type]
-        tail = made.tail(event_id)
+        tail = made.tail(event_id, account)
         signature = begun.copy()
         signature.update(tail)
         lines = [
@@ -86,13 +95,12 @@ class Requests:
         return b"".join(("\r\n".join(lines).encode(), b"\r\n\r\n", made.prefix, tail))
 
 
-def _prefix(event_type: str, account: str, fields: dict[str, object], padding: str) -> bytes:
+def _prefix(event_type: str, created: int, fields: dict[str, object], padding: str) -> bytes:
     kind = event_type.rpartition(".")[0].rpartition(".")[2] or "object"
     root = {
         "object": "event",
-        "account": account,
         "api_version": "2026-10-28.endive",
-        "created": 1_767_225_600,
+        "created": created,
         "data": {
             "object": {
                 "id": f"{kind[:2]}_3OBenchmark00000000000000",

@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import uvloop
-from bodies import QUIET, Requests, run_name, template
+from bodies import QUIET, Requests, account_of, run_name, template
 
 WARM_UP = 0.5
+ACCOUNTS = 1_000
+"""Accounts that the events are of, in turn."""
 
 
 @dataclass
@@ -97,7 +99,9 @@ class Source:
             return None
         self._number += 1
         matches = self._every and self._number % self._every == 0
-        return self._requests.request(self._matching if matches else QUIET, f"evt_{self._run}e{self._number:011d}")
+        account = account_of(self._number // (self._every or 1) % ACCOUNTS)
+        kind = self._matching if matches else QUIET
+        return self._requests.request(kind, f"evt_{self._run}e{self._number:011d}", account)
 
 
 async def run(job: dict[str, Any]) -> dict[str, Any]:
