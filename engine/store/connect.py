@@ -95,8 +95,8 @@ class Target:
 
         `unbounded`: statements may take as long as they do. `planned_once`: a statement keeps its first plan; for those
         that are asked all the time and whose plan cannot depend on what is asked (the queue's dequeue is planned in
-        0.8 ms and carried out in 0.3). `indexed`: what is read is found by an index, however small its table is when the
-        statement is planned.
+        0.8 ms and carried out in 0.3). `indexed`: what is read is found by an index, however small its table was when
+        the statement was planned.
         """
         arguments = self._arguments(purpose)
         if planned_once:
