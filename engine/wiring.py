@@ -224,7 +224,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         expand=pipeline.expand,
         summary=summary,
         mutes=pipeline.mutes,
-        fired=lambda rule: metrics.fired(rule.id, rule.mode),
+        fired=counter(metrics),
     )
     store.committer.on_commit = metrics.commit
 

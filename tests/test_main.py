@@ -54,7 +54,7 @@ async def test_it_serves_tells_of_itself_reloads_and_ends_in_order() -> None:
             await alerted(service, "evt_main")
             status, page = await service.get("/metrics")
             assert status == 200
-            assert b'tocsin_firings_total{mode="live",rule="payout-failed"} 1.0' in page
+            assert b'tocsin_firings_total{cause="match",mode="live",rule="payout-failed"} 1.0' in page
             assert b'tocsin_webhook_requests_total{reason="mismatch",result="refused"} 1.0' in page
             assert b"tocsin_commit_events_count 1.0" in page
             await broken_and_mended(service, folder / "rules" / "test.yaml")

@@ -25,7 +25,8 @@ LAST = 32_503_680_000
 
 _WAITING, _SETTLERS = "waiting", "settlers"
 # of a cell: by key the match that reminders are for (`event`, its `second`, the deadline `due`, what it has in `same`,
-# the lead times `sent`, whether it is `over`); what settles, by what it has in common with matches: second, id, type
+# the lead times `sent`, whether it has `fired`, and is `over`); what settles, by what it has in common with matches:
+# second, id, type
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +123,13 @@ def ripe(rule: Rule, kept: Kept, timer: Timer, now: datetime) -> tuple[Alert | N
         nearer = [each for each in policy.at if each < lead and due - each <= now]
         if nearer or int(lead.total_seconds()) in entry["sent"]:
             return None, None
+        again = entry.get("fired", False)
         alert = _alert(rule, entry, key, lead)
         leads = [each for each in policy.at if due - each > now]
         status, reason = _standing(entry, leads, due)
         entry["over"] = not leads
         _tidy(kept)
-        return alert, Settled(firing=firing_id(rule.id, entry["event"]), status=status, reason=reason)
+        return alert, Settled(firing=firing_id(rule.id, entry["event"]), status=status, reason=reason, again=again)
     return None, None
 
 
@@ -195,6 +197,7 @@ def _past(policy: Reminder, entry: State, rule: Rule, key: str, now: datetime) -
 def _alert(rule: Rule, entry: State, key: str, lead: timedelta) -> Alert:
     before = int(lead.total_seconds())
     entry["sent"] = [*entry["sent"], before]
+    entry["fired"] = True
     cause = f"{REMIND} {key} {entry['due']} {before}"
     return Alert(lead, _moment(entry["due"]), entry["event"], cause)
 
@@ -230,7 +233,7 @@ def _ended(rule: Rule, entry: State, why: str) -> Settled:
     told = _told(entry)
     status = FiringStatus.FIRED if told else FiringStatus.NO
     reason = f"{told}; {why}" if told else f"remind: {why}"
-    return Settled(firing=firing_id(rule.id, entry["event"]), status=status, reason=reason)
+    return Settled(firing=firing_id(rule.id, entry["event"]), status=status, reason=reason, again=True)
 
 
 def _tidy(kept: Kept) -> None:

@@ -159,12 +159,14 @@ class Timer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What became of a match that was still open, or not to fire: the new status, reason and context of its firing."""
+    """What became of a match that was still open, or not to fire: the new status, reason and context of its firing.
+    `again`: it has fired before, and only the reason is another."""
 
     firing: str
     status: FiringStatus
     reason: str | None = None
     context: Json = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,13 @@ class Metrics:
         )
         self._commits = self._spread("tocsin_commit_seconds", "How long one group commit took.", _COMMIT)
         self._batches = self._spread("tocsin_commit_events", "Events stored by one group commit.", _BATCH)
-        self._firings = self._counts("tocsin_firings_total", "Rules that fired.", "rule", "mode")
+        self._firings = self._counts(
+            "tocsin_firings_total",
+            "Rules that fired, for a match or as its follow_up: an escalation, a reminder, the end of an incident.",
+            "rule",
+            "mode",
+            "cause",
+        )
         self._deliveries = self._counts(
             "tocsin_deliveries_total", "Deliveries that ended, by how they ended.", "verb", "outcome"
         )
@@ -109,9 +115,9 @@ class Metrics:
         self._commits.add(seconds)
         self._batches.add(events)
 
-    def fired(self, rule: str, mode: str) -> None:
-        """A rule fired; in shadow mode it would have."""
-        self._firings.add(rule, mode)
+    def fired(self, rule: str, mode: str, *, follow_up: bool = False) -> None:
+        """A rule fired for a match, or for what comes of one later; in shadow mode it would have."""
+        self._firings.add(rule, mode, "follow_up" if follow_up else "match")
 
     def attempt(self, verb: str, outcome: str, seconds: float) -> None:
         """An attempt of a delivery came to an outcome."""

@@ -5,16 +5,19 @@ from datetime import UTC, datetime
 
 from engine.decide.breaker import BreakerState
 from engine.decide.retry import Decision
-from engine.model.delivery import OWN_RULE, Delivery, DeliveryStatus, Firing, FiringStatus, Plan
+from engine.model.delivery import OWN_RULE, Delivery, DeliveryStatus, FiringStatus, Plan
 from engine.model.event import Event, Payload
 from engine.model.outcome import Outcome
-from engine.model.rule import Verb
+from engine.model.rule import Rule, Verb
 from engine.observe import Metrics
 from engine.store.destinations import Standing
 from engine.work.accounts import AccountBook
 from engine.work.breakers import BreakerReports
 from engine.work.ops import Ops
 from engine.work.recent import RecentEvents
+
+Counter = Callable[[Plan, Rule | None], None]
+"""Is told of a plan that is carried out, and whose timer it is, where it is one's."""
 
 
 def observer(
@@ -38,20 +41,29 @@ def observer(
         if unprepared and (new or event.payload is Payload.SNAPSHOT):
             events.add(event)
         if new:
-            count(fired)
+            count(plan, None)
 
     return seen
 
 
-def counter(metrics: Metrics) -> Callable[[Sequence[Firing]], None]:
-    """Counts what fired of some matches."""
+def counter(metrics: Metrics) -> Counter:
+    """Counts what fired by a plan: matches, at once or later, and what came of them."""
 
-    def fired(firings: Sequence[Firing]) -> None:
-        for firing in firings:
-            if firing.status is FiringStatus.FIRED:
+    def count(plan: Plan, rule: Rule | None = None) -> None:
+        late = {each.firing for each in plan.settled if each.status is FiringStatus.FIRED and not each.again}
+        for firing in plan.firings:
+            if firing.rule == OWN_RULE:
+                continue
+            if firing.status is FiringStatus.FOLLOW_UP:
+                metrics.fired(firing.rule, firing.mode, follow_up=True)
+            elif firing.status is FiringStatus.FIRED or firing.id in late:
                 metrics.fired(firing.rule, firing.mode)
+                late.discard(firing.id)
+        if rule is not None:
+            for _ in late:
+                metrics.fired(rule.id, rule.mode)
 
-    return fired
+    return count
 
 
 def observed(metrics: Metrics, reports: BreakerReports | None) -> Callable[[Sequence[Standing]], Awaitable[None]]:

@@ -7,12 +7,12 @@ from typing import Protocol
 
 from engine.decision import Undecided, muted
 from engine.errors import DestinationError
-from engine.model.delivery import Delivery, Firing, Plan
+from engine.model.delivery import Delivery, Plan
 from engine.model.event import Event, Json
 from engine.model.fetch import ACCOUNT, WHOLE_OBJECT, with_fetched
 from engine.model.mute import Mute
 from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
-from engine.model.rule import Step, Verb
+from engine.model.rule import Rule, Step, Verb
 from engine.plan import Expand, make_plan
 from engine.render import account_name
 from engine.rulebook import Rulebook
@@ -57,7 +57,7 @@ class Fetcher:
         rulebook: Callable[[str], Awaitable[Rulebook]],
         expand: Expand,
         mutes: Callable[[], Sequence[Mute]] = tuple,
-        fired: Callable[[Sequence[Firing]], None] = lambda firings: None,
+        fired: Callable[[Plan, Rule | None], None] = lambda plan, rule: None,
     ) -> None:
         self._read = read
         self._accounts = accounts
@@ -90,7 +90,7 @@ class Fetcher:
         whole = replace(whole, fetched=kept)
         plan = await self._plan(whole, rulebook)
         before = {match.rule.id for match in rulebook.match(event)}
-        self._fired([firing for firing in plan.firings if firing.rule not in before])
+        self._fired(replace(plan, firings=tuple(each for each in plan.firings if each.rule not in before)), None)
         return failure or Delivered(status=200, result={"read": sorted(kept)})
 
     async def _plan(self, whole: Event, rulebook: Rulebook) -> Plan:

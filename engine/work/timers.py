@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from engine.decision import Ripe, Summary
-from engine.model.delivery import FiringStatus, Plan, Timer
+from engine.model.delivery import Plan, Timer
 from engine.model.event import Event
 from engine.model.mute import Mute
 from engine.model.rule import Rule
@@ -34,7 +34,7 @@ class Timers(Protocol):
 
 
 class Clock:
-    """Decides timers as they come due. `fired` is told of each rule that fired."""
+    """Decides timers as they come due. `fired` is told of each plan that came of one, with the timer's rule."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Clock:
         expand: Expand,
         summary: Summary,
         mutes: Callable[[], Sequence[Mute]] = tuple,
-        fired: Callable[[Rule], None] = lambda rule: None,
+        fired: Callable[[Plan, Rule | None], None] = lambda plan, rule: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._timers = timers
@@ -85,8 +85,7 @@ class Clock:
             number, decided = await self._timers.ripen(self._now(), self._resolve)
             total += number
             for ripe, plan in decided:
-                if ripe.rule is not None and any(each.status is FiringStatus.FIRED for each in plan.settled):
-                    self._fired(ripe.rule)
+                self._fired(plan, ripe.rule)
             if not number:
                 return total
 

@@ -25,6 +25,7 @@ def test_every_occasion_is_counted() -> None:
     metrics.event("snapshot", "connected", livemode=True, duplicate=False)
     metrics.commit(0.003, 7)
     metrics.fired("payout-failed", "live")
+    metrics.fired("payout-failed", "live", follow_up=True)
     metrics.attempt("callback", "retry", 0.2)
     metrics.delivery("callback", "delivered", 0.3)
     metrics.delivery("notify", "dead")
@@ -37,7 +38,8 @@ def test_every_occasion_is_counted() -> None:
         "tocsin_events_total{duplicate=false,livemode=true,payload=snapshot,scope=connected}": 1,
         "tocsin_commit_seconds_count{}": 1,
         "tocsin_commit_events_sum{}": 7,
-        "tocsin_firings_total{mode=live,rule=payout-failed}": 1,
+        "tocsin_firings_total{cause=match,mode=live,rule=payout-failed}": 1,
+        "tocsin_firings_total{cause=follow_up,mode=live,rule=payout-failed}": 1,
         "tocsin_attempts_total{outcome=retry,verb=callback}": 1,
         "tocsin_attempt_seconds_sum{verb=callback}": 0.2,
         "tocsin_deliveries_total{outcome=delivered,verb=callback}": 1,

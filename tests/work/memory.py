@@ -8,9 +8,11 @@ from engine.model.delivery import DeliveryStatus, Firing
 from engine.model.event import Event, Json
 from engine.model.mute import Mute
 from engine.model.rule import Rule, Severity, Step, Verb
+from engine.observe import Metrics
 from engine.pipeline import Pipeline
 from engine.rulebook import Rulebook
 from engine.store import Store
+from engine.work.counting import counter
 from engine.work.timers import Clock
 from notifiers import Destination
 from tests.builders import event
@@ -45,8 +47,14 @@ class World:
         ) -> Json:
             return {"left_out": number} if note is None else {"left_out": number, "note": note}
 
+        self.metrics = Metrics()
+        count = counter(self.metrics)
         self.pipeline = Pipeline(
-            rulebook=lambda: book, expand=expand, committer=self.store.committer, mutes=lambda: self.mutes
+            rulebook=lambda: book,
+            expand=expand,
+            committer=self.store.committer,
+            mutes=lambda: self.mutes,
+            seen=lambda event, plan, new: count(plan, None) if new else None,
         )
         self.clock = Clock(
             timers=self.store.timers,
@@ -55,8 +63,15 @@ class World:
             expand=expand,
             summary=summary,
             mutes=lambda: self.mutes,
+            fired=count,
             now=lambda: self.now,
         )
+
+    def counted(self) -> dict[str, float]:
+        """What metrics say of what fired, by cause."""
+        found = self.metrics.registry.collect()
+        samples = [each for metric in found if metric.name == "tocsin_firings" for each in metric.samples]
+        return {each.labels["cause"]: each.value for each in samples}
 
     async def send(self, *events: Event) -> None:
         for each in events:

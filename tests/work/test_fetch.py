@@ -160,7 +160,7 @@ async def bench(store: Store) -> AsyncIterator[Bench]:
             decide=store.decide,
             rulebook=rules,
             expand=expand,
-            fired=lambda firings: fired.extend(firing.rule for firing in firings),
+            fired=lambda plan, rule: fired.extend(firing.rule for firing in plan.firings),
         )
         deliverer = Deliverer(
             deliveries=store.deliveries,
