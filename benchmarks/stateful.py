@@ -5,8 +5,8 @@
 Three questions. How many events a second are decided by 1,000 rules with thresholds, sequences, absences and throttles
 over 10,000 accounts, on the stepped clock of `backtest` (no database). What a commit of such events costs in the store,
 beside the same events for the same rules without their memory, in the same run. And how the cost of one event grows
-with the number of keys and with what a window holds. Seconds are of this process's processor (and, in the store, of the
-wall: the database is another process).
+with the number of keys, with what a window holds, and for one that comes late on a full key. Seconds are of this
+process's processor (and, in the store, of the wall: the database is another process).
 """
 
 import argparse
@@ -20,16 +20,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from engine.decide import window
 from engine.decide.memory import State
-from engine.model.condition import Operation, PathTest, Reference
+from engine.model.condition import Money, Operation, PathTest, Reference
 from engine.model.event import Event
 from engine.model.rule import Rule, Severity, Step, Verb, When
-from engine.model.timing import NO_TIMING, Absence, Other, Threshold, Throttle, Timing
+from engine.model.timing import NO_TIMING, Absence, Other, Ratio, Threshold, Throttle, Timing
 from engine.pipeline import Pipeline
 from engine.receive.normalize import normalize
 from engine.rulebook import Rulebook
@@ -189,7 +190,39 @@ def growth(quick: bool) -> dict[str, dict[str, float]]:
         for place, event in enumerate(given):
             window.take(threshold, state, replace(event, created=end + timedelta(seconds=place)), window.MATCH)
         by_held[f"{held:,}"] = (time.process_time() - begun) / len(given) * 1e6
-    return {"keys": by_keys, "held": by_held}
+    return {"keys": by_keys, "held": by_held, "late": late_on_a_full_key()}
+
+
+def late_on_a_full_key(held: int = 3_000, given: int = 20) -> dict[str, float]:
+    """Microseconds for an event that comes nearly an hour late, on a key with matches in so many later seconds: it
+    counts in the windows of all of them."""
+    ratio = Ratio(of=(), gte=Decimal("0.9"), min=10**9)
+    code = Reference(path="failure_code")
+    money = Money(amount=Decimal(10**9), currency="usd", minor=10**11)
+    found = {}
+    for name, asked in {
+        "count": Threshold(within=timedelta(hours=1), count=10**9),
+        "sum": Threshold(within=timedelta(hours=1), sums=((Reference(path="amount"), money),)),
+        "ratio": Threshold(within=timedelta(hours=1), ratio=ratio),
+        "distinct": Threshold(within=timedelta(hours=1), distinct=((code, 10**9),)),
+    }.items():
+        state: State = {}
+        base = events(1, groups=1)[0]
+        for second in range(held):
+            later = START + timedelta(seconds=60 + second)
+            window.take(asked, state, _coded(base, second, later), window.MATCH | window.AMONG)
+        begun = time.process_time()
+        for second in range(given):
+            late = START + timedelta(seconds=second)
+            window.take(asked, state, _coded(base, -1 - second, late), window.MATCH | window.AMONG)
+        found[name] = (time.process_time() - begun) / given * 1e6
+    return found
+
+
+def _coded(base: Event, number: int, created: datetime) -> Event:
+    found = {**(base.object or {}), "failure_code": f"code {number}"}
+    data = {**base.data, "data": {"object": found}}
+    return replace(base, id=f"evt_c{number}", created=created, object=found, data=data)
 
 
 def main() -> None:
@@ -218,7 +251,11 @@ def _print(found: dict[str, Any]) -> None:
         f"in the store: {with_['per_second']:,.0f} events/s, {with_['cpu_us']:.0f} us of processor; without memory "
         f"{plain['per_second']:,.0f}, {plain['cpu_us']:.0f} us: {with_['per_second'] / plain['per_second']:.2f} of it"
     )
-    for what, name in (("keys", "keys"), ("held", "events in the window")):
+    for what, name in (
+        ("keys", "keys"),
+        ("held", "events in the window"),
+        ("late", "what is asked, for an event an hour late among 3,000"),
+    ):
         rows = ", ".join(f"{size}: {cost:.0f} us" for size, cost in found["growth"][what].items())
         print(f"by {name}: {rows}")
 

@@ -30,7 +30,7 @@ from engine.model.delivery import (
     delivery_id,
     firing_id,
 )
-from engine.model.event import Event, Json
+from engine.model.event import Event, Json, Payload
 from engine.model.mute import Mute
 from engine.model.rule import Rule, RuleMode, Verb
 from engine.plan import Expand, deliveries_of, make_plan, with_context
@@ -83,7 +83,12 @@ class Undecided:
         event = self.event
         rules = [rule for rule in self.rules if firing_id(rule.id, event.dedupe_key) not in known]
         among = {seen.rule.id for seen in self.sightings if seen.role is Role.AMONG}
-        verdicts = {r.id: judge(r, event, memory, now, among=r.id in among) for r in rules if remembers(r)}
+        again = event.payload is Payload.THIN or bool(self.wants)
+        verdicts = {
+            rule.id: judge(rule, event, memory, now, among=rule.id in among, again=again)
+            for rule in rules
+            if remembers(rule)
+        }
         course = self._course(memory, now)
         for rule in rules:
             verdict = verdicts.get(rule.id, FIRED)
@@ -93,10 +98,10 @@ class Undecided:
                 course.go_on(rule, event, event.received)
         others: list[Verdict] = []
         for seen in self.sightings:
-            counted = seen.rule.id in verdicts or firing_id(seen.rule.id, event.dedupe_key) in known
-            if seen.role is Role.MATCH or (seen.role is Role.AMONG and counted):
+            if seen.role is Role.MATCH or (seen.role is Role.AMONG and seen.rule.id in verdicts):
                 continue
-            others.append(observe(seen, event, memory, now))
+            met = firing_id(seen.rule.id, event.dedupe_key) in known
+            others.append(observe(seen, event, memory, now, again=again, known=met))
         plan = NOTHING
         if rules or self.wants:
             plan = make_plan(

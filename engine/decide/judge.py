@@ -9,12 +9,12 @@ from datetime import datetime
 
 from engine.decide import sequence, shapes, window
 from engine.decide.keys import key_of, other_key, trigger_key
-from engine.decide.memory import Cell, Memory
+from engine.decide.memory import Cell, Memory, State
 from engine.decide.sighting import Role, Sighting
 from engine.model.delivery import FiringStatus, Settled, Timer, firing_id
 from engine.model.event import Event, Json
 from engine.model.rule import Rule
-from engine.model.timing import NO_TIMING
+from engine.model.timing import NO_TIMING, Threshold
 from engine.source.durations import format_duration
 
 PRECEDED, THRESHOLD, FOLLOWED = "preceded_by", "threshold", "not_followed_by"
@@ -74,14 +74,14 @@ def _cell(rule: Rule, part: str, key: str | None) -> Iterator[Cell]:
         yield Cell(rule.id, part, key)
 
 
-def observe(seen: Sighting, event: Event, memory: Memory, now: datetime) -> Verdict:
-    """What an event does to a rule that it is not for: `timers` and `settled` alone are meant."""
+def observe(
+    seen: Sighting, event: Event, memory: Memory, now: datetime, *, again: bool = False, known: bool = False
+) -> Verdict:
+    """What an event does to a rule that it is not for: `timers` and `settled` alone are meant. `again`: it may be seen
+    once more. `known`: it was one that the rule is for, earlier."""
     rule, timing = seen.rule, seen.rule.timing
     if seen.role is Role.AMONG and timing.threshold is not None:
-        for cell in cells(seen, event):
-            kept = memory.open(cell, shapes.threshold(rule))
-            window.take(timing.threshold, kept.state, event, window.AMONG)
-            kept.until = window.until(timing.threshold, kept.state)
+        _counted(rule, timing.threshold, event, memory, window.AMONG, again=again, known=known)
     if seen.role is Role.PRECEDES and timing.preceded_by is not None:
         timers: list[Timer] = []
         for cell in cells(seen, event):
@@ -103,29 +103,40 @@ def observe(seen: Sighting, event: Event, memory: Memory, now: datetime) -> Verd
     return Verdict(FiringStatus.NO)
 
 
-def judge(rule: Rule, event: Event, memory: Memory, now: datetime, *, among: bool, after: str = "") -> Verdict:
+def judge(
+    rule: Rule, event: Event, memory: Memory, now: datetime, *, among: bool, after: str = "", again: bool = False
+) -> Verdict:
     """What becomes of a match. `among`: the event is one of `ratio.of` too; `after`: the part that has let it through
-    already, later than the rest (`preceded_by`)."""
+    already, later than the rest (`preceded_by`); `again`: it may be seen once more."""
     timing = rule.timing
     refused = None if after else _refused(rule, event, memory)
+    kind = window.AMONG if among else 0
     if refused is not None:
-        if among:  # it is one of the events of the ratio all the same
-            observe(Sighting(rule, Role.AMONG), event, memory, now)
+        if timing.threshold is not None and timing.threshold.ratio is not None:
+            # It is one of the events of the ratio all the same.
+            again = again or timing.preceded_by is not None  # which may come later
+            _counted(rule, timing.threshold, event, memory, kind, again=again)
         return Verdict(FiringStatus.NO, refused)
     context: dict[str, Json] | None = None
     if timing.threshold is not None:
-        cell = Cell(rule.id, THRESHOLD, key_of(timing.threshold.per, event))
-        kept = memory.open(cell, shapes.threshold(rule))
-        kind = window.MATCH | (window.AMONG if among else 0)
-        judged = window.take(timing.threshold, kept.state, event, kind)
-        kept.until = window.until(timing.threshold, kept.state)
+        state, judged = _counted(rule, timing.threshold, event, memory, kind | window.MATCH, again=again)
         assert judged is not None
-        context = {"window": window.context_of(timing.threshold, kept.state, judged.window)}
+        context = {"window": window.context_of(timing.threshold, state, judged.window)}
         if not judged.fires:
             return Verdict(FiringStatus.NO, judged.reason, context, goes_on=judged.window.holds)
     if timing.not_followed_by:
         return _followed(rule, event, memory, context)
     return FIRED if context is None else Verdict(FiringStatus.FIRED, context=context)
+
+
+def _counted(
+    rule: Rule, threshold: Threshold, event: Event, memory: Memory, kind: int, *, again: bool, known: bool = False
+) -> tuple[State, window.Judged | None]:
+    """Count an event as that; its window's state, and for a match what it comes to."""
+    kept = memory.open(Cell(rule.id, THRESHOLD, key_of(threshold.per, event)), shapes.threshold(rule))
+    judged = window.take(threshold, kept.state, event, kind, again=again, known=known)
+    kept.until = window.until(threshold, kept.state)
+    return kept.state, judged
 
 
 def _refused(rule: Rule, event: Event, memory: Memory) -> str | None:

@@ -10,9 +10,13 @@ ANY = ""
 """Of what is waited for or gathered: it goes on whatever becomes of the rule."""
 
 
+_ENTRIES = 2
+"""The form in which a window is kept: what another version kept in another one is no good."""
+
+
 def threshold(rule: Rule) -> str:
     """What was counted is good for that threshold, over matches of that `when`."""
-    return shape_of(rule.timing.threshold, rule.when)
+    return f"{_ENTRIES} {shape_of(rule.timing.threshold, rule.when)}"
 
 
 def preceded_by(rule: Rule) -> str:

@@ -5,18 +5,18 @@ match: it fires when it comes to hold, and again only after a match at which it 
 order: one that does counts in every window that it belongs to, and a threshold that comes to hold in one of those fires
 then. What has fired is never taken back.
 
-Exact up to `EXACT` different seconds with events in a window; beyond, the older half is put together in spans of a
-thousandth of the window, and the numbers are `approximate`.
+An event may be seen more than once, and as more than it was before: a thin one when its snapshot comes, or what it
+speaks of has been read; one of `ratio` when what has to precede it comes late. It counts once in each number.
 """
 
-import hashlib
-import json
-from bisect import bisect_left, bisect_right
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from engine.decide import entries
+from engine.decide.entries import AMONG, BOTH, EXACT, MATCH, Counted, Entry
 from engine.decide.keys import values_at
 from engine.decide.memory import State, second_of
 from engine.match.lookup import find
@@ -28,19 +28,16 @@ from engine.model.money import format_money
 from engine.model.timing import Threshold
 from engine.source.durations import format_duration
 
+__all__ = ["AMONG", "BOTH", "EXACT", "LATE", "MATCH", "Judged", "Window", "take", "window_at"]
+
 LATE = timedelta(hours=1)
 """How much later than others of its key an event may come and still be counted in the windows that it belongs to."""
 
-EXACT = 5_000
-SPANS = 1_000
 LISTED = 50
 """Ids of the newest events that texts may list."""
 
-MATCH, AMONG = 1, 2
-"""What an entry stands for, added up: a match of the rule, one of the events of `ratio`."""
-
-# An entry: second, kind, number of events, for each `distinct` the hashes, for each `sums` the total as text.
-_SECOND, _KIND, _NUMBER, _HASHES, _TOTALS = range(5)
+AGAIN = EXACT
+"""Events of a key that are remembered as those that may be seen again: beyond that the oldest are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +62,30 @@ class Judged:
     reason: str | None
 
 
-def take(threshold: Threshold, state: State, event: Event, kind: int) -> Judged | None:
-    """Count an event; for a match what it comes to, None for another event of `ratio`."""
-    at, within, late = second_of(event), int(threshold.within.total_seconds()), int(LATE.total_seconds())
-    entries: list[list[Json]] = state.setdefault("entries", [])
-    seconds: list[list[Json]] = state.setdefault("seconds", [])  # of matches: [second, holds, fired]
-    _insert(threshold, entries, event, at, kind)
-    newest = entries[-1][_SECOND]
-    _forget(state, newest, within, late)
+def take(
+    threshold: Threshold, state: State, event: Event, kind: int, *, again: bool = False, known: bool = False
+) -> Judged | None:
+    """Count an event; for a match what it comes to, None for another event of `ratio`. `kind` 0: it does not count yet.
+
+    `again`: it may be seen once more. `known`: it was counted before, as whatever is remembered of it.
+    """
+    at = _count(threshold, state, event, kind, again=again, known=known)
+    _forget(threshold, state, at)
     if not kind & MATCH:
         return None
-    state["ids"] = sorted([*state.get("ids", ()), [at, event.id]])[-LISTED:]
-    place = bisect_left(seconds, at, key=lambda each: each[0])
+    seconds: list[list[Json]] = state.setdefault("seconds", [])  # of matches: [second, holds, fired]
+    ids: list[list[Json]] = state.setdefault("ids", [])
+    insort(ids, [at, event.id])
+    del ids[:-LISTED]
+    place = entries.place_of(seconds, at)
     if place == len(seconds) or seconds[place][0] != at:
         seconds.insert(place, [at, False, False])
-    windows: dict[int, Window] = {}
-    last = place
-    for last in range(place, len(seconds)):
-        if seconds[last][0] >= at + within and last > place:
-            break
-        windows[seconds[last][0]] = found = window_at(threshold, state, seconds[last][0])
-        seconds[last][1] = found.holds
-    fired_at = _fire(state, seconds, place, last)
+    behind = max(entries.place_of(seconds, at + _within(threshold)), place + 1)
+    ends = [second for second, _, _ in seconds[place:behind]]
+    windows = dict(zip(ends, _windows(threshold, state, ends), strict=True))
+    for each in seconds[place:behind]:
+        each[1] = windows[each[0]].holds
+    fired_at = _fire(state, seconds, place, behind)
     moment = at if fired_at is None else fired_at
     shown = windows.get(moment) or window_at(threshold, state, moment)
     return Judged(fired_at is not None, shown, None if fired_at is not None else _why_not(threshold, shown))
@@ -94,40 +93,37 @@ def take(threshold: Threshold, state: State, event: Event, kind: int) -> Judged 
 
 def until(threshold: Threshold, state: State) -> datetime | None:
     """When nothing of it can matter any more."""
-    entries: Sequence[Sequence[Json]] = state.get("entries", ())
-    if not entries:
-        return None
-    return datetime.fromtimestamp(entries[-1][_SECOND], UTC) + threshold.within + LATE
+    found = [entry[entries.SECOND] for entry in state.get("entries", ())[-1:]]
+    found += [at for at, _ in state.get("again", {}).values()]
+    return datetime.fromtimestamp(max(found), UTC) + threshold.within + LATE if found else None
 
 
 def window_at(threshold: Threshold, state: State, end: int) -> Window:
     """The window that ends with that second."""
-    entries: list[list[Json]] = state.get("entries", [])
-    begin = end - int(threshold.within.total_seconds())
-    inside = entries[bisect_right(entries, begin, key=_second) : bisect_right(entries, end, key=_second)]
-    mine = [entry for entry in inside if entry[_KIND] & MATCH]
-    count = sum(entry[_NUMBER] for entry in mine)
-    distinct = tuple(
-        len({each for entry in mine for each in entry[_HASHES][place]}) for place in range(len(threshold.distinct))
-    )
-    totals = tuple(
-        sum((Decimal(entry[_TOTALS][place]) for entry in mine), Decimal()) for place in range(len(threshold.sums))
-    )
-    of = both = 0
-    for entry in inside:
-        of += entry[_NUMBER] if entry[_KIND] & AMONG else 0
-        both += entry[_NUMBER] if entry[_KIND] == MATCH | AMONG else 0
-    share = None if threshold.ratio is None else Decimal(both) / of if of else Decimal()
+    return _windows(threshold, state, [end])[0]
+
+
+def _windows(threshold: Threshold, state: State, ends: Sequence[int]) -> list[Window]:
+    """The windows that end with those seconds, which ascend."""
+    within, paths, sums = _within(threshold), len(threshold.distinct), len(threshold.sums)
+    counted = entries.slide(state.get("entries", ()), within, ends, paths, sums)
+    spans = state.get("spans")
+    return [
+        _window(threshold, found, in_spans=spans is not None and end - within < spans)
+        for end, found in zip(ends, counted, strict=True)
+    ]
+
+
+def _window(threshold: Threshold, found: Counted, *, in_spans: bool) -> Window:
+    ratio = threshold.ratio
+    share = None if ratio is None else Decimal(found.both) / found.of if found.of else Decimal()
     holds = (
-        (threshold.count is None or count >= threshold.count)
-        and all(found >= least for found, (_, least) in zip(distinct, threshold.distinct, strict=True))
-        and all(found >= money.minor for found, (_, money) in zip(totals, threshold.sums, strict=True))
-        and (
-            threshold.ratio is None
-            or (share is not None and of >= threshold.ratio.min and share >= threshold.ratio.gte)
-        )
+        (threshold.count is None or found.count >= threshold.count)
+        and all(number >= least for number, (_, least) in zip(found.distinct, threshold.distinct, strict=True))
+        and all(total >= money.minor for total, (_, money) in zip(found.totals, threshold.sums, strict=True))
+        and (ratio is None or (share is not None and found.of >= ratio.min and share >= ratio.gte))
     )
-    return Window(count, distinct, totals, of, share, holds, bool(state.get("approximate")))
+    return Window(found.count, found.distinct, found.totals, found.of, share, holds, in_spans or found.sampled)
 
 
 def context_of(threshold: Threshold, state: State, window: Window) -> dict[str, Json]:
@@ -168,36 +164,32 @@ def just_reached(threshold: Threshold) -> dict[str, Json]:
     return context_of(threshold, {}, reached)
 
 
-def _second(entry: Sequence[Json]) -> int:
-    found: int = entry[_SECOND]
-    return found
+def _within(threshold: Threshold) -> int:
+    return int(threshold.within.total_seconds())
 
 
-def _insert(threshold: Threshold, entries: list[list[Json]], event: Event, at: int, kind: int) -> None:
-    """Events of one second and kind are one entry."""
-    mine = bool(kind & MATCH)
-    hashes = [sorted({_hash(v) for v in values_at(path, event)}) if mine else [] for path, _ in threshold.distinct]
-    totals = [_total(path, money.currency, event) if mine else "0" for path, money in threshold.sums]
-    place = bisect_left(entries, (at, kind), key=lambda entry: (entry[_SECOND], entry[_KIND]))
-    if place < len(entries) and entries[place][_SECOND] == at and entries[place][_KIND] == kind:
-        entries[place] = _together(entries[place], [at, kind, 1, hashes, totals])
-    else:
-        entries.insert(place, [at, kind, 1, hashes, totals])
+def _count(threshold: Threshold, state: State, event: Event, kind: int, *, again: bool, known: bool) -> int:
+    """Count an event as what it was not counted as before; the second that it counts in."""
+    seen: dict[str, list[int]] = state.get("again", {})
+    before = seen.get(event.dedupe_key)
+    if before is None and known:
+        return second_of(event)
+    at, was = before or (second_of(event), 0)
+    if threshold.ratio is not None and (again or before is not None):
+        state["again"] = {**seen, event.dedupe_key: [at, was | kind]}
+    if kind & ~was:
+        entries.add(state, _entry(threshold, event, at, kind, was))
+    return at
 
 
-def _together(one: Sequence[Json], other: Sequence[Json]) -> list[Json]:
-    return [
-        max(one[_SECOND], other[_SECOND]),
-        one[_KIND],
-        one[_NUMBER] + other[_NUMBER],
-        [sorted({*a, *b}) for a, b in zip(one[_HASHES], other[_HASHES], strict=True)],
-        [str(Decimal(a) + Decimal(b)) for a, b in zip(one[_TOTALS], other[_TOTALS], strict=True)],
+def _entry(threshold: Threshold, event: Event, at: int, kind: int, was: int) -> Entry:
+    """What an event adds that counts as `was` so far."""
+    match, shared = bool(kind & ~was & MATCH), (kind | was) == BOTH and was != BOTH
+    hashes = [
+        sorted({entries.hash_of(v) for v in values_at(path, event)}) if match else [] for path, _ in threshold.distinct
     ]
-
-
-def _hash(value: Json) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    totals = [_total(path, money.currency, event) if match else "0" for path, money in threshold.sums]
+    return [at, int(match), int(bool(kind & ~was & AMONG)), int(shared), 0, hashes, totals]
 
 
 def _total(path: Reference, currency: str, event: Event) -> str:
@@ -211,23 +203,33 @@ def _total(path: Reference, currency: str, event: Event) -> str:
     return str(found)
 
 
-def _forget(state: State, newest: int, within: int, late: int) -> None:
+def _forget(threshold: Threshold, state: State, at: int) -> None:
     """Drop what is in no window any more, and put together what is too much."""
-    entries, seconds = state["entries"], state["seconds"]
-    del entries[: bisect_right(entries, newest - within - late, key=_second)]
-    old = bisect_right(seconds, newest - late, key=lambda each: each[0])
+    counted: list[Entry] = state.setdefault("entries", [])
+    seconds: list[list[Json]] = state.setdefault("seconds", [])
+    within, late = _within(threshold), int(LATE.total_seconds())
+    newest = max([at, *(entry[entries.SECOND] for entry in counted[-1:])])
+    del counted[: entries.place_of(counted, newest - within - late + 1)]
+    if not counted:
+        state.pop("values", None)
+    if state.get("again"):
+        state["again"] = _kept_again(state["again"], newest - within - late)
+    if state.get("spans", newest) <= newest - within - late:
+        del state["spans"]
+    old = entries.place_of(seconds, newest - late + 1)
     for _, holds, fired in seconds[:old]:
         state["before"] = bool(holds and (fired or state.get("before")))
     del seconds[:old]
-    if len(entries) > EXACT:
-        width = max(within // SPANS, 1)
-        half = len(entries) // 2
-        spans: dict[tuple[int, int], list[Json]] = {}
-        for entry in entries[:half]:
-            key = (entry[_SECOND] // width, entry[_KIND])
-            spans[key] = _together(spans[key], entry) if key in spans else entry
-        entries[:half] = sorted(spans.values(), key=lambda entry: (entry[_SECOND], entry[_KIND]))
-        state["approximate"] = True
+    entries.bound(state, within)
+
+
+def _kept_again(again: Mapping[str, list[int]], since: int) -> dict[str, list[int]]:
+    """Those from after that moment; where they are too many, the newest nine tenths of what may be."""
+    found = {key: each for key, each in again.items() if each[0] > since}
+    if len(found) <= AGAIN:
+        return found
+    newest = sorted(found.items(), key=lambda each: (each[1][0], each[0]))[-AGAIN * 9 // 10 :]
+    return dict(newest)
 
 
 def _fire(state: State, seconds: list[list[Json]], first: int, last: int) -> int | None:

@@ -1,12 +1,14 @@
 """Thresholds against the plain model: every window counted anew from all events, nothing remembered but what fired."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.decide import window
+from engine.decide import entries, window
 from engine.decide.memory import State, second_of
 from engine.model.condition import Money, Reference
 from engine.model.event import Event
@@ -117,8 +119,89 @@ def test_far_more_than_can_be_kept_one_by_one_is_counted_in_spans() -> None:
         judged = window.take(threshold, state, made(second), window.MATCH)
         fired += judged is not None and judged.fires
     assert fired == 1
-    assert state["approximate"]
+    assert window.window_at(threshold, state, second_of(made(8_199))).approximate
     assert len(state["entries"]) <= window.EXACT + 1
+
+
+@settings(max_examples=300)
+@given(thresholds, streams, st.lists(st.tuples(st.integers(0, 39), st.sampled_from([0, 1, 2, 3])), max_size=60))
+def test_an_event_counts_once_in_each_number_however_often_and_as_whatever_it_is_seen(
+    threshold: Threshold, stream: list[tuple[int, str, int, int]], more: list[tuple[int, int]]
+) -> None:
+    """A thin event and its snapshot, what was read for it, what had to precede it and came late."""
+    threshold = replace(threshold, ratio=Ratio(of=(), gte=Decimal("0.5"), min=2))
+    events = [(made(at, name, amount), kind) for at, name, amount, kind in stream]
+    state: State = {}
+    seen: dict[str, int] = {}
+    for each, kind in [*events, *((events[place % len(events)][0], kind) for place, kind in more)]:
+        window.take(threshold, state, each, kind, again=True)
+        seen[each.dedupe_key] = seen.get(each.dedupe_key, 0) | kind
+    final = [(each, seen[each.dedupe_key]) for each, _ in events]
+    for end in {second_of(each) for each, _ in events}:
+        found = window.window_at(threshold, state, end)
+        assert found.holds == holds(threshold, final, end)
+        inside = [k for e, k in final if end - threshold.within.total_seconds() < second_of(e) <= end]
+        assert found.count == sum(1 for kind in inside if kind & window.MATCH)
+        assert found.of == sum(1 for kind in inside if kind & window.AMONG)
+        both = sum(1 for kind in inside if kind == window.BOTH)
+        assert found.share == (Decimal(both) / found.of if found.of else 0)
+
+
+@settings(max_examples=200)
+@given(thresholds, streams, st.integers(0, 3))
+def test_windows_that_are_counted_in_one_pass_are_those_that_are_counted_alone(
+    threshold: Threshold, stream: list[tuple[int, str, int, int]], level: int
+) -> None:
+    state: State = {}
+    for at, name, amount, kind in stream:
+        window.take(threshold, state, made(at, name, amount), kind)
+    for entry in state["entries"][::2]:  # as in a flood of values that is over
+        entry[entries.LEVEL] = level
+    ends = sorted({second_of(made(at)) for at, _, _, _ in stream})
+    within, paths, sums = int(threshold.within.total_seconds()), len(threshold.distinct), len(threshold.sums)
+    together = list(entries.slide(state["entries"], within, ends, paths, sums))
+    alone = [next(entries.slide(state["entries"], within, [end], paths, sums)) for end in ends]
+    assert together == alone
+
+
+def test_what_may_be_seen_again_is_bounded_and_goes_with_its_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "AGAIN", 20)
+    threshold = Threshold(within=timedelta(hours=1), ratio=Ratio(of=(), gte=Decimal("0.5"), min=2))
+    state: State = {}
+    for second in range(100):
+        window.take(threshold, state, made(second), window.AMONG, again=True)
+        assert len(state["again"]) <= 20
+    assert max(at for at, _ in state["again"].values()) == second_of(made(99))
+    window.take(threshold, state, made(10_000), window.AMONG)
+    assert state["again"] == {}
+
+
+def test_more_different_values_than_can_be_kept_are_estimated_and_said_to_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(entries, "EXACT", 500)
+    threshold = Threshold(within=timedelta(minutes=10), distinct=((NAME, 2_000),))
+    state: State = {}
+    for number in range(3_000):
+        window.take(threshold, state, made(number // 10, name=f"card {number}"), window.MATCH)
+        assert sum(len(entry[entries.HASHES][0]) for entry in state["entries"]) <= 500
+    found = window.window_at(threshold, state, second_of(made(299)))
+    assert found.approximate
+    assert 2_500 < found.distinct[0] < 3_500
+    for number in range(30):  # when all of it is over, the numbers are exact again
+        window.take(threshold, state, made(1_000, name=f"card {number}"), window.MATCH)
+    later = window.window_at(threshold, state, second_of(made(1_000)))
+    assert (later.distinct, later.approximate) == ((30,), False)
+
+
+def test_as_many_different_values_as_can_be_kept_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    threshold = Threshold(within=timedelta(minutes=10), distinct=((NAME, 1),))
+    monkeypatch.setattr(entries, "EXACT", 500)
+    state: State = {}
+    for number in range(500):
+        window.take(threshold, state, made(number // 10, name=f"card {number}"), window.MATCH)
+    found = window.window_at(threshold, state, second_of(made(299)))
+    assert (found.distinct, found.approximate) == ((500,), False)
 
 
 def test_events_of_one_second_are_one_entry() -> None:

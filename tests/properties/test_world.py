@@ -75,6 +75,15 @@ TIMINGS: dict[str, tuple[str, Timing]] = {
             )
         ),
     ),
+    "shared": (
+        "charge.failed",
+        Timing(
+            threshold=Threshold(
+                within=HOUR, ratio=Ratio(of=(When(types=("charge.*",), livemode=None),), gte=Decimal("0.5"), min=2)
+            ),
+            preceded_by=_other("account.updated"),
+        ),
+    ),
     "preceded": ("payout.failed", Timing(preceded_by=_other("account.updated"))),
     "absent": ("payout.failed", Timing(not_followed_by=(Absence(other=_other("payout.paid", "id")),))),
     "restarted": (
