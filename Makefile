@@ -53,7 +53,7 @@ torture: $(VENV)/.made-test
 	MINUTES=$(MINUTES) $(BIN)/pytest tests/crash -s $(ARGS)
 
 bench: $(VENV)/.made-bench
-	@failed=; for each in ingest latency matching reload check backtest; do \
+	@failed=; for each in ingest latency matching reload check stateful throttles backtest; do \
 	  echo "benchmarks/$$each.py"; $(BIN)/python benchmarks/$$each.py || failed="$$failed $$each"; \
 	done; test -z "$$failed" || { echo "limits missed:$$failed"; exit 1; }
 
