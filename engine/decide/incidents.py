@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 
 from engine.decide.keys import key_of, other_key, shared_key, shared_other_key, trigger_key, words_of
-from engine.decide.memory import Cell, Kept, State, second_of
+from engine.decide.memory import Cell, Kept, State, forget_old, second_of
 from engine.decide.window import LATE
 from engine.model.delivery import Timer
 from engine.model.event import Event, Json
@@ -233,10 +233,8 @@ def settle_down(kept: Kept) -> None:
     resolvers: State = kept.state.get(_RESOLVERS, {})
     newest = max([each["second"] for each in over.values()] + [each[0] for each in resolvers.values()], default=0)
     oldest = newest - int(LATE.total_seconds())
-    for key in [key for key, each in over.items() if each["second"] < oldest]:
-        del over[key]
-    for key in [key for key, each in resolvers.items() if each[0] < oldest]:
-        del resolvers[key]
+    forget_old(over, lambda each: int(each["second"]), oldest)
+    forget_old(resolvers, lambda each: int(each[0]), oldest)
     is_open = kept.state.get(_OPEN) or kept.state.get(_ENDED)
     kept.until = None if is_open else datetime.fromtimestamp(newest, UTC) + LATE
 

@@ -2,13 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from engine.model.event import Event, Json
 from engine.model.position import Position
+
+MOST = 1_000
+"""Events remembered of a cell that others may be late for: beyond that the oldest are forgotten."""
 
 State = dict[str, Json]
 """What a part of a rule remembers under a key, as JSON; empty: nothing. A reducer changes it in place."""
@@ -51,6 +54,16 @@ class Memory:
     def changed(self) -> Mapping[Cell, Kept]:
         """What has to be put back; what is empty may be forgotten."""
         return {cell: self.kept[cell] for cell in self.touched}
+
+
+def forget_old(known: State, second: Callable[[Json], int], oldest: int) -> None:
+    """Keep of what is known by key what is not from before that second, and of that the newest MOST."""
+    for key in [key for key, each in known.items() if second(each) < oldest]:
+        del known[key]
+    if len(known) > MOST:
+        newest = sorted(known, key=lambda key: (second(known[key]), key), reverse=True)
+        for key in newest[MOST:]:
+            del known[key]
 
 
 _SHAPES: dict[tuple[int, ...], tuple[tuple[object, ...], str]] = {}

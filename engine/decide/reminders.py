@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from engine.decide.keys import key_of, other_key, shared_key, shared_other_key, trigger_key, values_at
-from engine.decide.memory import Cell, Kept, State, second_of
+from engine.decide.memory import Cell, Kept, State, forget_old, second_of
 from engine.decide.window import LATE
 from engine.match.values import seconds
 from engine.model.delivery import FiringStatus, Settled, Timer, firing_id
@@ -242,8 +242,7 @@ def _tidy(kept: Kept) -> None:
     settlers: State = kept.state.get(_SETTLERS, {})
     late = int(LATE.total_seconds())
     newest = max((each[0] for each in settlers.values()), default=0)
-    for same in [same for same, each in settlers.items() if each[0] < newest - late]:
-        del settlers[same]
+    forget_old(settlers, lambda each: int(each[0]), newest - late)
     newest = max([newest, *(entry["second"] for entry in waiting.values())])
     past = [
         key for key, each in waiting.items() if each.get("over") and max(each["due"], each["second"]) < newest - late

@@ -7,14 +7,11 @@ before its trigger is remembered.
 
 from datetime import UTC, datetime, timedelta
 
-from engine.decide.memory import State, second_of
+from engine.decide.memory import MOST, State, second_of
 from engine.decide.window import LATE
 from engine.model.event import Event, Json
 from engine.model.timing import Absence, Other
 from engine.source.durations import format_duration
-
-MOST = 1_000
-"""Events remembered of a key: beyond that the oldest are forgotten."""
 
 
 def _within(other: Other) -> int:
