@@ -13,7 +13,7 @@ from engine.cli.report import full_moment, moment, note, print_json, say, span
 from engine.cli.stored import with_store
 from engine.cli.table import Column, Row, print_table
 from engine.errors import TocsinError
-from engine.model.mute import LONGEST, Mute
+from engine.model.mute import LONGEST, MOST, Mute
 from engine.model.rule import Severity
 
 if TYPE_CHECKING:
@@ -81,10 +81,11 @@ def add(
         comment=comment.strip()[:500],
     )
 
-    async def run(store: "Store") -> None:
-        await store.mutes.add(mute, now)
+    async def run(store: "Store") -> bool:
+        return await store.mutes.add(mute, now)
 
-    with_store(run)
+    if not with_store(run):
+        raise TocsinError(f"there are {MOST:,} mutes already; `tocsin mute ls` shows them, `tocsin mute end` ends one")
     if as_json:
         print_json(_json(mute, None))
         return

@@ -9,6 +9,9 @@ from engine.model.rule import Rule, Severity
 LONGEST = timedelta(days=90)
 """How long a mute may last: what is to be silent for ever is a rule to be changed."""
 
+MOST = 1_000
+"""Mutes at a time: each message is held against all of them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mute:

@@ -151,12 +151,12 @@ class Incidents:
 
     async def get(self, incident_id: str) -> Incident | None:
         """The incident of that id."""
-        row = await self._pool.first(SELECT_INCIDENT, incident_id)
+        row = await self._pool.first(SELECT_INCIDENT, text(incident_id))
         return None if row is None else _incident(row)
 
     async def beginning(self, start: str) -> list[Incident]:
         """Those whose ids begin so, the latest first, at most ten."""
-        return [_incident(row) for row in await self._pool.fetch(SELECT_BEGINNING, start)]
+        return [_incident(row) for row in await self._pool.fetch(SELECT_BEGINNING, text(start))]
 
     async def ls(
         self,
@@ -174,7 +174,7 @@ class Incidents:
         """What happened to an incident, in order."""
         return [
             Past(at=row["at"], stage=Stage(row["stage"]), by=row["by"], note=row["note"], firing=row["firing"])
-            for row in await self._pool.fetch(SELECT_HISTORY, incident_id)
+            for row in await self._pool.fetch(SELECT_HISTORY, text(incident_id))
         ]
 
     async def acknowledge(self, incident_id: str, by: str, comment: str | None, now: datetime) -> Acted | None:
@@ -224,7 +224,7 @@ async def end(
 async def _take(connection: Connection, incident_id: str) -> tuple[Incident, Incident | None, Kept, Memory] | None:
     """An incident as its row has it and as the rule remembers it (None: no more), with what is remembered under its
     key, locked."""
-    row = await connection.fetchrow(SELECT_INCIDENT, incident_id)
+    row = await connection.fetchrow(SELECT_INCIDENT, text(incident_id))
     if row is None:
         return None
     cell = Cell(row["rule"], INCIDENT, row["cell"])
@@ -232,7 +232,10 @@ async def _take(connection: Connection, incident_id: str) -> tuple[Incident, Inc
     kept = cells.open(cell, cells.kept[cell].shape)
     row = await connection.fetchrow(SELECT_INCIDENT, incident_id)  # as it is now that the state is held
     assert row is not None
-    return _incident(row), reducer.by_id(kept.state, incident_id), kept, cells
+    held = reducer.by_id(kept.state, incident_id)
+    if held is None:
+        await memory.keep(connection, cells)  # or what was made to be locked would stay, empty
+    return _incident(row), held, kept, cells
 
 
 def _incident(row: Record) -> Incident:

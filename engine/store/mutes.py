@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.model.mute import Mute
+from engine.model.mute import MOST, Mute
 from engine.model.rule import Severity
 from engine.store.connect import Pool, Record
 
 INSERT_MUTE = """
     insert into tocsin.mutes (id, rule, account, severity, tag, start, "end", author, comment, created)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    select $1, $2, $3, $4, $5, $6::timestamptz, $7, $8, $9, $10::timestamptz
+    where (select count(*) from tocsin.mutes where "end" > $10) < $11
 """
 
 SELECT_MUTES = """
-    select * from tocsin.mutes where $1::timestamptz is null or "end" > $1 order by "end", id limit 1000
+    select * from tocsin.mutes where $1::timestamptz is null or "end" > $1 order by "end", id
 """
 
 END_MUTE = """
@@ -41,10 +42,10 @@ class Mutes:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def add(self, mute: Mute, now: datetime) -> None:
-        """Keep a mute; its id is new."""
+    async def add(self, mute: Mute, now: datetime) -> bool:
+        """Keep a mute; its id is new. False: there are MOST already that have not ended."""
         severity = None if mute.severity is None else str(mute.severity)
-        await self._pool.execute(
+        added = await self._pool.execute(
             INSERT_MUTE,
             mute.id,
             mute.rule,
@@ -56,10 +57,12 @@ class Mutes:
             mute.author,
             mute.comment,
             now,
+            MOST,
         )
+        return added > 0
 
     async def ls(self, since: datetime | None = None) -> list[Mute]:
-        """Mutes that end after `since`, at most a thousand, those that end first before others."""
+        """Mutes that end after `since`, those that end first before others."""
         return [_mute(row) for row in await self._pool.fetch(SELECT_MUTES, since)]
 
     async def end(self, mute_id: str, now: datetime) -> Mute | None:

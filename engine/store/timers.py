@@ -19,10 +19,10 @@ BATCH = 100
 AGAIN = timedelta(minutes=1)
 """When a timer that could not be decided is looked at again."""
 
-# The one that was just tried: it is still the first.
+# Not where another process is looking at it by now.
 POSTPONE_TIMER = """
     update tocsin.timers set due = $2 where id = (
-        select id from tocsin.timers where due <= $1 order by due, id limit 1 for update skip locked
+        select id from tocsin.timers where id = any($1::text[]) for update skip locked
     )
 """
 
@@ -57,12 +57,14 @@ class Timers:
         total = 0
         decided: list[tuple[Due, Plan]] = []
         while total < BATCH:
+            tried: list[Timer] = []
             try:
-                number, found = await self._ripen(now, resolve, 1)
+                number, found = await self._ripen(now, resolve, 1, tried)
             except StoreUnavailable:
                 raise
             except Exception:
-                number, found = await self._pool.execute(POSTPONE_TIMER, now, now + AGAIN), []
+                await self._pool.execute(POSTPONE_TIMER, [timer.id for timer in tried], now + AGAIN)
+                number, found = len(tried), []
                 log.exception("timer_fault")
             if not number:
                 break
@@ -70,9 +72,14 @@ class Timers:
             decided += found
         return total, decided
 
-    async def _ripen(self, now: datetime, resolve: Resolve[Due], most: int) -> tuple[int, list[tuple[Due, Plan]]]:
+    async def _ripen(
+        self, now: datetime, resolve: Resolve[Due], most: int, tried: list[Timer] | None = None
+    ) -> tuple[int, list[tuple[Due, Plan]]]:
+        """Decide at most so many; they are added to `tried` before."""
         async with self._pool.transaction() as connection:
             due = await memory.take_timers(connection, now, most)
+            if tried is not None:
+                tried += due
             if not due:
                 return 0, []
             resolved = await resolve(due)

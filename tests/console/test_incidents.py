@@ -53,6 +53,14 @@ async def status(store: Store) -> IncidentStatus:
     return incident.status
 
 
+@pytest.mark.parametrize("name", ["inc_nobody", "%00", "inc_%00", "%ED%A0%80", "%1F"])
+async def test_what_is_no_incident_is_not_found(client: httpx2.AsyncClient, name: str) -> None:
+    for what in ("ack", "resolve"):
+        answer = await client.post(f"/incidents/{name}/{what}", headers=AUTHOR)
+        assert (answer.status_code, answer.json()) == (404, {"error": "there is no such incident"})
+    assert (await client.get(f"/ack/{name}")).status_code == 404
+
+
 async def test_a_look_changes_nothing_and_a_press_does(client: httpx2.AsyncClient, store: Store) -> None:
     link = LINKS.to(await opened(store), datetime.now(UTC))
     for _ in range(3):
