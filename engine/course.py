@@ -4,7 +4,7 @@ A Course goes with one decision. It changes what is remembered, and gathers what
 matches themselves. What comes of a match later has a firing of its own, with a fixed id: the same is never made twice.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -73,7 +73,7 @@ class Course:
     memory: Memory
     revision: str
     expand: Expand
-    loud: Callable[[Rule, Event], Noise]
+    loud: noise.Loud
     due: datetime
     at: datetime
     now: datetime
@@ -99,7 +99,7 @@ class Course:
             sound = self._sound(rule, event)
             timers = (*sound.timers, *incidents.timers(rule, incident))
             return replace(sound, timers=timers, context=_told(incident, Stage.OPENED, at))
-        update = self._sound(rule, event) if rule.timing.on_update and not taken.over else None
+        update = self._sound(rule, event, update=True) if rule.timing.on_update and not taken.over else None
         stage = None if update is None else Stage.UPDATED
         self._change(rule, Change(incident=incident, at=at, stage=stage, note=event.id, firing=firing))
         return Noise(
@@ -257,20 +257,8 @@ class Course:
         self.timers += sound.timers
 
     def _follow_up(self, rule: Rule, event: Event, cause: str, context: Json, reason: str) -> Firing:
-        firing = Firing(
-            id=firing_id(rule.id, cause),
-            rule=rule.id,
-            revision=self.revision,
-            event=event.dedupe_key,
-            account=event.account,
-            severity=rule.severity,
-            mode=rule.mode,
-            replay=0,
-            created=self.now,
-            status=FiringStatus.FOLLOW_UP,
-            reason=reason,
-            context=context,
-        )
+        firing = follow_up(rule, event, self.revision, cause, self.now)
+        firing = replace(firing, reason=reason, context=context)
         self.firings.append(firing)
         return firing
 
@@ -286,8 +274,8 @@ class Course:
         """No throttle counts escalations and ends, or leaves them out."""
         return self._sound(replace(rule, timing=replace(rule.timing, throttle=None)), event)
 
-    def _sound(self, rule: Rule, event: Event) -> Noise:
-        return noise.belated(self.loud(rule, event), self.due, self.at)
+    def _sound(self, rule: Rule, event: Event, *, update: bool = False) -> Noise:
+        return noise.belated(self.loud(rule, event, update=update), self.due, self.at)
 
     def _abandon(self, timer: Timer, cell: Cell, word: str) -> None:
         """The rule of a timer is gone: what is open ends, and nobody is told."""
@@ -300,9 +288,26 @@ class Course:
             ended = incidents.end(kept, incident, self.now, "the rule is gone")
             change = Change(incident=ended, at=self.now, stage=Stage.RESOLVED, note=ended.reason)
             self.changes.setdefault(ended.id, []).append(change)
+        incidents.ended(kept, word)
         if part_of(timer) == REMIND and timer.event is not None:
             id_ = firing_id(timer.rule, timer.event)
             self.settled.append(Settled(firing=id_, status=FiringStatus.NO, reason="the rule is gone"))
+
+
+def follow_up(rule: Rule, event: Event, revision: str, cause: str, now: datetime) -> Firing:
+    """What comes of a match later, as a firing of its own, by its cause."""
+    return Firing(
+        id=firing_id(rule.id, cause),
+        rule=rule.id,
+        revision=revision,
+        event=event.dedupe_key,
+        account=event.account,
+        severity=rule.severity,
+        mode=rule.mode,
+        replay=0,
+        created=now,
+        status=FiringStatus.FOLLOW_UP,
+    )
 
 
 def plainly(step: Step) -> Step:

@@ -7,8 +7,9 @@ plan is made. Two processes that decide under the same key wait for each other; 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
-from engine.course import Course, part_of, timer_cells
+from engine.course import Course, follow_up, part_of, timer_cells
 from engine.course import cells as course_cells
 from engine.decide import noise, shapes, throttle
 from engine.decide.judge import FIRED, FOLLOWED, PRECEDED, Verdict, cells, judge, observe, remembers
@@ -131,7 +132,7 @@ class Undecided:
             memory=memory,
             revision=self.revision,
             expand=self.expand,
-            loud=lambda rule, event: noise.quieten(rule, event, memory, now, self.mutes),
+            loud=partial(noise.quieten, memory=memory, now=now, mutes=self.mutes),
             due=self.event.created,
             at=self.event.received,
             now=now,
@@ -267,7 +268,7 @@ class Ripe:
             memory=memory,
             revision=self.revision,
             expand=self.expand,
-            loud=lambda rule, event: noise.quieten(rule, event, memory, now, self.mutes),
+            loud=partial(noise.quieten, memory=memory, now=now, mutes=self.mutes),
             due=self.timer.due,
             at=now,
             now=now,
@@ -292,7 +293,7 @@ class Ripe:
         if over is None or rule.mode is not RuleMode.LIVE:
             return NOTHING
         request = self.summary(rule, event, over.left_out, over.since, now, acted_late(self.timer.due, now))
-        return Plan(deliveries=tuple(_lines(rule, event, self, request, now)))
+        return Plan(deliveries=tuple(_lines(rule, event, self, over, request, now)))
 
 
 Summary = Callable[[Rule, Event, int, datetime | None, datetime, str | None], Json]
@@ -300,15 +301,22 @@ Summary = Callable[[Rule, Event, int, datetime | None, datetime, str | None], Js
 of notify."""
 
 
-def _lines(rule: Rule, event: Event, ripe: Ripe, request: Json, now: datetime) -> Iterator[Delivery]:
-    """The summary for each place that the messages would have gone to."""
+def _lines(
+    rule: Rule, event: Event, ripe: Ripe, over: throttle.Paced, request: Json, now: datetime
+) -> Iterator[Delivery]:
+    """The summary for each place that one of the messages would have gone to."""
     cause = f"{ripe.timer.id} summary"
     muted = noise.muting(rule, event.account, now, ripe.mutes)
+    updates = rule.timing.on_update if over.updates else ()
+    steps = (*(rule.steps if over.updates < over.left_out else ()), *updates)
     others = {step.id for step in rule.on_failure}
-    for delivery in deliveries_of(event, rule, _shown(rule, event, ripe, cause, now), ripe.expand):
+    told: set[str] = set()
+    firing = follow_up(rule, event, ripe.revision, cause, now)
+    for delivery in deliveries_of(event, rule, firing, ripe.expand, steps=steps):
         if delivery.step in others or delivery.status is DeliveryStatus.SKIPPED:
             continue
-        if delivery.verb is Verb.NOTIFY:
+        if delivery.verb is Verb.NOTIFY and delivery.destination not in told:
+            told.add(delivery.destination)
             id_ = delivery_id(cause, delivery.step, delivery.destination)
             made = replace(delivery, id=id_, firing=None, request=request, needs=())
             if muted.silence is None:
@@ -316,20 +324,6 @@ def _lines(rule: Rule, event: Event, ripe: Ripe, request: Json, now: datetime) -
             else:
                 silent = replace(made, status=DeliveryStatus.SUPPRESSED, next_attempt=None, finished=now)
                 yield replace(silent, reason=muted.reason, silence=muted.silence)
-
-
-def _shown(rule: Rule, event: Event, ripe: Ripe, cause: str, now: datetime) -> Firing:
-    return Firing(
-        id=firing_id(rule.id, cause),
-        rule=rule.id,
-        revision=ripe.revision,
-        event=event.dedupe_key,
-        account=event.account,
-        severity=rule.severity,
-        mode=rule.mode,
-        replay=0,
-        created=now,
-    )
 
 
 def _settled(firing: Firing, status: FiringStatus, reason: str | None) -> Settled:

@@ -6,6 +6,7 @@ Only notify steps are concerned. In the fixed order: mute, throttle, quiet, dige
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 from engine.decide import shapes, throttle
 from engine.decide.calendars import next_due, quiet_until
@@ -47,15 +48,24 @@ def cells(rule: Rule, event: Event) -> Iterator[Cell]:
         yield gather_cell(rule, event)
 
 
-def quieten(rule: Rule, event: Event, memory: Memory, now: datetime, mutes: Sequence[Mute] = ()) -> Noise:
-    """What to do with the messages of a firing, which counts thereby as sent where it says so."""
+class Loud(Protocol):
+    """`quieten` of one decision."""
+
+    def __call__(self, rule: Rule, event: Event, *, update: bool = False) -> Noise: ...
+
+
+def quieten(
+    rule: Rule, event: Event, memory: Memory, now: datetime, mutes: Sequence[Mute] = (), *, update: bool = False
+) -> Noise:
+    """What to do with the messages of a firing, which counts thereby as sent where it says so. `update`: they are those
+    of `on_update`."""
     timing = rule.timing
     muted = muting(rule, event.account, now, mutes)
     if muted is not ALOUD or timing is NO_TIMING:
         return muted
     noise = ALOUD
     if timing.throttle is not None:
-        noise = _throttled(rule, timing.throttle, event, memory, now)
+        noise = _throttled(rule, timing.throttle, event, memory, now, update=update)
         if noise.silence is not None:
             return noise
     until = quiet_now(rule, now)
@@ -92,10 +102,10 @@ def quiet_now(rule: Rule, now: datetime) -> datetime | None:
     return quiet_until(quiet.during, now)
 
 
-def _throttled(rule: Rule, limit: Throttle, event: Event, memory: Memory, now: datetime) -> Noise:
+def _throttled(rule: Rule, limit: Throttle, event: Event, memory: Memory, now: datetime, *, update: bool) -> Noise:
     cell = Cell(rule.id, THROTTLE, key_of(limit.per, event))
     kept = memory.open(cell, shapes.throttle(rule))
-    paced = throttle.pace(limit, kept.state, now)
+    paced = throttle.pace(limit, kept.state, now, update=update)
     kept.until = throttle.quiet_until(limit, kept.state)
     if paced.until is None:
         return Noise(note=left_out_since(paced.left_out, paced.since, now)) if paced.since else ALOUD

@@ -11,9 +11,9 @@ from engine.source.durations import format_duration
 
 @dataclass(frozen=True, slots=True)
 class Paced:
-    """Whether a message may go out now. `left_out` were not since `since`, where this one has to say so; `until` is
-    when the next may, where this one may not. `first`: of those that are left out, the one by which their end is
-    told."""
+    """Whether a message may go out now. `left_out` were not since `since`, where this one has to say so, `updates` of
+    them of `on_update`; `until` is when the next may, where this one may not. `first`: of those that are left out, the
+    one by which their end is told."""
 
     sends: bool
     left_out: int = 0
@@ -21,19 +21,21 @@ class Paced:
     until: datetime | None = None
     reason: str | None = None
     first: bool = False
+    updates: int = 0
 
 
-def pace(throttle: Throttle, state: State, now: datetime) -> Paced:
-    """Take one message."""
+def pace(throttle: Throttle, state: State, now: datetime, *, update: bool = False) -> Paced:
+    """Take one message; `update`: one of `on_update`."""
     moment = now.timestamp()
     every = throttle.every.total_seconds()
     sent = [at for at in state.get("sent", ()) if moment - every < at <= moment]
     if len(sent) < throttle.max:
-        left_out, since = state.pop("left_out", 0), state.pop("since", None)
         state["sent"] = [*sent, moment]
-        return Paced(True, left_out, None if since is None else _moment(since))
+        return _said(state)
     state["sent"] = sent
     state["left_out"] = state.get("left_out", 0) + 1
+    if update:
+        state["updates"] = state.get("updates", 0) + 1
     state.setdefault("since", moment)
     until = _moment(sent[0] + every)
     last = _moment(sent[-1])
@@ -50,10 +52,15 @@ def close(throttle: Throttle, state: State, now: datetime) -> Paced | None:
     state["sent"] = [at for at in state.get("sent", ()) if moment - every < at <= moment]
     if len(state["sent"]) >= throttle.max and state.get("left_out"):
         return Paced(False, until=max(_moment(state["sent"][0] + every), now + timedelta(seconds=1)))
-    left_out, since = state.pop("left_out", 0), state.pop("since", None)
-    if not left_out:
-        return None
-    return Paced(True, left_out, None if since is None else _moment(since))
+    said = _said(state)
+    return said if said.left_out else None
+
+
+def _said(state: State) -> Paced:
+    """What was left out, which is said now."""
+    since = state.pop("since", None)
+    left_out, updates = state.pop("left_out", 0), state.pop("updates", 0)
+    return Paced(True, left_out, None if since is None else _moment(since), updates=updates)
 
 
 def quiet_until(throttle: Throttle, state: State) -> datetime | None:

@@ -248,6 +248,54 @@ async def test_a_person_ends_it_and_the_others_are_told(world: Callable[..., Wor
     assert len(await w.store.incidents.ls()) == 1
 
 
+async def _states(w: World) -> int:
+    found: int = await w.store.timers._pool.value("select count(*) from tocsin.states")
+    return found
+
+
+async def test_what_a_person_ended_is_forgotten_with_its_rule(world: Callable[..., World]) -> None:
+    """There is nobody to tell it to; and whoever acts on it again makes nothing that stays."""
+    w = world(rule(Timing(incident=Incident())))
+    await w.send(failed(0))
+    found = await the_incident(w)
+    assert await w.store.incidents.resolve(found.id, "ada", None, datetime.now(UTC)) is not None
+    assert await _states(w) == 1
+    without = world()
+    await without.later(timedelta(seconds=1))
+    assert await _states(w) == 0
+    for act in (w.store.incidents.acknowledge, w.store.incidents.resolve):
+        acted = await act(found.id, "bob", None, datetime.now(UTC))
+        assert acted is not None
+        assert not acted.changed
+    assert await _states(w) == 0
+
+
+async def test_an_update_that_a_throttle_left_out_is_told_to_those_who_get_updates(
+    world: Callable[..., World],
+) -> None:
+    """In a line, when its time is over; to each place that one of those messages would have gone to, once."""
+    throttle = Throttle(max=1, every=timedelta(hours=6))
+    updates = (notify("again", "desk", "desk-2"), notify("more", "desk"), call("call-2"))
+    w = world(rule(Timing(incident=Incident(), throttle=throttle, on_update=updates)))
+    await w.send(failed(0), failed(1), failed(2))
+    await w.later(timedelta(hours=6, seconds=1))
+    lines = [each for each in await made(w) if each.firing is None]
+    assert [(each.destination, each.request) for each in lines] == [
+        ("desk", {"left_out": 2}),
+        ("desk-2", {"left_out": 2}),
+    ]
+
+
+async def test_openings_and_updates_that_a_throttle_left_out_are_told_to_both(world: Callable[..., World]) -> None:
+    throttle = Throttle(max=1, every=timedelta(hours=6))
+    policy = Incident(per=(ID,))
+    w = world(rule(Timing(incident=policy, throttle=throttle, on_update=(notify("again", "desk"),))))
+    await w.send(failed(0), failed(1, "po_2"), failed(2))
+    await w.later(timedelta(hours=6, seconds=1))
+    lines = [each for each in await made(w) if each.firing is None]
+    assert sorted(each.destination for each in lines) == ["desk", "risk"]
+
+
 async def test_shadow_keeps_no_incident_that_people_see(world: Callable[..., World]) -> None:
     w = world(rule(Timing(incident=Incident(resolve=PAID)), mode=RuleMode.SHADOW))
     await w.send(failed(0), failed(1), paid(2))
