@@ -22,6 +22,7 @@ from pgqueuer.ports.repository import EntrypointExecutionParameter
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from engine.model.delivery import Delivery
+from engine.store import notice
 from engine.store.connect import Connection, is_unavailable
 from engine.store.dequeue import DEQUEUE, INDEX, arguments
 from engine.store.handoff import Handoff
@@ -61,7 +62,7 @@ class _Names(DBSettings):
 NAMES = _Names(
     prefix="",
     db_schema="tocsin_queue",
-    channel=Channel("tocsin_queue"),
+    channel=Channel(notice.CHANNEL),
     function="fn_pgqueuer_changed",
     statistics_table="pgqueuer_statistics",
     queue_status_type="pgqueuer_status",
@@ -100,21 +101,18 @@ class Driver(AsyncpgDriver):
         self._notify = callback
         await super().add_listener(channel, callback)
 
-    async def listen(self, changed: Callable[[], None]) -> None:
-        """Tell of jobs that another connection than the committers' has queued.
-
-        Every job that is committed or done anywhere notifies whoever listens, and being woken costs more than looking:
-        one connection of a process does.
-        """
+    async def listen(self) -> None:
+        """Have the workers of this process look for what another connection than the committers' queues; one connection
+        of a process listens for all of them."""
 
         def heard(connection: object, pid: int, channel: str, payload: object) -> None:
-            if '"insert"' in str(payload) and pid not in self._handoff.pids:
-                changed()
+            if pid not in self._handoff.pids:
+                self._handoff.look(notice.kinds(payload))
 
         with self._noticing():
             async with self._lock:
-                await self._connection.add_listener(NAMES.channel, heard)
-        changed()
+                await self._connection.add_listener(notice.CHANNEL, heard)
+        self._handoff.look()
 
     def rouse(self) -> None:
         """Have PgQueuer go round now."""
@@ -233,7 +231,7 @@ class JobSource(Queries):
             return None
         if len(self.picked) >= self.limit:
             return POLL.total_seconds()
-        # Every class is notified of every job: one that is idle need not look at each commit.
+        # Of a few processes that are told of a job one finds it: one that finds nothing need not look at each.
         return max(self.looked + IDLE_PAUSE - now, 0) if self.empty > 1 else 0
 
     def done(self, job: int) -> None:
@@ -307,6 +305,7 @@ async def install(connection: Connection) -> None:
         await connection.execute(VACUUM_LOG)
     await queries.apply_upgrade()
     await connection.execute(INDEX)
+    await notice.install(connection)
 
 
 async def enqueue(

@@ -6,7 +6,7 @@ different: it sees signs of life as for any picked job, and gives the job to ano
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -97,10 +97,11 @@ class Handoff:
         if self._ear is who:
             self._ear = None
 
-    def look(self) -> None:
-        """Have every worker see what is in the queue."""
-        for taker in self.takers.values():
-            taker.look()
+    def look(self, kinds: Collection[str] | None = None) -> None:
+        """Have the workers of those classes see what is in the queue; of all of them where none are given."""
+        for name, taker in self.takers.items():
+            if kinds is None or name in kinds:
+                taker.look()
 
     def take(self, delivery_id: str) -> Delivery | None:
         """The delivery as it was committed a moment ago, once; None: it has to be read."""

@@ -225,7 +225,7 @@ class _Worker:
         running = asyncio.create_task(begun.run())
         try:
             if self._handoff.listens(driver):
-                await driver.listen(self._handoff.look)
+                await driver.listen()
             await manager.run(
                 dequeue_timeout=POLL,
                 batch_size=self._class.batch,
