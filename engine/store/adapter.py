@@ -148,6 +148,7 @@ class JobSource(Queries):
 
     own: Driver
     begin: Callable[[int, Delivery], None] = lambda job, delivery: None
+    seats: Callable[[str], int]
     limit: int
     at_once: int
     id: QueueManagerId = field(default_factory=lambda: QueueManagerId(uuid4()))
@@ -161,6 +162,8 @@ class JobSource(Queries):
     expected: int = 0
     picked: dict[JobId, str] = field(default_factory=dict)
     """The jobs that have a place here, and for which destination."""
+    shut: set[str] = field(default_factory=set)
+    """Destinations of which a job came that may not run here: left to other processes for as long as that is so."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -215,13 +218,19 @@ class JobSource(Queries):
         (entrypoint,) = entrypoints
         rows = await self.own.fetch(
             DEQUEUE,
-            *arguments(entrypoint, room, self.id, heartbeat_timeout, Counter(self.picked.values()), self.at_once),
+            *arguments(entrypoint, room, self.id, heartbeat_timeout, self._held(), self.at_once),
         )
         jobs = [Job.model_validate(row) for row in rows]
         self.picked.update((job.id, str((job.headers or {}).get("lane", ""))) for job in jobs)
+        self.shut |= {each for each in self.picked.values() if self.seats(each) <= 0}
         self.told = self.told or bool(jobs)
         self.empty = 0 if jobs else self.empty + 1
         return jobs
+
+    def _held(self) -> Counter[str]:
+        """How many jobs of each destination there are here; of one that may not run here as many as may be."""
+        self.shut = {each for each in self.shut if self.seats(each) <= 0}
+        return Counter(self.picked.values()) | Counter(dict.fromkeys(self.shut, self.at_once))
 
     def _wait(self) -> float | None:
         """Seconds until the queue may be looked at, or until something has changed; None: there is no reason to."""

@@ -188,7 +188,8 @@ class _Worker:
         driver = Driver(connection, self._handoff)
         at_once = self._class.seats + self._class.places
         names = names_of(self._kind)
-        queries = JobSource(driver, own=driver, limit=self._class.running, at_once=at_once, **builders(names))
+        limit, seats = self._class.running, self._seats
+        queries = JobSource(driver, own=driver, seats=seats, limit=limit, at_once=at_once, **builders(names))
         begun = Begun(queries, self._handling, self._handoff, HEARTBEAT_TIMEOUT / 2)
         queries.begin = begun.begin
         manager = QueueManager(queries, names.channel)

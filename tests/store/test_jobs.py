@@ -416,6 +416,30 @@ async def test_a_process_without_a_seat_leaves_the_job_to_others(store: Store, s
     assert sorted(theirs.ids) == sorted(ids)
 
 
+async def test_a_process_without_a_seat_takes_a_job_once_and_then_no_more(
+    store: Store, second: Store, look: Database
+) -> None:
+    """It would go back to the queue with a growing delay each time; with a seat it is taken again."""
+    ours, seats, stop = Handled(), 0, asyncio.Event()
+    running = asyncio.create_task(store.jobs.run({"callback": ours}, stop, DRAIN, lambda kind, lane: seats))
+
+    async def turned_away(job: str) -> bool:
+        rows = await look.rows("select attempts from tocsin_queue.pgqueuer where dedupe_key = $1", job)
+        return [row["attempts"] for row in rows] == [1]
+
+    [left] = await commit(second, 1)
+    assert await until(lambda: turned_away(left))
+    await look.execute("update tocsin_queue.pgqueuer set execute_after = now()")
+    [later] = await commit(second, 1, to="other-system")  # the look that takes it would take the other as well
+    assert await until(lambda: turned_away(later))
+    assert await turned_away(left)
+    seats = 1
+    await ours.reach(2)
+    stop.set()
+    await running
+    assert sorted(ours.ids) == sorted([left, later])
+
+
 async def test_a_lane_seats_some_lets_some_wait_and_turns_the_rest_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits gets the seat of whoever leaves."""
     monkeypatch.setattr(lanes, "PATIENCE", 0.3)
