@@ -2,11 +2,9 @@
 says of each."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from textwrap import indent
 
-from docs.ahead import ahead
 from docs.examples import KNOWN
 from engine.model.mistake import Mistake
 from engine.rulebook import load
@@ -43,7 +41,6 @@ FILES: Mapping[str, str] = {
     "tag": rule(when="!!str payout.failed"),
     "number": where("amount: {gte: 1e999999}"),
     "unknown-key": rule(severty="high"),
-    "not-yet": step("{notify: payments, fetch: object}"),
     "missing-key": rule(then=""),
     "type": rule(severity="high", description="5"),
     "empty": rule(tags="[]"),
@@ -110,9 +107,6 @@ FILES: Mapping[str, str] = {
 }
 """By the code of the mistake. Not here: `too-large`, and what is not in a file of rules."""
 
-AHEAD = frozenset({"combination", "clock", "timezone", "calendar", "no-effect"})
-"""Mistakes in what this version refuses whatever it says."""
-
 TESTS = """\
 tests:
   - rule: my-rul
@@ -130,8 +124,7 @@ def shown(code: str) -> str:
 
 def mistakes(code: str) -> tuple[Mistake, ...]:
     """Everything that is wrong with the file of that code."""
-    with ahead() if code in AHEAD else nullcontext():
-        loaded = load({**BESIDE, FILE: FILES[code]}, KNOWN)
+    loaded = load({**BESIDE, FILE: FILES[code]}, KNOWN)
     return (*loaded.mistakes, *read_tests(_sources(code), loaded.rulebook.rules, Path()).mistakes)
 
 

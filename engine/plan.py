@@ -127,7 +127,8 @@ def deliveries_of(
     aims += [(step, noise.update) for step in rule.timing.on_update if noise.update is not None and steps is None]
     planned: list[Delivery] = []
     for step, how in aims:
-        why = _why_not(step, seen, superseded_by) or _too_old(rule, step, event)
+        gathered = step.verb is Verb.NOTIFY and how.digest is not None
+        why = _why_not(step, seen, superseded_by, gathered=gathered) or _too_old(rule, step, event)
         planned += _deliveries(event, rule, firing, step, why, expand, how)
     planned += [d for step in rule.on_failure for d in _deliveries(event, rule, firing, step, None, expand)]
     return _settle(rule, planned, firing.created)
@@ -180,11 +181,14 @@ def _reading(event: Event, revision: str, wants: Sequence[str], replay: int) -> 
     return firing, delivery
 
 
-def _why_not(step: Step, seen: AfterSteps, superseded_by: str | None) -> str | None:
-    """Why a step is skipped from the start, whatever its destination; None if it is not."""
+def _why_not(step: Step, seen: AfterSteps, superseded_by: str | None, *, gathered: bool) -> str | None:
+    """Why a step is skipped from the start, whatever its destination; None if it is not, or that is known only later.
+    For what is `gathered` nothing is read anew."""
     if superseded_by is not None and step.verb is Verb.NOTIFY:
         return f"superseded by {superseded_by}"
-    return None if step.asks_steps else unmet(step.condition, seen)
+    if step.asks_steps or step.asks_digest or (step.fetch is not None and not gathered):
+        return None
+    return unmet(step.condition, seen)
 
 
 def _too_old(rule: Rule, step: Step, event: Event) -> str | None:

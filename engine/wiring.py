@@ -36,7 +36,7 @@ from engine.work.dead import dead_reports
 from engine.work.deliver import Deliverer
 from engine.work.destinations import Destinations
 from engine.work.digests import Digests
-from engine.work.fetch import Fetcher
+from engine.work.fetch import Fetcher, rereading
 from engine.work.gate import Gate
 from engine.work.late import QueueWatch
 from engine.work.mutes import MuteBook
@@ -281,6 +281,7 @@ def _deliverer(
         account=accounts.told,
         gate=service.gate,
         digest=Digests(store.deliveries, store.events, accounts.told).scene,
+        reread=rereading(stripe.read),
         link=None if service.links is None else service.links.to,
     )
 

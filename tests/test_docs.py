@@ -4,18 +4,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from docs import examples, mistaken
-from docs.ahead import ahead
 from docs.generate import BLOCK, PARTS
 from engine.cli.app import GROUPS
 from engine.match import OPERATORS
-from engine.match.paths import LATER_NAMES
 from engine.match.paths import NAMES as PATH_NAMES
 from engine.model.delivery import DeliveryStatus
 from engine.model.rule import OnError, Rule, RuleMode, Severity, Step, Verb
@@ -30,9 +27,8 @@ from engine.rulebook.calendars import KEYS as CALENDAR_KEYS
 from engine.rulebook.calendars import WEEKDAYS
 from engine.rulebook.codes import OF_SEVERAL_RULES
 from engine.rulebook.policies import KEYS as RETRY_KEYS
-from engine.rulebook.rules import FILE_KEYS, LATER_FILE_KEYS, LATER_RULE_KEYS, RULE_KEYS
+from engine.rulebook.rules import FILE_KEYS, RULE_KEYS
 from engine.rulebook.steps import COMMON as STEP_KEYS
-from engine.rulebook.steps import LATER as LATER_STEP_KEYS
 from engine.rulebook.timing import counts, course, noise, others
 from engine.rulebook.verbs import VERBS
 from engine.rulebook.whens import KEYS as WHEN_KEYS
@@ -125,22 +121,11 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert not anchor or anchor in anchors(there), f"{target}#{anchor}"
 
 
-NOT_YET = section(page("rules.md"), "## Not there yet")
-PROMISED = [block for block in blocks("yaml") if block[1] in NOT_YET]
-YAML = [block for block in blocks("yaml") if block not in PROMISED]
+YAML = blocks("yaml")
 TABLES = {"docs/accounts.csv": blocks("csv")[0][1]}
 RULES = [block for block in YAML if re.search(r"^(rules|defaults):\n", block[1], re.MULTILINE) and "- id:" in block[1]]
 TESTS = [block for block in YAML if block[1].startswith("tests:\n")]
 CONFIGS = [block for block in YAML if block not in (*RULES, *TESTS)]
-
-
-@pytest.mark.parametrize(("where", "text"), PROMISED, ids=ids(PROMISED))
-def test_rules_of_a_later_version_would_pass_check(where: str, text: str) -> None:
-    """As soon as it takes them; until then it says that they are not there yet."""
-    with ahead():
-        loaded = load({"docs/a.yaml": text}, examples.KNOWN)
-        assert [str(mistake) for mistake in loaded.mistakes if mistake.code not in OF_SEVERAL_RULES] == []
-    assert not load({"docs/a.yaml": text}, examples.KNOWN).ok
 
 
 @pytest.mark.parametrize(("where", "text"), RULES, ids=ids(RULES))
@@ -246,10 +231,10 @@ def test_no_filter_of_our_own_is_taken_for_one_of_jinja() -> None:
 
 
 STATEMENTS: dict[str, tuple[Callable[[], Iterable[str]], str]] = {
-    "keys of a file": (lambda: [key for key in FILE_KEYS if key not in LATER_FILE_KEYS], "## A file"),
-    "keys of a rule": (lambda: [key for key in RULE_KEYS if key not in LATER_RULE_KEYS], "## A rule"),
+    "keys of a file": (lambda: FILE_KEYS, "## A file"),
+    "keys of a rule": (lambda: RULE_KEYS, "## A rule"),
     "keys of time and noise": (
-        lambda: [key for key in timing.KEYS if key not in LATER_RULE_KEYS],
+        lambda: timing.KEYS,
         "## Time, state and noise",
     ),
     "keys of other events": (lambda: others.FOLLOWED_KEYS, "### Other events"),
@@ -280,14 +265,6 @@ STATEMENTS: dict[str, tuple[Callable[[], Iterable[str]], str]] = {
     "what dependants do": (lambda: OnError, "## then"),
     "names in texts": (lambda: NAMES, "## Texts"),
     "names of a rule in texts": (lambda: RULE_NAMES, "## Texts"),
-    "not there yet": (
-        lambda: chain(LATER_FILE_KEYS, LATER_RULE_KEYS, LATER_NAMES, LATER_STEP_KEYS),
-        "## Not there yet",
-    ),
-    "options that are not there yet": (
-        lambda: (name for rules in VERBS.values() for name in rules.later),
-        "## Not there yet",
-    ),
 }
 
 
@@ -299,21 +276,7 @@ def test_the_reference_names_every(what: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_reference_names_every_option_of(verb: Verb) -> None:
-    assert unnamed(VERBS[verb].known, section(page("rules.md"), f"### {verb}")) == []
-
-
-def test_what_is_not_there_yet_is_promised_nowhere_else() -> None:
-    """Words that mean nothing but a part of the language that this version refuses."""
-    later = {*LATER_RULE_KEYS, *LATER_FILE_KEYS, *LATER_NAMES}
-    rest = page("rules.md").replace(section(page("rules.md"), "## Not there yet"), "")
-    for text in (rest, page("glossary.md"), page("configuration.md"), page("callbacks.md")):
-        assert later - set(unnamed(later, text)) == set()
-
-
-def test_what_is_there_is_not_said_to_be_missing() -> None:
-    """No operator of the language stands among those that this version refuses."""
-    missing = section(page("rules.md"), "## Not there yet").partition("### ")[0]
-    assert set(OPERATORS) & set(re.findall(r"`(\w+)`", missing)) == set()
+    assert unnamed(VERBS[verb].options, section(page("rules.md"), f"### {verb}")) == []
 
 
 def test_the_event_in_texts_is_described_by_names_it_has() -> None:

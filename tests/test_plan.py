@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from docs.ahead import ahead
 from engine.decide.judge import Verdict
 from engine.decide.noise import Noise
 from engine.model.condition import Operation, PathTest
@@ -168,8 +167,7 @@ def test_the_if_of_a_step_knows_what_the_rule_remembers() -> None:
 
     def statuses(context: object) -> list[DeliveryStatus]:
         verdicts = {"payout-failed": Verdict(FiringStatus.FIRED, context=context)}
-        with ahead():
-            plan = make_plan(event(id="evt_1"), [rule(step)], "rev", expand, verdicts=verdicts)
+        plan = make_plan(event(id="evt_1"), [rule(step)], "rev", expand, verdicts=verdicts)
         return [delivery.status for delivery in plan.deliveries]
 
     assert statuses({"window": {"count": 100}}) == [DeliveryStatus.PENDING]
@@ -180,9 +178,8 @@ def test_the_if_of_a_step_knows_what_the_rule_remembers() -> None:
 def test_the_if_of_a_step_that_waits_knows_it_too() -> None:
     step = replace(notify("risk"), condition=WINDOW, asks_steps=True)
     happened = event(id="evt_1")
-    with ahead():
-        assert why_skipped(rule(step), step, happened, {}, {"window": {"count": 100}}) is None
-        why = why_skipped(rule(step), step, happened, {}, {"window": {"count": 3}})
+    assert why_skipped(rule(step), step, happened, {}, {"window": {"count": 100}}) is None
+    why = why_skipped(rule(step), step, happened, {}, {"window": {"count": 3}})
     assert why == "if: $window.count is 3, needs >= 100"
 
 

@@ -97,6 +97,7 @@ class _Side:
                 brief=True,
                 unique=self._unique,
                 mutes=self._mutes,
+                unwanted=Writer().digest_skipped,
             )
         if self.selection.concerns(event.type):
             self._world.feed(event)

@@ -10,6 +10,7 @@ from engine.backtest.tally import RuleTally, Tally
 from engine.model.event import Event
 from engine.model.mute import Mute
 from engine.plan import Expand
+from engine.testing.sending import Writer
 from engine.testing.world import World
 from engine.work.summary import summary
 
@@ -82,4 +83,5 @@ class Backtest:
             brief=True,
             unique=self._unique,
             mutes=self._mutes,
+            unwanted=Writer().digest_skipped,
         )

@@ -39,6 +39,7 @@ from engine.rulebook.whens import KEYS as WHEN_KEYS
 
 NONE: Schema = {"const": "none", "description": "takes away what the defaults of this file say"}
 
+_INCLUDING = record({"object": record({"include": one_or_more(text())}, ("include",))}, ("object",))
 WHEN: Mapping[str, Schema] = {
     "type": one_or_more(ref("eventTypes"), "the types of the events, or patterns: payout.*"),
     "scope": either(
@@ -55,7 +56,7 @@ WHEN: Mapping[str, Schema] = {
     "fetch": either(
         words(("object",)),
         listed(text()),
-        record({"object": record({"include": one_or_more(text())}, ("include",))}, ("object",)),
+        _INCLUDING,
         description="what is read from Stripe before: the object as it is now, or the objects of ids",
     ),
     "where": ref("where"),
@@ -94,6 +95,7 @@ RETRY: Mapping[str, Schema] = {
 COMMONS: Mapping[str, Schema] = {
     "id": text("names the step: another can use its result as steps.<id>"),
     "if": ref("where", "what has to hold for the step to run"),
+    "fetch": described(either(words(("object",)), _INCLUDING), "what is read anew when the step is carried out"),
     "retry": record({key: RETRY.get(key, {}) for key in RETRY_KEYS}, description="how often to try, and when"),
     "timeout": duration("how long one attempt may take"),
     "on_error": words(OnError, "what steps that wait for this one do when it is dead"),
@@ -136,8 +138,7 @@ def schema_of_rules() -> Schema:
     """The schema of files of rules."""
     rules: Schema = {"type": ["array", "null"], "items": ref("rule"), "description": "the rules"}
     forms: dict[str, Schema] = {"rules": rules, "defaults": _defaults(), **DEFINITIONS}
-    keys = [key for key in language.FILE_KEYS if key not in language.LATER_FILE_KEYS]
-    root = record({key: forms.get(key, {}) for key in keys}, least=0)
+    root = record({key: forms.get(key, {}) for key in language.FILE_KEYS}, least=0)
     alone: Schema = {
         "if": {"not": {"required": ["defaults"]}},
         "then": {"properties": {"rules": {"items": {"required": ["when"]}}}},
@@ -147,7 +148,7 @@ def schema_of_rules() -> Schema:
 
 def _definitions() -> Mapping[str, Schema]:
     needed = ("id", "when", "then")
-    rule = {key: RULE.get(key, {}) if key in needed else _removable(RULE.get(key, {})) for key in _rule_keys()}
+    rule = {key: RULE.get(key, {}) if key in needed else _removable(RULE.get(key, {})) for key in language.RULE_KEYS}
     when = {key: WHEN.get(key, {}) for key in WHEN_KEYS}
     return {
         **test_definitions(),
@@ -164,21 +165,16 @@ def _definitions() -> Mapping[str, Schema]:
     }
 
 
-def _rule_keys() -> list[str]:
-    """The keys of a rule that this version takes."""
-    return [key for key in language.RULE_KEYS if key not in language.LATER_RULE_KEYS]
-
-
 def _step(verb: Verb) -> Schema:
     common = {key: COMMONS.get(key, {}) for key in COMMON if (verb, key) != (Verb.NOTIFY, "timeout")}
-    options = {key: OPTIONS.get(key, {}) for key in VERBS[verb].known}
+    options = {key: OPTIONS.get(key, {}) for key in VERBS[verb].options}
     return record({str(verb): TARGETS[verb], **options, **common}, (verb,))
 
 
 def _defaults() -> Schema:
     """The keys of a rule that several can have in common."""
     when = record({key: _removable(WHEN.get(key, {})) for key in WHEN_KEYS if key not in NOWHERE})
-    forms = {key: _removable(RULE.get(key, {})) for key in _rule_keys() if key not in NOWHERE}
+    forms = {key: _removable(RULE.get(key, {})) for key in language.RULE_KEYS if key not in NOWHERE}
     return record(forms | {"when": either(ref("eventTypes"), when)}, description="what the rules of this file share")
 
 

@@ -78,8 +78,6 @@ TOLD = frozenset({Base.WINDOW, Base.INCIDENT, Base.DIGEST})
 
 _BASES = {f"${base}": base for base in Base if base not in (Base.OBJECT, Base.ITEM)}
 NAMES = (*(name for name, base in _BASES.items() if base not in TOLD), "$vars")
-LATER_NAMES: tuple[str, ...] = ("$digest",)
-"""Those of the language that this version refuses."""
 
 _PLAIN_STEP = re.compile(
     r"""(?P<name>[^\s.\[\]'"*$()?@,:|&]+)|\[(?P<index>0|-?[1-9]\d{0,8})\]|(?P<each>\[\*\])"""
@@ -120,8 +118,6 @@ def is_name(text: str) -> bool:
 def _named(text: str) -> Path:
     found = _NAMED.match(text)
     name = found.group() if found else text
-    if name in LATER_NAMES:
-        raise PathError(f"{name} is not there yet", code="not-yet")
     if name != "$vars" and name not in _BASES:
         hint = did_you_mean(name, NAMES) or f"there are {', '.join(NAMES)}"
         raise PathError(f"unknown name '{name}'", hint, at=0, length=len(name))

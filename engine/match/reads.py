@@ -17,6 +17,16 @@ def reads_account(condition: Condition) -> bool:
     return any(path.base is Base.ACCOUNT and path.steps != ("id",) for path in _paths(condition, item=False))
 
 
+def reads_digest(condition: Condition) -> bool:
+    """Whether the condition asks what a digest has gathered."""
+    return any(path.base is Base.DIGEST for path in _paths(condition, item=False))
+
+
+def beside_digest(condition: Condition) -> str | None:
+    """A path of the condition that is of one event, or one firing, as text; None where there is none."""
+    return next((path.text for path in _paths(condition, item=False) if path.base is not Base.DIGEST), None)
+
+
 def _paths(condition: Condition, *, item: bool) -> Iterator[Path]:
     """Every path in a condition whose value it asks for. Those within an element (`item`) that begin at it are not
     among them, nor is the one of a test that asks only how things changed: that stands beside the object."""

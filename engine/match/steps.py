@@ -50,13 +50,11 @@ Step = str | int | Each | Segment
 
 
 class PathError(ValueError):
-    """A path that cannot be used. `code` is `path` or `not-yet`, `hint` what to write instead, where that is known.
+    """A path that cannot be used. `hint` what to write instead, where that is known.
 
     `at` is where in the path the mistake is (from 0), `length` how far it goes; None where it is the whole path.
     """
 
-    def __init__(
-        self, message: str, hint: str | None = None, code: str = "path", at: int | None = None, length: int = 1
-    ) -> None:
-        self.code, self.message, self.hint, self.at, self.length = code, message, hint, at, length
+    def __init__(self, message: str, hint: str | None = None, at: int | None = None, length: int = 1) -> None:
+        self.message, self.hint, self.at, self.length = message, hint, at, length
         super().__init__(message)

@@ -65,6 +65,20 @@ class AfterSteps:
         self.fetched = subject.fetched
 
 
+class NoEvent:
+    """What a condition on a digest is judged on: no one event, at the moment that it is sent."""
+
+    __slots__ = ("account", "created", "data", "fetched", "object", "previous")
+
+    def __init__(self, now: datetime) -> None:
+        self.object: dict[str, Json] | None = None
+        self.data: dict[str, Json] = {}
+        self.previous: dict[str, Json] | None = None
+        self.account: str | None = None
+        self.created = now
+        self.fetched: Mapping[str, Json] | None = None
+
+
 class Element(Item):
     """An element of a list, judged by itself: paths begin at it. `whole` is the event's own object."""
 

@@ -64,6 +64,12 @@ def wanted(when: "When", rule: "Rule", event: Event) -> Fetch | None:
     return WHOLE_OBJECT if fetch is None else replace(fetch, object=True)
 
 
+def reread(rule: "Rule", event: Event) -> tuple[str, ...]:
+    """What steps of a rule read anew when they are carried out."""
+    fetches = (step.fetch for step in rule.every_step)
+    return tuple(dict.fromkeys(need for fetch in fetches if fetch is not None for need in fetch.needs(event)))
+
+
 def at(value: Json, path: str) -> Json:
     """What stands at a dotted path, None where nothing does."""
     for name in path.split("."):

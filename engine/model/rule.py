@@ -128,7 +128,9 @@ class Step:
 
     `id` is the one written, else the verb and the step's place (`notify-1`). `columns` are the targets that stand
     in a table, `$tables.accounts.channel`: what is meant depends on the account. Where `condition` does not hold,
-    the step is skipped; `asks_steps` says that it reads results of other steps, and is judged when those have ended.
+    the step is skipped; `asks_steps` says that it reads results of other steps, and is judged when those have ended,
+    `asks_digest` that it is about the digest that the step's messages are gathered to. `fetch` is what is read anew
+    when the step is carried out; the condition is then judged on that.
     """
 
     id: str
@@ -142,6 +144,8 @@ class Step:
     on_error: OnError = OnError.STOP
     condition: Condition = ALWAYS
     asks_steps: bool = False
+    asks_digest: bool = False
+    fetch: Fetch | None = None
     position: Position | None = None
 
     def towards(self, account: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:

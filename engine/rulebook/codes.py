@@ -12,7 +12,6 @@ CODES: dict[str, str] = {
     # Found while reading the rules.
     "rules-path": "a file or folder of rules is not there or cannot be read",
     "unknown-key": "a key that the language does not have",
-    "not-yet": "a part of the language that this version does not have yet",
     "missing-key": "something that must be written is not",
     "type": "a value of the wrong kind",
     "empty": "a value, list or map with nothing in it",

@@ -14,14 +14,14 @@ NOWHERE = frozenset({"id", "then", "tests", "where"})
 _NONE = "none"
 
 
-def read_defaults(found: Findings, node: Node, known: tuple[str, ...], later: tuple[str, ...]) -> Mapping | None:
+def read_defaults(found: Findings, node: Node, known: tuple[str, ...]) -> Mapping | None:
     """The defaults of a file; None with a mistake where they cannot be used. Their values are read with each rule."""
     if not isinstance(node, Mapping):
         return found.error("type", node, "expected a map of a rule's keys under defaults")
     errors = found.errors
     for entry in _forbidden(node):
         found.error("defaults", entry.key, f"'{entry.name}' cannot stand in defaults: it belongs to one rule")
-    check_keys(found, node, "defaults", [*known, *NOWHERE], later)
+    check_keys(found, node, "defaults", [*known, *NOWHERE])
     return node if found.errors == errors else None
 
 

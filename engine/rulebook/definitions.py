@@ -4,7 +4,7 @@ the names."""
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -58,11 +58,8 @@ def may_define(text: str) -> bool:
     return any(key in text for key in KEYS)
 
 
-def read_definitions(
-    document: Document, file: str, csv_texts: Mapping[str, str], lost: Iterable[str], later: Collection[str] = ()
-) -> Definitions:
-    """The `vars`, `tables` and `calendars` of a file, but for keys of a `later` version. Never raises; what is wrong is
-    in `mistakes`."""
+def read_definitions(document: Document, file: str, csv_texts: Mapping[str, str], lost: Iterable[str]) -> Definitions:
+    """The `vars`, `tables` and `calendars` of a file. Never raises; what is wrong is in `mistakes`."""
     root = document.root
     if not isinstance(root, MappingNode) or all(root.get(key) is None for key in KEYS):
         return Definitions(file=file)
@@ -79,7 +76,7 @@ def read_definitions(
         table = _table(found, entry, files)
         tables += [table] if table is not None else []
         broken |= {f"tables.{entry.name}"} if table is None else set()
-    for entry in _entries(found, root, "calendars") if "calendars" not in later else ():
+    for entry in _entries(found, root, "calendars"):
         calendar = read_calendar(found, entry) if _named(found, entry, "calendar") else None
         calendars += [calendar] if calendar is not None else []
         broken |= {f"calendars.{entry.name}"} if calendar is None else set()

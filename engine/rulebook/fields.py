@@ -48,7 +48,7 @@ def path_mistake(found: Findings, node: Scalar, error: PathError) -> T | None:
     if error.at is not None and node.length == len(node.text) + 2 * quote:
         column = node.column + quote + error.at
         place = Position(file=node.file, line=node.line, column=column, length=error.length)
-    return found.error(error.code, place, error.message, error.hint)
+    return found.error("path", place, error.message, error.hint)
 
 
 def expected(found: Findings, node: Node, what: str, hint: str | None = None) -> T | None:
@@ -185,14 +185,11 @@ def identifier(found: Findings, node: Node, what: str) -> str | None:
     return found.error("id", node, f"the id of {what} is lower case words with hyphens, like payout-failed", hint)
 
 
-def check_keys(found: Findings, node: Mapping, where: str, known: Collection[str], later: Collection[str] = ()) -> None:
-    """Note every key that is not known there, or known and of a `later` version. `where` is how a message calls the
-    place: `a rule`."""
+def check_keys(found: Findings, node: Mapping, where: str, known: Collection[str]) -> None:
+    """Note every key that is not known there. `where` is how a message calls the place: `a rule`."""
     for entry in node.entries:
-        if entry.name in later:
-            found.error("not-yet", entry.key, f"'{entry.name}' is not there yet in {where}", "leave it out for now")
-        elif entry.name not in known:
-            near = did_you_mean(entry.name, [*known, *later])
+        if entry.name not in known:
+            near = did_you_mean(entry.name, known)
             found.error("unknown-key", entry.key, f"unknown key '{entry.name}' in {where}{near}")
 
 

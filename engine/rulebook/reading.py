@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from engine.model.mistake import Mistake
-from engine.rulebook import rules
 from engine.rulebook.definitions import Definitions, gather, may_define, read_definitions
 from engine.rulebook.known import Known
 from engine.rulebook.names import Names
@@ -79,7 +78,7 @@ class Reader:
         if known is not None and known.usable and all(csv.get(name) == was for name, was in known.csv.items()):
             return known
         documents[file] = self._parse(text, file)
-        found = read_definitions(documents[file], file, csv, lost, rules.LATER_FILE_KEYS)
+        found = read_definitions(documents[file], file, csv, lost)
         self._definitions[file, text] = found
         return found
 

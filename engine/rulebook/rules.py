@@ -25,15 +25,11 @@ from engine.source import Document, Entry, Node, Scalar, Sequence, parse
 from engine.source import Mapping as MappingNode
 
 FILE_KEYS = ("rules", "defaults", *definitions.KEYS)
-LATER_FILE_KEYS: tuple[str, ...] = ()
-"""Those of them that this version refuses."""
 RULE_KEYS = (
     *("id", "description", "severity", "owner", "tags", "runbook"),
     *("mode", "when", "supersedes", "then", "on_failure", "tests", "lint"),
     *timing.KEYS,
 )
-LATER_RULE_KEYS: tuple[str, ...] = ()
-"""Those of them that this version refuses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +92,7 @@ def _read_root(found: Findings, document: Document, known: Known) -> list[Rule]:
     defaults_node, rules_node = root.get("defaults"), root.get("rules")
     defaults = None
     if defaults_node is not None:
-        defaults = read_defaults(found, defaults_node, RULE_KEYS, LATER_RULE_KEYS)
+        defaults = read_defaults(found, defaults_node, RULE_KEYS)
         defaults = None if defaults is None else _with_when(found, defaults)[0]
     if rules_node is None:
         return []
@@ -112,7 +108,7 @@ def _check_file_keys(found: Findings, root: MappingNode) -> None:
     if root.get("rules") is None and root.get("when") is not None:
         found.error("unknown-key", root, "this is a rule by itself", "put 'rules:' above it, and '- ' before its id")
         return
-    check_keys(found, root, "a file of rules", FILE_KEYS, LATER_FILE_KEYS)
+    check_keys(found, root, "a file of rules", FILE_KEYS)
 
 
 def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: Known) -> Rule | None:
@@ -123,8 +119,7 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     errors, before = found.errors, len(found.mistakes)
     found.names.take_shared()  # of a rule that had a mistake
     found.reads_object = found.reads_account = False
-    check_keys(found, given, "a rule", RULE_KEYS, LATER_RULE_KEYS)
-    given, refused = _of_this_version(given)
+    check_keys(found, given, "a rule", RULE_KEYS)
     given, broken = _with_when(found, given)
     rule = with_defaults(given, defaults)
     rule_id = _required(found, given, "id")
@@ -133,7 +128,7 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     if rule_id is not None and id_ == OWN_RULE:
         found.error("id", rule_id, f"'{OWN_RULE}' is what Tocsin's own reports stand under", "give the rule another id")
     whens = None if when_node is None else read_whens(found, when_node, known)
-    told = timing.told_by(rule) | timing.told_by(refused)
+    told = timing.told_by(rule)
     steps, failure = _read_steps(found, rule, known, whens, told)
     timed = timing.read_timing(found, rule, whens, known, (*(steps or ()), *failure))
     supersedes = _read_supersedes(found, rule.get("supersedes"), id_)
@@ -175,15 +170,6 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
         ignored=ignored,
         position=rule_id.position if rule_id is not None else node.position,
     )
-
-
-def _of_this_version(given: MappingNode) -> tuple[MappingNode, MappingNode]:
-    """The keys of a rule without those that this version refuses, and these."""
-    refused = tuple(entry for entry in given.entries if entry.name in LATER_RULE_KEYS)
-    if not refused:
-        return given, replace(given, entries=())
-    rest = tuple(entry for entry in given.entries if entry not in refused)
-    return replace(given, entries=rest), replace(given, entries=refused)
 
 
 def _read_steps(

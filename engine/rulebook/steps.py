@@ -4,10 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 
+from engine.match.reads import beside_digest, reads_digest
 from engine.model.condition import ALWAYS, Column, Condition
 from engine.model.event import Json
+from engine.model.fetch import Fetch
 from engine.model.rule import OnError, RetryPolicy, Step, Verb, When
 from engine.rulebook.conditions import read_where
+from engine.rulebook.fetches import read_fetch
 from engine.rulebook.fields import check_keys, did_you_mean, duration, listed, read, text, with_vars, word
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known
@@ -17,8 +20,7 @@ from engine.rulebook.templates import Need, check_texts
 from engine.rulebook.verbs import VERBS, As, channel_column
 from engine.source import Mapping, Node, Scalar, Sequence, nearest
 
-COMMON = ("id", "if", "retry", "timeout", "on_error")
-LATER = ("fetch",)
+COMMON = ("id", "if", "fetch", "retry", "timeout", "on_error")
 FAILURE = "on-failure"
 """What the ids of `on_failure` steps begin with that have none of their own."""
 LONGEST_TIMEOUT = timedelta(minutes=5)
@@ -94,7 +96,7 @@ def _read_step(
     columns = _columns(found, target, known) if verb is Verb.NOTIFY and targets else {}
     options: dict[str, Json] = {}
     needs = list(check_texts(found, target, whens)) if verb is Verb.STRIPE else []
-    for name, reader in rules.known.items():
+    for name, reader in rules.options.items():
         value = node.get(name)
         if value is not None:
             options[name] = reader(found, value)
@@ -105,6 +107,10 @@ def _read_step(
         _check_disconnected(found, target, options, whens)
     condition, asked = _read_if(found, node.get("if"))
     needs += asked
+    asks_digest = reads_digest(condition)
+    if asks_digest:
+        _check_of_digest(found, node, condition, needs)
+    fetch = read(node, "fetch", lambda value: _read_fetch(found, value, whens, known))
     step = Step(
         id=read(node, "id", lambda value: text(found, value, "the id of a step")) or unnamed % verb,
         verb=verb,
@@ -118,6 +124,8 @@ def _read_step(
         or OnError.STOP,
         condition=condition,
         asks_steps=bool(asked),
+        asks_digest=asks_digest,
+        fetch=fetch,
         position=node.position,
     )
     return (step, node, tuple(needs)) if found.errors == errors else None
@@ -135,6 +143,30 @@ def _read_if(found: Findings, node: Node | None) -> tuple[Condition, list[Need]]
     return condition or ALWAYS, needs
 
 
+def _check_of_digest(found: Findings, node: Mapping, condition: Condition, needs: list[Need]) -> None:
+    """A digest is of many events, and is not there before it is sent."""
+    place = node.get("if") or node
+    beside = beside_digest(condition)
+    if beside is not None:
+        message = f"$digest is about many events, and '{beside}' about one of them"
+        found.error("combination", place, message, "write a step for each, or put the other under 'when'")
+    elif needs:
+        message = "what waits for another step is no part of a digest, so there is no $digest"
+        found.error("combination", place, message, f"leave out '{needs[0].step}', or $digest")
+
+
+def _read_fetch(found: Findings, node: Node, whens: tuple[When, ...], known: Known) -> Fetch | None:
+    """What a step reads anew: the event's object."""
+    if "digest" in found.told:
+        message = "the messages of this step are gathered to a digest, which is of many events: none is read anew"
+        return found.error("fetch", node, message, "leave it out")
+    if isinstance(node, Sequence):
+        hint = "write it under 'when', or as a step of its own: {stripe: charges.retrieve, ..}"
+        return found.error("fetch", node, "a step reads the event's object anew, and no others", hint)
+    types = tuple(dict.fromkeys(pattern for when in whens for pattern in when.types))
+    return read_fetch(found, node, types, known)
+
+
 def _columns(found: Findings, target: Node, known: Known) -> dict[str, Column]:
     """The targets that stand in a table; what is wrong with one is said already."""
     places = target.items if isinstance(target, Sequence) else (target,)
@@ -150,7 +182,7 @@ def _verb(found: Findings, node: Mapping) -> Verb | None:
     if verbs:
         message = f"a step does one thing, and this has '{verbs[0].name}' and '{verbs[1].name}'"
         return found.error("unknown-verb", verbs[1].key, message, "write two steps: a list under then")
-    options = {*COMMON, *LATER, *(name for rules in VERBS.values() for name in rules.options)}
+    options = {*COMMON, *(name for rules in VERBS.values() for name in rules.options)}
     for entry in node.entries:
         if entry.name not in options:
             near = nearest(entry.name, VERBS)
@@ -160,9 +192,9 @@ def _verb(found: Findings, node: Mapping) -> Verb | None:
 
 
 def _check_step_keys(found: Findings, node: Mapping, verb: Verb) -> None:
-    known, later, others = _keys_of(verb, VERBS[verb].later)
+    known, others = _keys_of(verb)
     for entry in node.entries:
-        if entry.name in known or entry.name in later or entry.name not in others:
+        if entry.name in known or entry.name not in others:
             continue
         owner = others[entry.name]
         near = did_you_mean(entry.name, known)
@@ -171,15 +203,15 @@ def _check_step_keys(found: Findings, node: Mapping, verb: Verb) -> None:
     if bound is not None:
         hint = "set channels.<name>.timeout in the configuration"
         found.error("unknown-key", bound.key, "a notify step has its channel's timeout, and none of its own", hint)
-    check_keys(found, node, f"a {verb} step", (*known, *others), later)
+    check_keys(found, node, f"a {verb} step", (*known, *others))
 
 
 @cache
-def _keys_of(verb: Verb, later: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, Verb]]:
-    """The keys of a step with that verb, those that come later, and those of steps with other verbs."""
+def _keys_of(verb: Verb) -> tuple[tuple[str, ...], dict[str, Verb]]:
+    """The keys of a step with that verb, and those of steps with other verbs."""
     known = (verb, *COMMON, *VERBS[verb].options)
     others = {name: other for other, rules in VERBS.items() if other is not verb for name in rules.options}
-    return known, (*LATER, *later), others
+    return known, others
 
 
 def _check_disconnected(found: Findings, place: Node, options: dict[str, Json], whens: tuple[When, ...]) -> None:

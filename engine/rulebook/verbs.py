@@ -49,17 +49,10 @@ Reader = Callable[[Findings, Node], Json]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerbRules:
-    """What the language knows of one verb. `target` reads what stands after it; this version refuses those of the
-    options that are `later`."""
+    """What the language knows of one verb. `target` reads what stands after it."""
 
     target: Callable[[Findings, Node, Known], tuple[str, ...] | None]
     options: Mapping[str, Reader]
-    later: tuple[str, ...] = ()
-
-    @property
-    def known(self) -> Mapping[str, Reader]:
-        """The options that this version takes."""
-        return {name: reader for name, reader in self.options.items() if name not in self.later}
 
 
 def _channels(found: Findings, node: Node, known: Known) -> tuple[str, ...] | None:

@@ -24,6 +24,11 @@ class Written:
     sent: Mapping[str, Sent]
 
 
+def skipped_in(written: Written) -> Iterator[str]:
+    """Steps of which it is known only when they are carried out that they are not meant."""
+    yield from (step for step, one in written.sent.items() if one.skipped is not None)
+
+
 def check_times(fired: int, wanted: bool | int) -> Iterator[Problem]:
     """That it fires, or does not, or how often."""
     if wanted is True and not fired:

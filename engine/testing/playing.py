@@ -7,6 +7,7 @@ from itertools import groupby
 
 from engine.model.delivery import Delivery, DeliveryStatus, Firing, FiringStatus
 from engine.model.event import Event, Json
+from engine.model.fetch import reread
 from engine.model.incident import IncidentStatus
 from engine.model.mute import Mute
 from engine.model.rule import Rule, Verb
@@ -21,6 +22,7 @@ from engine.testing.checking import (
     check_step,
     check_tally,
     check_times,
+    skipped_in,
 )
 from engine.testing.expecting import REMEMBERED
 from engine.testing.given import event_at
@@ -93,7 +95,14 @@ class Player:
         self._span = Span()
         self._number = 0
         begin = test.timeline.begin
-        self.world = World(rulebook, everywhere, begin, summary=summary, told=lambda change: self._hear(change))
+        self.world = World(
+            rulebook,
+            everywhere,
+            begin,
+            summary=summary,
+            told=lambda change: self._hear(change),
+            unwanted=writer.digest_skipped,
+        )
 
     def play(self) -> Iterator[Problem]:
         """Every step in its order, and what was not as expected. Raises CannotBeGiven and ValueError for an event that
@@ -138,7 +147,7 @@ class Player:
         self._number += 1
         numbered = replace(given, set=_numbered(given.set, turn + 1)) if step.repeat > 1 else given
         event = event_at(numbered, self._number, created=at - step.late, received=at)
-        event = as_if_read(event, self._rulebook.wants(event), numbered.fetched)
+        event = as_if_read(event, wants_of(self._rulebook, self._test.rule, event), numbered.fetched)
         self._results[event.dedupe_key] = given.results
         self._events[event.dedupe_key] = event
         rule = self._test.rule
@@ -180,15 +189,18 @@ class Player:
         if expect.because is not None and not self._is_because(rule, expect.because):
             yield Problem(said=f"expected not to fire because of {expect.because}, and that is not why")
         messages = [message for _, _, message in span.messages(rule.id)]
+        written = list(self._written(rule))
+        unmeant = {(each.firing.id if each.firing else None, step) for each in written for step in skipped_in(each)}
+        went = [each for each in messages if each.status in OPEN and (each.first.firing, each.step) not in unmeant]
         if expect.sent is not None:
-            yield from check_count("sent", sum(each.status in OPEN for each in messages), expect.sent)
+            yield from check_count("sent", len(went), expect.sent)
         if expect.gathered is not None:
             gathered = sum(each.status is DeliveryStatus.GATHERED for each in messages)
             yield from check_count("gathered", gathered, expect.gathered)
         if expect.suppressed is not None:
             quiet = [each.first for each in messages if each.status is DeliveryStatus.SUPPRESSED]
             yield from check_tally(quiet, expect.suppressed)
-        yield from self._check_texts(rule, expect, messages)
+        yield from self._check_texts(rule, expect, went, written)
 
     def _is_because(self, rule: Rule, because: str) -> bool:
         if because in REMEMBERED:
@@ -198,9 +210,10 @@ class Player:
             )
         return any(each is not None and each.path == because for _, _, each in self._span.missed)
 
-    def _check_texts(self, rule: Rule, expect: Outcome, messages: Sequence[Message]) -> Iterator[Problem]:
+    def _check_texts(
+        self, rule: Rule, expect: Outcome, went: Sequence[Message], written: Sequence[Written]
+    ) -> Iterator[Problem]:
         """Everything that is sent can be written, and one of it is as expected."""
-        written = list(self._written(rule))
         for each in written:
             wrong = next(((step, one.wrong) for step, one in each.sent.items() if one.wrong is not None), None)
             if wrong is not None:
@@ -209,8 +222,8 @@ class Player:
         if expect.message is not None:
             yield from check_message(rule, written, expect.message)
         for name, wanted in expect.stages.items():
-            went = [each for each in messages if each.status in OPEN and self._stage(rule, each) == name]
-            yield from check_stage(rule, name, len(went), written, wanted)
+            count = sum(self._stage(rule, each) == name for each in went)
+            yield from check_stage(rule, name, count, written, wanted)
         for step_id, asked in expect.steps.items():
             found = [(each.event, each.sent[step_id]) for each in written if step_id in each.sent]
             yield from check_step(step_id, found, asked)
@@ -284,6 +297,12 @@ def key_of_reason(firing: Firing) -> str | None:
     """The key of the rule for which a match did not fire, or waits: its reason begins with it."""
     key, colon, _ = (firing.reason or "").partition(":")
     return key if colon else None
+
+
+def wants_of(rulebook: Rulebook, rule_id: str | None, event: Event) -> tuple[str, ...]:
+    """What is read for an event: before rules are judged, and anew by steps of the rule that is tested."""
+    rule = rulebook.rule(rule_id) if rule_id is not None else None
+    return tuple(dict.fromkeys((*rulebook.wants(event), *(reread(rule, event) if rule is not None else ()))))
 
 
 def _mute(muting: Muting, at: datetime, line: int) -> Mute:

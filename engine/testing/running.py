@@ -14,7 +14,7 @@ from engine.model.verdict import Verdict
 from engine.rulebook import Rulebook
 from engine.samples import as_if_read
 from engine.testing.given import CannotBeGiven, event_of
-from engine.testing.playing import Player, because_of, key_of_reason
+from engine.testing.playing import Player, because_of, key_of_reason, wants_of
 from engine.testing.problems import Problem, not_sent
 from engine.testing.sending import Sent, Writer
 from engine.testing.trial import Answer, Fired, Given, RuleTest, Test, TimelineTest
@@ -65,7 +65,7 @@ class Runner:
         try:
             event = event_of(self._in_mode(test, test.given))
             book = self._live(test.rule) if test.rule is not None else self._rulebook
-            event = as_if_read(event, book.wants(event), test.given.fetched)
+            event = as_if_read(event, wants_of(book, test.rule, event), test.given.fetched)
         except (CannotBeGiven, ValueError) as error:
             return Result(test=test, event=None, problems=(Problem(said=f"the event cannot be made: {error}"),))
         if isinstance(test.expect, Fired):

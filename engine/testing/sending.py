@@ -12,13 +12,14 @@ from engine.decide.release import released
 from engine.errors import DestinationError, TemplateError
 from engine.model.delivery import Delivery, DeliveryStatus
 from engine.model.event import Event, Json
+from engine.model.fetch import with_fetched
 from engine.model.outcome import Notifier
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
 from engine.plan import make_plan
 from engine.settings import StripeSettings
-from engine.work.deliver import failed_of, results_of, why_skipped
+from engine.work.deliver import failed_of, of_digest, results_of, why_skipped
 from engine.work.digests import Digests
-from engine.work.examples import rendered_example
+from engine.work.examples import names_of, rendered_example
 from notifiers.callback import CallbackNotifier
 from notifiers.expand import Destination
 from notifiers.notify import NotifyNotifier
@@ -95,9 +96,20 @@ class Writer:
         digests = Digests(_Merged(own), _Known(events), _nothing_known)
         try:
             names = _at_once(digests.scene(delivery, rule, now))
+            unwanted = of_digest(step, names)
+            if unwanted is not None:
+                return Sent(skipped=unwanted)
             return Sent(request=shown(self.notifiers[delivery.verb].render(step, delivery, names)))
         except (TemplateError, DestinationError) as error:
             return Sent(wrong=str(error))
+
+    def digest_skipped(
+        self, delivery: Delivery, rule: Rule, merged: Sequence[Delivery], events: Mapping[str, Event], now: datetime
+    ) -> str | None:
+        """Why a digest is not sent; None if it is."""
+        step = rule.step(delivery.step)
+        asks = step is not None and step.asks_digest
+        return self.digest(delivery, rule, merged, events, now).skipped if asks else None
 
     def _written(
         self,
@@ -110,6 +122,12 @@ class Writer:
         context: Mapping[str, Json] | None,
     ) -> Sent:
         results = results_of(rule, ended)
+        if step.fetch is not None:
+            event = with_fetched(event, step.fetch)
+        if step.asks_digest:
+            alone = of_digest(step, names_of(rule, step, event, results, now))
+            if alone is not None:
+                return Sent(skipped=alone)
         skipped = why_skipped(rule, step, event, results, context)
         if skipped is not None:
             return Sent(skipped=skipped)

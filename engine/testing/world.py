@@ -57,6 +57,10 @@ class Change:
     merged: tuple[Delivery, ...] = ()
 
 
+Unwanted = Callable[[Delivery, Rule, Sequence[Delivery], Mapping[str, Event], datetime], str | None]
+"""Why a digest of these deliveries, about events by their keys, is not sent by its step; None if it is."""
+
+
 def left_out_only(
     rule: Rule, event: Event, left_out: int, since: datetime | None, now: datetime, note: str | None
 ) -> Json:
@@ -69,7 +73,7 @@ class World:
 
     `firings` and `deliveries` have by id all there was; with `brief` only what can still matter, so that years of
     events can pass through. `unique`: no event is fed twice, so none needs to be known again. `mutes` are all there
-    have been, each with its time.
+    have been, each with its time. `unwanted` says why a digest is not sent after all, if it is not.
     """
 
     def __init__(
@@ -83,8 +87,10 @@ class World:
         brief: bool = False,
         unique: bool = False,
         mutes: Sequence[Mute] = (),
+        unwanted: Unwanted | None = None,
     ) -> None:
         self.now = now
+        self._unwanted = unwanted
         self.mutes = mutes
         self.firings: dict[str, Firing] = {}
         self.deliveries: dict[str, Delivery] = {}
@@ -231,11 +237,14 @@ class World:
         for each in made:
             if each.status is DeliveryStatus.GATHERED and each.digest is not None:
                 self._gathered.setdefault(each.digest, []).append(each)
+                if each.event is not None and self._asks_digest(each):
+                    self._waited_for[each.event] += 1
         ended: list[Delivery] = []
         if plan.digests:
             notes = dict(plan.digests)
             merged = [each for name in notes for each in self._gathered.pop(name, ())]
-            made += tuple(_digests(merged, notes, self.now))
+            made += tuple(self._as_wanted(each, merged) for each in _digests(merged, notes, self.now))
+            self._waited_for.subtract(each.event for each in merged if each.event and self._asks_digest(each))
             ended = [replace(d, status=DeliveryStatus.MERGED, finished=self.now, reason=MERGED) for d in merged]
         if keep:
             self.deliveries.update((each.id, each) for each in (*made, *ended))
@@ -246,6 +255,22 @@ class World:
         if fresh or late or made:
             told = Change(at=self.now, event=event, firings=(*fresh, *late), deliveries=made, merged=tuple(ended))
             self._told(told)
+
+    def _asks_digest(self, delivery: Delivery) -> bool:
+        """Whether it depends on the digest whether its step sends it."""
+        rule = self._rulebook.rule(delivery.rule) if self._unwanted is not None else None
+        step = rule.step(delivery.step) if rule is not None else None
+        return step is not None and step.asks_digest
+
+    def _as_wanted(self, digest: Delivery, merged: Sequence[Delivery]) -> Delivery:
+        """The digest, or that it is skipped: the worker judges that when it sends it."""
+        rule = self._rulebook.rule(digest.rule)
+        if self._unwanted is None or rule is None or not self._asks_digest(digest):
+            return digest
+        reason = self._unwanted(digest, rule, merged, self._events, self.now)
+        if reason is None:
+            return digest
+        return replace(digest, status=DeliveryStatus.SKIPPED, reason=reason, next_attempt=None, finished=self.now)
 
     def _keep(self, firing: Firing) -> None:
         self.firings[firing.id] = firing

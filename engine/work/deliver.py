@@ -12,9 +12,10 @@ from engine.decide.release import released
 from engine.decide.retry import Decision, after_attempt
 from engine.errors import DestinationError, StoreError, TemplateError
 from engine.match import unmet
-from engine.match.subjects import AfterSteps
+from engine.match.subjects import AfterSteps, NoEvent
 from engine.model.delivery import Attempt, Delivery, DeliveryStatus
 from engine.model.event import Event, Json
+from engine.model.fetch import Fetch
 from engine.model.outcome import Delivered, Held, Notifier, Outcome, Refused, Retry, Scene, Skipped
 from engine.model.rule import RetryPolicy, Rule, Step, Verb
 from engine.model.timing import NO_TIMING
@@ -40,6 +41,17 @@ Account = Callable[[str, bool], Awaitable[Mapping[str, Json] | None]]
 
 Digest = Callable[[Delivery, Rule, datetime], Awaitable[Scene]]
 """The names of the texts of a delivery of a digest. Raises DestinationError where nothing of it is left."""
+
+
+Reread = Callable[[Event, Fetch], Awaitable[Event | Retry | Refused]]
+"""The event with what a step wants read anew, or why it could not be."""
+
+REREAD_TRIES = 3
+"""After so many a message goes out with the object as it came, and says so."""
+
+
+async def _not_read(event: Event, fetch: Fetch) -> Refused:
+    return Refused(reason="nothing can be read here")
 
 
 async def _no_digests(delivery: Delivery, rule: Rule, now: datetime) -> Scene:
@@ -101,6 +113,7 @@ class Deliverer:
         gate: Gatekeeper | None = None,
         account: Account = _nothing_known,
         digest: Digest = _no_digests,
+        reread: Reread = _not_read,
         link: Callable[[str, datetime], str] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -112,6 +125,7 @@ class Deliverer:
         self._gate = gate
         self._account = account
         self._digest = digest
+        self._reread = reread
         self._link = link
         self._clock = clock
 
@@ -151,7 +165,7 @@ class Deliverer:
         try:
             if delivery.request is None:
                 prepared = await self._render(notifier, delivery, rule, step)
-                if isinstance(prepared, Skipped):
+                if not isinstance(prepared, Delivery):
                     return prepared
                 delivery = prepared
             return await notifier.deliver(delivery)
@@ -165,11 +179,15 @@ class Deliverer:
 
     async def _render(
         self, notifier: Notifier, delivery: Delivery, rule: Rule | None, step: Step | None
-    ) -> Delivery | Skipped:
+    ) -> Delivery | Skipped | Retry | Refused:
         if rule is None or step is None:
             raise DestinationError(f"revision {delivery.revision[:12]} has no rule {delivery.rule} with this step")
         if delivery.digest is not None:
-            request = notifier.render(step, delivery, await self._digest(delivery, rule, self._clock()))
+            names = await self._digest(delivery, rule, self._clock())
+            unwanted = of_digest(step, names)
+            if unwanted is not None:
+                return Skipped(reason=unwanted)
+            request = notifier.render(step, delivery, names)
             return replace(delivery, request=await self._deliveries.set_request(delivery.id, request))
         event = await self._event(delivery.event) if delivery.event else None
         after_failure = step in rule.on_failure
@@ -179,6 +197,14 @@ class Deliverer:
         now = self._clock()
         context = await self._context(delivery, rule, now)
         step = step_for(rule, step, context)
+        if step.fetch is not None and event is not None:
+            found = await self._reread(seen_by(rule, event), step.fetch)
+            if isinstance(found, Event):
+                event = found
+            elif not _goes_without(delivery, found):
+                return found
+            else:
+                delivery = replace(delivery, note=_unread(delivery.note, found.reason))
         skipped = why_skipped(rule, step, event, results, context)
         if skipped is not None:
             return Skipped(reason=skipped)
@@ -273,11 +299,30 @@ def why_skipped(
     results: Mapping[str, Json],
     context: Mapping[str, Json] | None = None,
 ) -> str | None:
-    """Why the `if` of a step that had to wait does not hold; None if it does. That of others was judged at once.
+    """Why the `if` of a step that had to wait, or reads anew, does not hold; None if it does. That of others was judged
+    at once.
     `context` is what the rule remembers."""
-    if event is None or not (step.asks_steps or step in rule.on_failure):
+    if event is None or not (step.asks_steps or step.fetch is not None or step in rule.on_failure):
         return None
     return unmet(step.condition, AfterSteps(seen_by(rule, event), results, context))
+
+
+def of_digest(step: Step, names: Scene) -> str | None:
+    """Why a digest is not sent by a step whose `if` asks about it; None if it is."""
+    if not step.asks_digest:
+        return None
+    return unmet(step.condition, AfterSteps(NoEvent(names["now"]), {}, {"digest": names["digest"]}))
+
+
+def _goes_without(delivery: Delivery, failure: Retry | Refused) -> bool:
+    """Whether a step goes on with the object as it came: a message that never comes would be worse."""
+    tried = isinstance(failure, Refused) or delivery.attempts >= REREAD_TRIES - 1
+    return delivery.verb is Verb.NOTIFY and tried
+
+
+def _unread(note: str | None, why: str) -> str:
+    line = f"told as it was when the event came, for it could not be read anew ({why})"
+    return line if note is None else f"{note}\n{line}"
 
 
 def _reason(outcome: Outcome) -> str | None:

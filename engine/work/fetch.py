@@ -9,7 +9,7 @@ from engine.decision import Undecided, muted
 from engine.errors import DestinationError
 from engine.model.delivery import Delivery, Plan
 from engine.model.event import Event, Json
-from engine.model.fetch import ACCOUNT, WHOLE_OBJECT, with_fetched
+from engine.model.fetch import ACCOUNT, WHOLE_OBJECT, Fetch, with_fetched
 from engine.model.mute import Mute
 from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
 from engine.model.rule import Rule, Step, Verb
@@ -117,7 +117,7 @@ class Fetcher:
         for _ in range(ROUNDS):
             wants = [need for need in rulebook.wants(event) if need not in failures]
             for need in wants:
-                found = await (self._account(event) if need == ACCOUNT else self._ask(event, need))
+                found = await (self._account(event) if need == ACCOUNT else ask(self._read, event, need))
                 if isinstance(found, Outcome):
                     failures[need] = found
                     continue
@@ -131,18 +131,6 @@ class Fetcher:
         retry = next((each for each in failures.values() if isinstance(each, Retry)), None)
         return event, retry or next(iter(failures.values()), None)
 
-    async def _ask(self, event: Event, need: str) -> Mapping[str, Json] | Outcome:
-        seen = with_fetched(event, WHOLE_OBJECT) if event.object is None else event  # ids stand in what was read
-        try:
-            answer = await self._read(event, read_call(seen, need))
-        except DestinationError as error:
-            return Refused(reason=str(error))
-        if isinstance(answer, Failure):
-            return _failed(need, answer)
-        if answer.data is None:
-            return Refused(reason=f"{need}: Stripe's answer is too large to keep", status=answer.status)
-        return dict(answer.data)
-
     async def _account(self, event: Event) -> Mapping[str, Json] | Outcome:
         """The account as it was last seen, read anew where that is long ago; of an event that is the account's own,
         what it says itself."""
@@ -153,7 +141,7 @@ class Fetcher:
         seen = await self._accounts.fresh(event.account or "", event.livemode, since)
         if seen.fresh:
             return named(seen.object)
-        answer = await self._ask(event, ACCOUNT)
+        answer = await ask(self._read, event, ACCOUNT)
         if not isinstance(answer, Outcome):
             await self._accounts.keep(event.account or "", event.livemode, answer)
             return named(answer)
@@ -167,12 +155,40 @@ class Fetcher:
         """The Stripe notifier closes what both use."""
 
 
+async def ask(read: Read, event: Event, need: str) -> dict[str, Json] | Retry | Refused:
+    """What Stripe answers to what is wanted for an event."""
+    seen = with_fetched(event, WHOLE_OBJECT) if event.object is None else event  # ids stand in what was read
+    try:
+        answer = await read(event, read_call(seen, need))
+    except DestinationError as error:
+        return Refused(reason=str(error))
+    if isinstance(answer, Failure):
+        return _failed(need, answer)
+    if answer.data is None:
+        return Refused(reason=f"{need}: Stripe's answer is too large to keep", status=answer.status)
+    return dict(answer.data)
+
+
+def rereading(read: Read) -> Callable[[Event, Fetch], Awaitable[Event | Retry | Refused]]:
+    """Reads the object of an event anew for a step: what comes of it is seen by that step, and kept by none."""
+
+    async def reread(event: Event, fetch: Fetch) -> Event | Retry | Refused:
+        found = await ask(read, event, fetch.object_need)
+        if isinstance(found, Retry):
+            return replace(found, ours=True)  # of Stripe, which is not where the step goes
+        if isinstance(found, Refused):
+            return replace(found, status=None)
+        return with_fetched(replace(event, fetched={**(event.fetched or {}), fetch.object_need: found}), fetch)
+
+    return reread
+
+
 def named(account: Mapping[str, Json]) -> dict[str, Json]:
     """The account with its `name`, which Stripe keeps in several places."""
     return {**account, "name": account_name(account)}
 
 
-def _failed(need: str, answer: Failure) -> Outcome:
+def _failed(need: str, answer: Failure) -> Retry | Refused:
     reason = f"{need}: {answer.reason}"
     if not answer.retry:
         return Refused(reason=reason, status=answer.status)

@@ -26,9 +26,9 @@ AtHand = Callable[[str, bool], tuple[bool, Mapping[str, Json] | None]]
 class Prepare:
     """Gives the deliveries of a plan the requests that every attempt will send, where nothing has to be waited for.
 
-    What is left without one is rendered when it is attempted: what waits for other steps, what a rule with a memory
-    says, what is about an account that would have to be looked up, what is large, and what cannot be rendered, so that
-    the reason is on record.
+    What is left without one is rendered when it is attempted: what waits for other steps, or reads anew, what a rule
+    with a memory says, what is about an account that would have to be looked up, what is large, and what cannot be
+    rendered, so that the reason is on record.
     """
 
     def __init__(
@@ -58,7 +58,8 @@ class Prepare:
         step = rule.step(delivery.step) if rule else None
         if notifier is None or rule is None or step is None or delivery.status is not DeliveryStatus.PENDING:
             return delivery
-        if step.needs or step.asks_steps or step in rule.on_failure or rule.timing is not NO_TIMING:
+        later = step.needs or step.asks_steps or step.fetch is not None or step in rule.on_failure
+        if later or rule.timing is not NO_TIMING:
             return delivery
         try:
             request = rendered(notifier, delivery, rule, step, event, {}, self._clock(), account=account)

@@ -1,14 +1,12 @@
 """The schemas for editors say of a file's form what check says."""
 
 import re
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from docs import mistaken
-from docs.ahead import ahead
 from docs.examples import OPERATORS as EXAMPLES
 from engine.editor import rules, schema_of_config, schema_of_rules, schema_of_tests, tests, timing
 from engine.editor.conditions import where_definitions
@@ -24,13 +22,13 @@ from engine.rulebook.whens import KEYS as WHEN_KEYS
 from engine.source import parse, plain
 from engine.testing.expecting import KEYS as ANSWER_KEYS
 from engine.testing.giving import KEYS as GIVEN_KEYS
-from tests.test_docs import CONFIGS, PROMISED, ROOT, RULES, TESTS, ids
+from tests.test_docs import CONFIGS, ROOT, RULES, TESTS, ids
 
 SCHEMAS = {"rules": schema_of_rules(), "tests": schema_of_tests(), "config": schema_of_config()}
 OF_FORM = frozenset(
     {
         *("unknown-key", "missing-key", "type", "empty", "null", "id", "unknown-value", "defaults", "duration"),
-        *("unknown-scope", "unknown-operator", "operand", "unknown-verb", "not-yet", "clock"),
+        *("unknown-scope", "unknown-operator", "operand", "unknown-verb", "clock"),
     }
 )
 """Mistakes in the form of a file; all others are in what it says: names, paths, texts, and what Stripe has."""
@@ -61,17 +59,6 @@ def test_rules_in_the_docs_fit(where: str, text: str) -> None:
     assert problems("rules", text) == []
 
 
-@pytest.mark.parametrize(("where", "text"), PROMISED, ids=ids(PROMISED))
-def test_rules_of_a_later_version_fit_its_schema(where: str, text: str) -> None:
-    """And not this one's."""
-    assert problems("rules", text)
-    with ahead():
-        later = Draft202012Validator(schema_of_rules())
-    root = parse(text, "file.yaml").root
-    assert root is not None
-    assert [each.message for each in later.iter_errors(plain(root, exact=False))] == []
-
-
 @pytest.mark.parametrize(("where", "text"), TESTS, ids=ids(TESTS))
 def test_tests_in_the_docs_fit(where: str, text: str) -> None:
     assert problems("tests", text) == []
@@ -99,10 +86,9 @@ def test_every_operator_is_in_it_with_its_meaning(name: str) -> None:
 def test_it_refuses_mistakes_of_form_and_no_others(code: str) -> None:
     """Each is a file with that one mistake; what YAML itself refuses never comes this far."""
     text = mistaken.FILES[code]
-    with ahead() if code in mistaken.AHEAD else nullcontext():
-        root = parse(text, "file.yaml").root
-        value: Json = None if root is None else plain(root, exact=False)
-        found = list(Draft202012Validator(schema_of_rules()).iter_errors(value))
+    root = parse(text, "file.yaml").root
+    value: Json = None if root is None else plain(root, exact=False)
+    found = list(Draft202012Validator(schema_of_rules()).iter_errors(value))
     assert bool(found) == (code in OF_FORM), found
 
 

@@ -6,35 +6,34 @@ from engine.match import PathError, parse_path
 from engine.match.steps import EACH, Segment, Slice
 
 REFUSED = [
-    ("", "path", None),
-    ("a.", "path", None),
-    (".a", "path", None),
-    ("a..b", "path", "write $.data.object.. and the name"),
-    ("a.*", "path", "write [*] without the dot"),
-    ("a.[0]", "path", "without a dot"),
-    ("a b", "path", "['any name']"),
-    ("a.0.b", "path", "write [0] for the place"),
-    ("a[x]", "path", "write ['x']"),
-    ("a[-0]", "path", "0, 12 or -1"),
-    ("a[0]b", "path", None),
-    ("a['x", "path", "close it with '"),
-    ("$vars.big", "path", "write path: $vars.name"),
-    ("$tables.accounts", "path", "write $tables.<table>.<column>"),
-    ("$steps", "path", "write $steps.<step>.ok, .result or .reason"),
-    ("$digest.count", "not-yet", None),
-    ("$accont.id", "path", "did you mean '$account'?"),
-    ("$nothing.like", "path", "$event, $account, $previous"),
-    ("$account", "path", "write $account.id"),
-    ("x" * 501, "path", None),
+    ("", None),
+    ("a.", None),
+    (".a", None),
+    ("a..b", "write $.data.object.. and the name"),
+    ("a.*", "write [*] without the dot"),
+    ("a.[0]", "without a dot"),
+    ("a b", "['any name']"),
+    ("a.0.b", "write [0] for the place"),
+    ("a[x]", "write ['x']"),
+    ("a[-0]", "0, 12 or -1"),
+    ("a[0]b", None),
+    ("a['x", "close it with '"),
+    ("$vars.big", "write path: $vars.name"),
+    ("$tables.accounts", "write $tables.<table>.<column>"),
+    ("$steps", "write $steps.<step>.ok, .result or .reason"),
+    ("$digest.cuont", "did you mean 'count'?"),
+    ("$accont.id", "did you mean '$account'?"),
+    ("$nothing.like", "$event, $account, $previous"),
+    ("$account", "write $account.id"),
+    ("x" * 501, None),
 ]
 
 
-@pytest.mark.parametrize(("text", "code", "hint"), REFUSED, ids=lambda value: str(value)[:30])
-def test_a_path_that_cannot_be_used_says_why(text: str, code: str, hint: str | None) -> None:
-    """With the code of the mistake, and where it is known what to write instead."""
+@pytest.mark.parametrize(("text", "hint"), REFUSED, ids=lambda value: str(value)[:30])
+def test_a_path_that_cannot_be_used_says_why(text: str, hint: str | None) -> None:
+    """And where it is known what to write instead."""
     with pytest.raises(PathError) as caught:
         parse_path(text)
-    assert caught.value.code == code
     assert caught.value.message
     if hint is not None:
         assert hint in (caught.value.hint or "")

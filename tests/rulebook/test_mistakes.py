@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.match.paths import LATER_NAMES
 from engine.rulebook import CODES, Known, load
-from engine.rulebook.rules import LATER_FILE_KEYS, LATER_RULE_KEYS
 from tests.rulebook.books import KNOWN, mistakes, rule
 
 A = "rules/a.yaml"
@@ -308,10 +306,6 @@ EXACT = [
         "got the text 'hgih'; did you mean 'high'?",
     ),
     (rule(more="owner: null"), f"{A}:5:12  error[empty]  expected a text, got nothing"),
-    (
-        rule(then="{notify: risk, fetch: object}"),
-        f"{A}:4:26  error[not-yet]  'fetch' is not there yet in a notify step; leave it out for now",
-    ),
 ]
 
 
@@ -319,23 +313,6 @@ EXACT = [
 def test_the_mistake_says_where_what_and_what_instead(text: str, expected: str) -> None:
     """Exactly one finding, in exactly these words."""
     assert mistakes(text) == [expected]
-
-
-LATER = [
-    *(rule(more=f"{key}: x") for key in LATER_RULE_KEYS),
-    *(f"defaults: {{{key}: x}}\n" for key in LATER_RULE_KEYS),
-    *(f"{key}: {{}}\n" for key in LATER_FILE_KEYS),
-    *(rule(then=f"{{notify: risk, if: {{{name}.count: 1}}}}") for name in LATER_NAMES),
-    rule(then="{notify: risk, fetch: object}"),
-]
-
-
-@pytest.mark.parametrize("text", LATER, ids=lambda value: value[-40:])
-def test_what_is_not_there_yet_is_refused_as_that(text: str) -> None:
-    """Never ignored, and never called unknown."""
-    found = mistakes(text)
-    assert found
-    assert all("error[not-yet]" in line for line in found), found
 
 
 def test_all_mistakes_of_all_files_come_in_one_run_and_in_order() -> None:
@@ -479,9 +456,3 @@ def test_a_variable_can_be_a_whole_when_beside_defaults() -> None:
     assert [str(mistake) for mistake in loaded.mistakes] == []
     (when,) = loaded.rulebook.rules[0].when
     assert (when.types, when.scopes) == (("payout.failed",), frozenset({"connected"}))
-
-
-def test_a_step_cannot_ask_for_a_digest_before_there_is_one() -> None:
-    """Its `if` is judged when the rule fires, and the digest is made later: the step would never run."""
-    text = rule(then="{notify: risk, if: {$digest.count: {gte: 5}}}", more="digest: {every: day}")
-    assert [line for line in mistakes(text) if "error[not-yet]" in line]

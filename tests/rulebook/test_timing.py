@@ -1,13 +1,10 @@
 """The keys of time, state and noise as data: what each says, and what it is when it says nothing."""
 
-from collections.abc import Iterator
 from datetime import date, time, timedelta
 from decimal import Decimal
 
 import pytest
 
-from docs.ahead import ahead
-from engine.editor import schema_of_rules
 from engine.match import compile_condition
 from engine.match.subjects import AfterSteps
 from engine.model.condition import Money, Reference
@@ -29,21 +26,14 @@ from engine.model.timing import (
     Throttle,
     Timing,
 )
-from engine.rulebook import load, rules
+from engine.rulebook import load
 from engine.rulebook.effects import effects_of
-from engine.rulebook.timing import KEYS
 from tests.builders import event
 from tests.rulebook.books import KNOWN, rule
 
 ACCOUNT = BY_ACCOUNT[0]
 CALENDARS = 'calendars: {nights: {timezone: Europe/Berlin, from: "22:00", until: "07:00"}}\n'
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def _with_all_keys() -> Iterator[None]:
-    with ahead():
-        yield
 
 
 def sound(*texts: str) -> tuple[Rule, ...]:
@@ -394,14 +384,3 @@ def test_the_livemode_of_other_events_is_the_triggers() -> None:
     assert found.preceded_by is not None
     assert isinstance(found.preceded_by.when[0], When)
     assert found.preceded_by.when[0].livemode is None
-
-
-def test_a_key_is_there_as_soon_as_the_gate_lets_it_through() -> None:
-    """One by one: in check, in the schema, and in nothing else."""
-    with pytest.MonkeyPatch.context() as gate:
-        gate.setattr(rules, "LATER_RULE_KEYS", tuple(key for key in KEYS if key != "throttle"))
-        assert timing("throttle: {max: 1, every: 1h}").throttle is not None
-        loaded = load({"a.yaml": rule(more="throttle: {max: 1, every: 1h}\n    digest: {every: day}")}, KNOWN)
-        assert [mistake.code for mistake in loaded.mistakes] == ["not-yet"]
-        known = schema_of_rules()["$defs"]["rule"]["properties"]
-        assert set(known) & set(KEYS) == {"throttle"}

@@ -1,7 +1,6 @@
 """What check says of every mistake in the keys of time, state and noise, word for word, and where."""
 
 import json
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from docs.ahead import ahead
 from engine.editor import schema_of_rules
 from engine.model.timing import QuietDo
 from engine.rulebook import Known, load
@@ -22,12 +20,6 @@ from tests.rulebook.books import KNOWN, rule
 A = "rules/a.yaml"
 CASES = Path(__file__).parent.parent / "golden" / "timing-mistakes.txt"
 CALENDAR = "calendars: {nights: {timezone: UTC, weekdays: [sat]}}\n"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _with_all_keys() -> Iterator[None]:
-    with ahead():
-        yield
 
 
 def said(text: str, known: Known = KNOWN) -> list[str]:

@@ -39,22 +39,27 @@ OTHER = FAILED.replace("acct_1", "acct_2")
 CANCELED = "{event: payout.canceled, account: acct_1}"
 
 
-def book() -> Rulebook:
-    loaded = load({"a.yaml": RULES}, KNOWN)
+def book(rules: str = RULES) -> Rulebook:
+    loaded = load({"a.yaml": rules}, KNOWN)
     assert not loaded.mistakes, loaded.mistakes
     return loaded.rulebook
 
 
-def read(test: str) -> ReadTests:
+def read(test: str, rules: str = RULES) -> ReadTests:
     """One test, its keys in block form, beside those rules."""
-    return read_tests({"a_test.yaml": "tests:\n  -\n" + indent(dedent(test), "    ")}, book().rules, Path())
+    return read_tests({"a_test.yaml": "tests:\n  -\n" + indent(dedent(test), "    ")}, book(rules).rules, Path())
 
 
 def problems(test: str) -> list[str]:
     """What is not as expected."""
-    found = read(test)
+    return problems_in(RULES, test)
+
+
+def problems_in(rules: str, test: str) -> list[str]:
+    """What is not as these rules are expected to be."""
+    found = read(test, rules)
     assert not found.mistakes, found.mistakes
-    return [problem.said for problem in Runner(book()).run(found.tests[0]).problems]
+    return [problem.said for problem in Runner(book(rules)).run(found.tests[0]).problems]
 
 
 def steps(rule: str, *lines: str) -> str:

@@ -2,36 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
-from engine.decide.retry import Decision
-from engine.model.delivery import Delivery, DeliveryStatus
-from engine.model.event import Event, Json
-from engine.model.outcome import Delivered, Outcome, Scene
-from engine.model.rule import Step, Verb
+from engine.model.event import Json
 from engine.model.verdict import VerdictKind
-from engine.pipeline import Pipeline
-from engine.render import render_title
-from engine.rulebook import Known, Rulebook, load
-from engine.settings import StripeSettings
 from engine.store import Store
 from engine.store.accounts import SeenAccount
-from engine.stripe_api.client import StripeApi
 from engine.work.accounts import AccountBook
-from engine.work.deliver import Deliverer
-from engine.work.fetch import Fetcher
-from notifiers import Destination
-from notifiers.stripe import StripeNotifier
 from tests.builders import event
-from tests.fakes.stripe_api import LIVE, TEST, Fault, stripe_api
-from tests.fakes.stripe_api import StripeApi as FakeApi
-from tests.notifiers.stripe_steps import Claims
-from tests.work.test_deliver import Scripted
+from tests.fakes.stripe_api import Fault
+from tests.work.fetching import Bench, at_the_bench
 
 DUE = "v2.core.account[requirements].updated"
 
@@ -84,94 +67,10 @@ rules:
 """
 
 
-@dataclass
-class Texts(Scripted):
-    """A notifier to which everything arrives, and that keeps the titles."""
-
-    titles: list[str] = field(default_factory=list)
-
-    def render(self, step: Step, delivery: Delivery, scene: Scene) -> Json:
-        self.titles.append(render_title(str(step.options.get("title", "")), scene))
-        return {"title": self.titles[-1]}
-
-    async def deliver(self, delivery: Delivery) -> Outcome:
-        return Delivered()
-
-
-@dataclass
-class Bench:
-    """A pipeline, a deliverer and a fetcher on a real store and a fake Stripe."""
-
-    store: Store
-    stripe: FakeApi
-    rulebook: Rulebook
-    pipeline: Pipeline
-    deliverer: Deliverer
-    sent: Texts
-    fired: list[str]
-
-    async def settle(self, given: Event) -> dict[str, str]:
-        """Attempt everything of an event that is due, until nothing is; how each rule's deliveries stand."""
-        for _ in range(5):
-            for each in await self.store.deliveries.ls(event=given.dedupe_key, limit=100):
-                await self.deliverer(each.id)
-        return {each.rule: str(each.status) for each in await self.store.deliveries.ls(event=given.dedupe_key, limit=9)}
-
-    async def accept(self, given: Event) -> dict[str, str]:
-        await self.pipeline.accept(given)
-        return await self.settle(given)
-
-    async def verdicts(self, given: Event) -> dict[str, VerdictKind]:
-        stored = await self.store.events.get(given.dedupe_key)
-        assert stored is not None
-        return {verdict.rule: verdict.kind for verdict in self.rulebook.explain(stored)}
-
-
 @pytest.fixture
 async def bench(store: Store) -> AsyncIterator[Bench]:
-    loaded = load({"rules.yaml": RULES}, Known(default_livemode=True))
-    assert [str(mistake) for mistake in loaded.mistakes] == []
-    rulebook = loaded.rulebook
-    async with stripe_api() as fake:
-        fake.connect("acct_1")
-        api = StripeApi(fake.url)
-        keys = {"live": SecretStr(LIVE), "test": SecretStr(TEST)}
-        stripe = StripeNotifier(StripeSettings(keys=keys, api_base=fake.url, allow=()), (), Claims(), api=api)
-        sent = Texts(Verb.NOTIFY, [])
-        ended: list[tuple[str, DeliveryStatus]] = []
-        fired: list[str] = []
-
-        def expand(step: Step, severity: Any, livemode: bool) -> list[Destination]:
-            return [Destination(name=target) for target in step.targets]
-
-        async def rules(revision: str) -> Rulebook:
-            return rulebook
-
-        async def finished(delivery: Delivery, outcome: Outcome, decision: Decision, seconds: float) -> None:
-            ended.append((delivery.verb, decision.status))
-
-        pipeline = Pipeline(rulebook=lambda: rulebook, expand=expand, committer=store.committer)
-        accounts = AccountBook(store.accounts)
-        fetcher = Fetcher(
-            read=stripe.read,
-            accounts=accounts,
-            events=store.events,
-            carry_out=store.carry_out,
-            decide=store.decide,
-            rulebook=rules,
-            expand=expand,
-            fired=lambda plan, rule: fired.extend(firing.rule for firing in plan.firings),
-        )
-        deliverer = Deliverer(
-            deliveries=store.deliveries,
-            event=store.events.get,
-            rulebook=rules,
-            notifiers={Verb.NOTIFY: sent, Verb.FETCH: fetcher},
-            finished=finished,
-            account=accounts.told,
-        )
-        yield Bench(store, fake, rulebook, pipeline, deliverer, sent, fired)
-        await stripe.close()
+    async with at_the_bench(store, RULES) as made:
+        yield made
 
 
 async def test_a_thin_event_is_judged_on_what_was_included(bench: Bench) -> None:
