@@ -183,7 +183,7 @@ def operations(events: Events) -> dict[str, Operation]:
         "retry --failed --count --since": lambda store: store.again.count(
             Choice(statuses=[DeliveryStatus.DEAD], since=datetime.now(UTC) - timedelta(hours=2), now=datetime.now(UTC))
         ),
-        "retry --failed, a page *": lambda store: store.again.page(
+        "retry --failed, a page": lambda store: store.again.page(
             Choice(statuses=[DeliveryStatus.DEAD], now=datetime.now(UTC)), None, 2
         ),
         "sweep": lambda store: store.deliveries.sweep(),

@@ -11,10 +11,10 @@ from engine.store.connect import Pool
 from engine.store.deliveries import KEY_LIFE
 from engine.store.listing import like
 
-# By the index of what is dead or held. A Stripe write whose idempotency key may have been forgotten ($6) is stale.
+# A Stripe write whose idempotency key may have been forgotten ($6) is stale.
 _CHOSEN = """
     from tocsin.deliveries
-    where status in ('dead', 'held') and status = any($1)
+    where status in ('dead', 'held') and status = {status}
       and ($2::text is null or rule like $2)
       and ($3::text[] is null or destination like any($3))
       and ($4::timestamptz is null or created >= $4)
@@ -23,17 +23,23 @@ _STALE = "(not $5::boolean and verb = 'stripe' and first_attempt is not null and
 
 COUNT = f"""
     select verb, destination, count(*) filter (where not {_STALE}) as ready, count(*) filter (where {_STALE}) as stale
-    {_CHOSEN}
+    {_CHOSEN.format(status="any($1)")}
     group by verb, destination
     order by ready desc, verb, destination
 """
 
+# Status by status, each in the order of an index from where the last page ended: a page costs what it has, and not what
+# there is.
 SELECT_PAGE = f"""
-    select id, verb, destination, created {_CHOSEN} and not {_STALE}
-      and ($7::timestamptz is null or (created, id) > ($7, $8))
+    select page.* from unnest($1::text[]) as asked (status) cross join lateral (
+        select id, verb, destination, created {_CHOSEN.format(status="asked.status")} and not {_STALE}
+          and created >= coalesce($7::timestamptz, '-infinity') and ($7 is null or (created, id) > ($7, $8))
+        order by created, id
+        limit $9::bigint
+    ) as page
     order by created, id
-    limit $9
-"""
+    limit $9::bigint
+"""  # noqa: S608  put together from constants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

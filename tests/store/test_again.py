@@ -70,6 +70,17 @@ async def test_pages_go_through_all_of_them_the_oldest_first(store: Store, ten: 
     assert found == [each.id for each in ten]
 
 
+async def test_pages_go_through_both_statuses_in_the_order_of_time(store: Store) -> None:
+    statuses = [DEAD, DeliveryStatus.HELD]
+    made = [dead(number, status=statuses[number % 2]) for number in range(9)]
+    await store.deliveries.insert(made)
+    found, last = [], None
+    while page := await store.again.page(choice(statuses=statuses), last, 2):
+        found += [each.id for each in page]
+        last = page[-1]
+    assert found == [each.id for each in made]
+
+
 async def test_each_is_due_after_its_own_while_and_so_is_its_job(
     store: Store, ten: list[Delivery], look: Database
 ) -> None:
