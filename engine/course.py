@@ -179,6 +179,8 @@ class Course:
 
     def added_to(self, plan: Plan) -> Plan:
         """The plan with all of it."""
+        if not (self.firings or self.deliveries or self.timers or self.settled or self.changes):
+            return plan
         return replace(
             plan,
             firings=(*plan.firings, *self.firings),

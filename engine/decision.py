@@ -82,7 +82,7 @@ class Undecided:
     def decide(self, memory: Memory, known: Known, now: datetime) -> Plan:
         """Everything that comes of the event. A rule whose firing is `known` has seen it as a match before."""
         event = self.event
-        rules = [rule for rule in self.rules if firing_id(rule.id, event.dedupe_key) not in known]
+        rules = [rule for rule in self.rules if not self._met(rule, known)]
         among = {seen.rule.id for seen in self.sightings if seen.role is Role.AMONG}
         again = event.payload is Payload.THIN or bool(self.wants)
         verdicts = {
@@ -101,7 +101,7 @@ class Undecided:
         for seen in self.sightings:
             if seen.role is Role.MATCH or (seen.role is Role.AMONG and seen.rule.id in verdicts):
                 continue
-            met = firing_id(seen.rule.id, event.dedupe_key) in known
+            met = self._met(seen.rule, known)
             others.append(observe(seen, event, memory, now, again=again, known=met))
         plan = NOTHING
         if rules or self.wants:
@@ -119,13 +119,15 @@ class Undecided:
         for seen in self.sightings:
             if seen.rule.id not in matched:  # what goes on is not over thereby
                 course.observe(seen, event, event.received)
-        plan = self.prepare(plan)
-        return replace(
-            course.added_to(plan),
-            timers=(*plan.timers, *course.timers, *(timer for other in others for timer in other.timers)),
-            settled=(*plan.settled, *course.settled, *(each for other in others for each in other.settled)),
-            left=left_of(event, now),
-        )
+        for other in others:
+            course.timers += other.timers
+            course.settled += other.settled
+        plan, left = course.added_to(self.prepare(plan)), left_of(event, now)
+        return plan if left is None else replace(plan, left=left)
+
+    def _met(self, rule: Rule, known: Known) -> bool:
+        """Whether the rule has seen the event as a match before."""
+        return bool(known) and firing_id(rule.id, self.event.dedupe_key) in known
 
     def _course(self, memory: Memory, now: datetime) -> Course:
         return Course(
@@ -140,7 +142,7 @@ class Undecided:
 
     def alert(self, known: Known) -> Plan:
         """Where it could not be decided: every rule fires as if it had no memory. When in doubt, it alerts."""
-        rules = [rule for rule in self.rules if firing_id(rule.id, self.key) not in known]
+        rules = [rule for rule in self.rules if not self._met(rule, known)]
         return make_plan(self.event, rules, self.revision, self.expand, wants=self.wants)
 
 

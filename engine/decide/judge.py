@@ -6,6 +6,7 @@ Pure but for the memory it is given, which it changes: (rule, event, memory, now
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from engine.decide import sequence, shapes, window
 from engine.decide.keys import key_of, other_key, trigger_key
@@ -36,22 +37,18 @@ class Verdict:
 FIRED = Verdict(FiringStatus.FIRED)
 
 
+_MEMORY = ("max_age", PRECEDED, THRESHOLD, FOLLOWED, "remind")
+_memory = attrgetter(*_MEMORY)
+
+
 def remembers(rule: Rule) -> bool:
     """Whether more than its event decides if the rule fires."""
-    return rule.timing is not NO_TIMING and bool(memory_of(rule))
+    return rule.timing is not NO_TIMING and any(_memory(rule.timing))
 
 
 def memory_of(rule: Rule) -> tuple[str, ...]:
     """The keys of the rule by which it is decided whether, and when, it fires."""
-    timing = rule.timing
-    parts = {
-        "max_age": timing.max_age,
-        PRECEDED: timing.preceded_by,
-        THRESHOLD: timing.threshold,
-        FOLLOWED: timing.not_followed_by,
-        "remind": timing.remind,
-    }
-    return tuple(name for name, part in parts.items() if part)
+    return tuple(name for name, part in zip(_MEMORY, _memory(rule.timing), strict=True) if part)
 
 
 def cells(seen: Sighting, event: Event) -> Iterator[Cell]:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from engine.model.event import Event, Json
@@ -104,10 +105,23 @@ def second_of(event: Event) -> int:
     return int(event.created.timestamp())
 
 
+_KNOWN = 100
+"""Letters of a value whose key is kept at hand."""
+
 _to_json = json.JSONEncoder(separators=(",", ":"), sort_keys=True, default=str).encode
 
 
 def as_key(*values: Json) -> str:
     """A key as the store has it: JSON, or a hash of it where that is long."""
+    for value in values:
+        if type(value) is not bool and not (type(value) is str and len(value) <= _KNOWN):
+            return _key(*values)
+    return _known_key(*values)  # of accounts and ids, which come again
+
+
+def _key(*values: Json) -> str:
     found = _to_json(values)
     return found if len(found) <= 200 else "sha256:" + hashlib.sha256(found.encode()).hexdigest()
+
+
+_known_key = lru_cache(maxsize=10_000)(_key)

@@ -16,7 +16,7 @@ _ENTRIES = 2
 
 def threshold(rule: Rule) -> str:
     """What was counted is good for that threshold, over matches of that `when`."""
-    return f"{_ENTRIES} {shape_of(rule.timing.threshold, rule.when)}"
+    return shape_of(_ENTRIES, rule.timing.threshold, rule.when)
 
 
 def preceded_by(rule: Rule) -> str:

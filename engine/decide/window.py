@@ -33,6 +33,8 @@ __all__ = ["AMONG", "BOTH", "EXACT", "LATE", "MATCH", "Judged", "Window", "take"
 LATE = timedelta(hours=1)
 """How much later than others of its key an event may come and still be counted in the windows that it belongs to."""
 
+_LATE = int(LATE.total_seconds())
+
 LISTED = 50
 """Ids of the newest events that texts may list."""
 
@@ -95,7 +97,7 @@ def until(threshold: Threshold, state: State) -> datetime | None:
     """When nothing of it can matter any more."""
     found = [entry[entries.SECOND] for entry in state.get("entries", ())[-1:]]
     found += [at for at, _ in state.get("again", {}).values()]
-    return datetime.fromtimestamp(max(found), UTC) + threshold.within + LATE if found else None
+    return datetime.fromtimestamp(max(found) + _within(threshold) + _LATE, UTC) if found else None
 
 
 def window_at(threshold: Threshold, state: State, end: int) -> Window:
@@ -207,19 +209,22 @@ def _forget(threshold: Threshold, state: State, at: int) -> None:
     """Drop what is in no window any more, and put together what is too much."""
     counted: list[Entry] = state.setdefault("entries", [])
     seconds: list[list[Json]] = state.setdefault("seconds", [])
-    within, late = _within(threshold), int(LATE.total_seconds())
-    newest = max([at, *(entry[entries.SECOND] for entry in counted[-1:])])
-    del counted[: entries.place_of(counted, newest - within - late + 1)]
+    within = _within(threshold)
+    newest = max(at, counted[-1][entries.SECOND]) if counted else at
+    oldest = newest - within - _LATE
+    if counted and counted[0][entries.SECOND] <= oldest:
+        del counted[: entries.place_of(counted, oldest + 1)]
     if not counted:
         state.pop("values", None)
     if state.get("again"):
-        state["again"] = _kept_again(state["again"], newest - within - late)
-    if state.get("spans", newest) <= newest - within - late:
+        state["again"] = _kept_again(state["again"], oldest)
+    if state.get("spans", newest) <= oldest:
         del state["spans"]
-    old = entries.place_of(seconds, newest - late + 1)
-    for _, holds, fired in seconds[:old]:
-        state["before"] = bool(holds and (fired or state.get("before")))
-    del seconds[:old]
+    if seconds and seconds[0][0] <= newest - _LATE:
+        old = entries.place_of(seconds, newest - _LATE + 1)
+        for _, holds, fired in seconds[:old]:
+            state["before"] = bool(holds and (fired or state.get("before")))
+        del seconds[:old]
     entries.bound(state, within)
 
 
