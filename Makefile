@@ -38,7 +38,7 @@ run: $(VENV)/.made
 	  --http engine.connections:PatientProtocol
 
 test: $(VENV)/.made-test
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.made-test
 	$(BIN)/ruff check .

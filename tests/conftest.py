@@ -25,6 +25,10 @@ from engine.store.embedded import Address, EmbeddedServer
 
 _numbers = itertools.count(1)
 
+_WHO = os.environ.get("PYTEST_XDIST_WORKER", "")
+_TEMPLATE = f"template_tocsin{_WHO}"
+"""Processes that share a server have databases of their own."""
+
 EXTERNAL = os.environ.get("TOCSIN_TEST_DATABASE")
 """A PostgreSQL to test on instead of the embedded one; read before tests lose sight of such variables."""
 
@@ -87,12 +91,12 @@ def _is_local(host: str | bytes) -> bool:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Named]:
-    """A server with a migrated database `template_tocsin` to copy: the URLs of its databases, by name."""
+    """A server with a migrated database to copy, `_TEMPLATE`: the URLs of its databases, by name."""
     if EXTERNAL:
         named = _external(EXTERNAL)
         asyncio.run(_prepare(named))
         yield named
-        asyncio.run(_execute(named, "drop database template_tocsin"))
+        asyncio.run(_execute(named, f"drop database {_TEMPLATE}"))
         return
     # Not pytest's folder, which only its user may enter: the server runs as another one for root.
     folder = Path(tempfile.mkdtemp(prefix="tocsin-tests-"))
@@ -121,9 +125,9 @@ def _external(url: str) -> Named:
 
 
 async def _prepare(named: Named) -> None:
-    await _execute(named, "drop database if exists template_tocsin")
-    await _execute(named, "create database template_tocsin")
-    store = await Store.connect(Target.from_url(named("template_tocsin")))
+    await _execute(named, f"drop database if exists {_TEMPLATE}")
+    await _execute(named, f"create database {_TEMPLATE}")
+    store = await Store.connect(Target.from_url(named(_TEMPLATE)))
     await store.close()
 
 
@@ -138,8 +142,8 @@ async def _execute(named: Named, sql: str) -> None:
 @pytest.fixture
 async def database(server: Named) -> AsyncIterator[str]:
     """The URL of an empty, migrated database that only this test uses."""
-    name = f"tocsin_test_{next(_numbers)}"
-    await _execute(server, f"create database {name} template template_tocsin")
+    name = f"tocsin_test_{_WHO}{next(_numbers)}"
+    await _execute(server, f"create database {name} template {_TEMPLATE}")
     yield server(name)
     await _execute(server, f"drop database {name} with (force)")
 
@@ -147,7 +151,7 @@ async def database(server: Named) -> AsyncIterator[str]:
 @pytest.fixture
 async def empty_database(server: Named) -> AsyncIterator[str]:
     """The URL of a database in which nothing has been made yet."""
-    name = f"tocsin_test_{next(_numbers)}"
+    name = f"tocsin_test_{_WHO}{next(_numbers)}"
     await _execute(server, f"create database {name}")
     yield server(name)
     await _execute(server, f"drop database {name} with (force)")
