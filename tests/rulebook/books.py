@@ -21,6 +21,11 @@ def rule(id_: str = "r", when: str = "payout.failed", then: str = "{notify: paym
     return f"rules:\n  - id: {id_}\n    when: {when}\n    then: {then}\n{extra}"
 
 
+def where(test: str) -> str:
+    """A file of one rule with these conditions on a dispute."""
+    return rule(when=f"{{type: charge.dispute.created, where: {test}}}")
+
+
 def loaded(text: str, known: Known = KNOWN, file: str = "rules/a.yaml") -> Loaded:
     """One file, loaded."""
     return load({file: dedent(text)}, known)

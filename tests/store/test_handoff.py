@@ -16,7 +16,7 @@ from engine.model.event import Event
 from engine.store import Store, handling, handoff, jobs
 from tests.builders import event
 from tests.store.plans import REVISION, Database, delivery, firing, until
-from tests.store.test_jobs import emptied
+from tests.store.working import emptied
 
 DRAIN = timedelta(seconds=5)
 

@@ -11,7 +11,7 @@ from engine.store import Store, adapter, notice
 from tests.builders import event
 from tests.store.plans import REVISION, Database, delivery, firing, until
 from tests.store.test_handoff import Deliverer, working
-from tests.store.test_jobs import emptied
+from tests.store.working import emptied
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from engine.store import Store, turns
 from engine.store.turns import MOST, SHARE, Turns
 from tests.builders import event
 from tests.store.plans import REVISION, delivery, firing
-from tests.store.test_jobs import Handled, commit, working
+from tests.store.working import Handled, commit, working
 
 
 class Clock:
