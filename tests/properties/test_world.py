@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from engine.model.condition import Money, Reference
 from engine.model.delivery import Delivery, Firing
 from engine.model.event import Event
+from engine.model.mute import Mute
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
 from engine.model.timing import (
     Absence,
@@ -212,15 +213,37 @@ def stepped(monkeypatch: pytest.MonkeyPatch) -> type[Stepped]:
     return Stepped
 
 
-async def through_store(store: Store, book: Rulebook, events: Sequence[Event], clock_at: type[Stepped]) -> None:
+def mutes_of(spans: list[tuple[int, int, int | None]], prefix: str) -> list[Mute]:
+    """What is muted when, in minutes from noon, and of which account (None: of any)."""
+    return [
+        Mute(
+            id=f"mut_{number}",
+            rule=f"{prefix}*",
+            account=None if account is None else f"acct_{prefix}{account}",
+            start=NOON + timedelta(minutes=begin),
+            end=NOON + timedelta(minutes=begin + length),
+            author="kim",
+            comment="known",
+        )
+        for number, (begin, length, account) in enumerate(spans)
+    ]
+
+
+MUTES = st.lists(st.tuples(st.integers(0, 1_500), st.integers(1, 600), st.sampled_from([None, 0, 1])), max_size=2)
+
+
+async def through_store(
+    store: Store, book: Rulebook, events: Sequence[Event], clock_at: type[Stepped], mutes: Sequence[Mute] = ()
+) -> None:
     """The events through the pipeline and the clock of the service, which stops at each timer."""
-    pipeline = Pipeline(rulebook=lambda: book, expand=expand, committer=store.committer)
+    pipeline = Pipeline(rulebook=lambda: book, expand=expand, committer=store.committer, mutes=lambda: mutes)
     clock = Clock(
         timers=store.timers,
         event=store.events.get,
         rulebook=lambda: book,
         expand=expand,
         summary=left_out_only,
+        mutes=lambda: mutes,
         now=lambda: clock_at.at,
     )
 
@@ -238,16 +261,20 @@ async def through_store(store: Store, book: Rulebook, events: Sequence[Event], c
     await pass_to(END)
 
 
-@given(history=histories())
+@given(history=histories(), spans=MUTES)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_the_world_is_as_the_store(
-    store: Store, stepped: type[Stepped], history: list[tuple[int, int, str, str, str, int]]
+    store: Store,
+    stepped: type[Stepped],
+    history: list[tuple[int, int, str, str, str, int]],
+    spans: list[tuple[int, int, int | None]],
 ) -> None:
     prefix = f"x{next(_examples)}-"
+    mutes = mutes_of(spans, prefix)
     book = Rulebook(revision="r" * 64, rules=rules(prefix))
     events = events_of(history, prefix)
-    await through_store(store, book, events, stepped)
-    world = World(book, expand, NOON)
+    await through_store(store, book, events, stepped, mutes)
+    world = World(book, expand, NOON, mutes=mutes)
     for each in events:
         world.feed(each)
     world.advance(END)
@@ -262,7 +289,7 @@ async def test_the_world_is_as_the_store(
         each.id: _delivery(each) for each in kept
     }
     told: dict[str, str] = {}
-    brief = World(book, expand, NOON, told=lambda change: told.update(_statuses(change)), brief=True)
+    brief = World(book, expand, NOON, told=lambda change: told.update(_statuses(change)), brief=True, mutes=mutes)
     for each in events:
         brief.feed(each)
     brief.advance(END)
