@@ -32,9 +32,10 @@ from engine.model.delivery import (
     firing_id,
 )
 from engine.model.event import Event, Json, Payload
+from engine.model.fetch import WHOLE_OBJECT, lacks_object, with_fetched
 from engine.model.mute import Mute
 from engine.model.rule import Rule, RuleMode, Verb
-from engine.plan import Expand, deliveries_of, make_plan, with_context
+from engine.plan import Expand, deliveries_of, make_plan, seen_by, with_context
 from engine.render import acted_late
 
 Known = Mapping[str, Firing]
@@ -50,6 +51,15 @@ def muted(event: Event, mutes: Sequence[Mute]) -> Callable[[Rule], noise.Noise]:
         return aloud if muted is noise.ALOUD else muted
 
     return quieten if mutes else lambda rule: aloud
+
+
+def seen_as(seen: Sighting, event: Event) -> Event:
+    """The event as a rule sees it in a role, with what was read for it."""
+    if event.fetched is None:
+        return event
+    if seen.role is Role.MATCH:
+        return seen_by(seen.rule, event)
+    return with_fetched(event, WHOLE_OBJECT) if lacks_object(event) else event
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +84,11 @@ class Undecided:
     def cells(self) -> Iterator[Cell]:
         """What has to be taken before it can be decided."""
         for seen in self.sightings:
-            yield from cells(seen, self.event)
-            yield from course_cells(seen, self.event)
+            event = seen_as(seen, self.event)
+            yield from cells(seen, event)
+            yield from course_cells(seen, event)
         for rule in self.rules:
-            yield from noise.cells(rule, self.event)
+            yield from noise.cells(rule, seen_by(rule, self.event))
 
     def decide(self, memory: Memory, known: Known, now: datetime) -> Plan:
         """Everything that comes of the event. A rule whose firing is `known` has seen it as a match before."""
@@ -86,7 +97,7 @@ class Undecided:
         among = {seen.rule.id for seen in self.sightings if seen.role is Role.AMONG}
         again = event.payload is Payload.THIN or bool(self.wants)
         verdicts = {
-            rule.id: judge(rule, event, memory, now, among=rule.id in among, again=again)
+            rule.id: judge(rule, seen_by(rule, event), memory, now, among=rule.id in among, again=again)
             for rule in rules
             if remembers(rule)
         }
@@ -94,15 +105,15 @@ class Undecided:
         for rule in rules:
             verdict = verdicts.get(rule.id, FIRED)
             if rule.timing.remind is not None and verdict.status is FiringStatus.FIRED:
-                verdicts[rule.id] = course.remind(rule, event, verdict.context, event.received)
+                verdicts[rule.id] = course.remind(rule, seen_by(rule, event), verdict.context, event.received)
             elif rule.timing.incident is not None and verdict.goes_on:
-                course.go_on(rule, event, event.received)
+                course.go_on(rule, seen_by(rule, event), event.received)
         others: list[Verdict] = []
         for seen in self.sightings:
             if seen.role is Role.MATCH or (seen.role is Role.AMONG and seen.rule.id in verdicts):
                 continue
             met = self._met(seen.rule, known)
-            others.append(observe(seen, event, memory, now, again=again, known=met))
+            others.append(observe(seen, seen_as(seen, event), memory, now, again=again, known=met))
         plan = NOTHING
         if rules or self.wants:
             plan = make_plan(
@@ -112,13 +123,13 @@ class Undecided:
                 self.expand,
                 wants=self.wants,
                 verdicts=verdicts,
-                quieten=lambda rule: course.quieten(rule, event, event.received),
+                quieten=lambda rule: course.quieten(rule, seen_by(rule, event), event.received),
             )
         course.after(plan)
         matched = {rule.id for rule in self.rules}
         for seen in self.sightings:
             if seen.rule.id not in matched:  # what goes on is not over thereby
-                course.observe(seen, event, event.received)
+                course.observe(seen, seen_as(seen, event), event.received)
         for other in others:
             course.timers += other.timers
             course.settled += other.settled
@@ -159,7 +170,7 @@ def left_of(event: Event, now: datetime) -> Left | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ripe:
-    """A timer that is due, with its event and its rule as it stands now; either may be gone."""
+    """A timer that is due, with its event, as the rule sees it, and its rule as it stands now; either may be gone."""
 
     timer: Timer
     event: Event | None
@@ -168,6 +179,10 @@ class Ripe:
     expand: Expand
     summary: "Summary"
     mutes: Sequence[Mute] = ()
+
+    def __post_init__(self) -> None:
+        if self.rule is not None and self.event is not None:
+            object.__setattr__(self, "event", seen_by(self.rule, self.event))
 
     @property
     def key(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 from engine.decide.sighting import Role, Sighting, watches
 from engine.match import Index, TypeIndex
@@ -79,7 +80,7 @@ class Rulebook:
         watching = (self._indexes or self.prepare()).watching
         found = [Sighting(match.rule, Role.MATCH) for match in matches if match.rule.timing is not NO_TIMING]
         if watching is not None:
-            found += watching.find(event)
+            found += _with_object(watching, event)
         return tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found)
 
     def wants(self, event: Event) -> tuple[str, ...]:
@@ -100,6 +101,9 @@ class Rulebook:
         return _live(self.prepare().held(event))
 
     def _asks_for_object(self, event: Event) -> bool:
+        asking = (self._indexes or self.prepare()).asking
+        if asking is not None and any(outside(when, event, None) is None for when in asking[event.type]):
+            return True
         return any(
             wanted(when, rule, event) is WHOLE_OBJECT and outside(when, event, None) is None
             for rule in self._look_at(event.type)
@@ -140,12 +144,15 @@ class Rulebook:
         return known[event_type]
 
 
+Seen = TypeVar("Seen", bound=Match | Sighting)
+
+
 class _Indexes:
     """What an event is looked up in: the rules, those that wait for what no other takes, and those that want something
-    read first (None: there are none), and what rules with a memory watch for (None: nothing). `place` says where in
-    their order one stands."""
+    read first (None: there are none), and what rules with a memory watch for (None: nothing), and what of that asks for
+    the object of a thin event (None: nothing). `place` says where in their order one stands."""
 
-    __slots__ = ("fetching", "leftover", "place", "waiting", "watching")
+    __slots__ = ("asking", "fetching", "leftover", "place", "waiting", "watching")
 
     def __init__(self, rules: Sequence[Rule], places: Mapping[str, int], before: "_Indexes | None") -> None:
         every = [(when, _match(when, rule)) for rule in rules if rule.mode is not RuleMode.OFF for when in rule.when]
@@ -161,6 +168,8 @@ class _Indexes:
         watched = [each for rule in rules if rule.timing is not NO_TIMING for each in _watched(rule)]
         old = None if before is None else before.watching
         self.watching: Index[Sighting] | None = Index(watched, old) if watched else None
+        asking = [(when.types, when) for when, _ in watched if when.reads_object]
+        self.asking = TypeIndex(asking) if asking else None
 
     def fetching_of(self, event_type: str) -> tuple[Entry[Match], ...]:
         """The `when` that want something read, of those that take events of the type."""
@@ -186,13 +195,13 @@ def _match(when: When, rule: Rule) -> Match:
     return Match(rule=rule, reads_object=when.reads_object or rule.reads_object)
 
 
-def _with_object(index: Index[Match], event: Event) -> list[Match]:
+def _with_object(index: Index[Seen], event: Event) -> list[Seen]:
     """What holds for the event; of a thin one, what asks for its object is judged on the object that was read."""
     if not lacks_object(event):
         return index.find(event)
-    found = [match for match in index.find(event) if not match.reads_object]
+    found = [each for each in index.find(event) if not each.reads_object]
     whole = with_fetched(event, WHOLE_OBJECT)
-    return found if whole is event else [*found, *(match for match in index.find(whole) if match.reads_object)]
+    return found if whole is event else [*found, *(each for each in index.find(whole) if each.reads_object)]
 
 
 def _live(matches: Iterable[Match]) -> str | None:

@@ -9,7 +9,7 @@ from engine.decision import Undecided, muted
 from engine.errors import DestinationError
 from engine.model.delivery import Delivery, Plan
 from engine.model.event import Event, Json
-from engine.model.fetch import ACCOUNT, WHOLE_OBJECT, Fetch, with_fetched
+from engine.model.fetch import ACCOUNT, WHOLE_OBJECT, Fetch, lacks_object, with_fetched
 from engine.model.mute import Mute
 from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
 from engine.model.rule import Rule, Step, Verb
@@ -97,9 +97,11 @@ class Fetcher:
         """Carry out what comes of the event now that it is whole; of what came of it before, nothing is made again."""
         matches = rulebook.match(whole)
         rules = [match.rule for match in matches]
-        # What others of its rules watch for has been seen when the event came.
-        names = {rule.id for rule in rules}
-        sightings = [seen for seen in rulebook.sightings(whole, matches) if seen.rule.id in names]
+        # What others of its rules watch for has been seen when the event came, but for what asks for its object.
+        names, thin = {rule.id for rule in rules}, lacks_object(whole)
+        sightings = [
+            seen for seen in rulebook.sightings(whole, matches) if seen.rule.id in names or (thin and seen.reads_object)
+        ]
         if sightings:
             undecided = Undecided(whole, rules, sightings, rulebook.revision, self._expand, (), self._mutes())
             [plan] = await self._decide([undecided])

@@ -1,0 +1,79 @@
+"""Rules with a memory and thin events: what they count, compare and wait for is what was read of them."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from engine.model.event import Event
+from engine.store import Store
+from tests.builders import event
+from tests.work.fetching import Bench, at_the_bench
+
+RULES = """
+rules:
+  - id: not-repaired
+    when: payout.failed
+    not_followed_by: {type: payout.paid, within: 1h, same: id, where: {amount: {gte: 1 USD}, currency: usd}}
+    then: {notify: risk}
+  - id: much
+    when: topup.failed
+    threshold: {within: 1h, sum: {amount: 100 USD}, per: statement_descriptor}
+    then: {notify: risk}
+  - id: half
+    when: {type: refund.failed, where: {reason: duplicate}}
+    threshold:
+      within: 1h
+      ratio: {of: {type: refund.failed, where: {amount: {gte: 1 USD}, currency: usd}}, gte: 50%, min: 4}
+    then: {notify: risk}
+"""
+
+
+@pytest.fixture
+async def bench(store: Store) -> AsyncIterator[Bench]:
+    async with at_the_bench(store, RULES) as made:
+        yield made
+
+
+def thin(bench: Bench, type_: str, number: int, **fields: object) -> Event:
+    """A thin event, and its object as it can be read."""
+    name = type_.partition(".")[0]
+    id_ = f"ob_{number}"
+    bench.stripe.put(f"/v1/{name}s/{id_}", {"id": id_, "object": name, **fields}, account="acct_1", livemode=True)
+    related = {"id": id_, "type": name, "url": f"/v1/{name}s/{id_}"}
+    return event(f"v1.{type_}", context="acct_1", related_object=related)
+
+
+async def statuses(bench: Bench, given: Event) -> dict[str, str]:
+    return {each.rule: str(each.status) for each in await bench.store.events.firings(given.dedupe_key)}
+
+
+async def test_what_follows_is_known_by_its_object(bench: Bench) -> None:
+    failed, other = (thin(bench, "payout.failed", number, amount=200, currency="usd") for number in (1, 2))
+    for each in (failed, other):
+        await bench.accept(each)
+        assert (await statuses(bench, each))["not-repaired"] == "waiting"
+    await bench.accept(thin(bench, "payout.paid", 1, amount=200, currency="usd"))
+    await bench.accept(thin(bench, "payout.paid", 2, amount=50, currency="usd"))
+    assert (await statuses(bench, failed))["not-repaired"] == "no"
+    assert (await statuses(bench, other))["not-repaired"] == "waiting"
+
+
+async def test_amounts_add_up_by_what_they_are_counted_under(bench: Bench) -> None:
+    found = []
+    for number, source in enumerate("aab"):
+        given = thin(bench, "topup.failed", number, amount=6000, currency="usd", statement_descriptor=source)
+        await bench.accept(given)
+        found.append((await statuses(bench, given))["much"])
+    assert found == ["no", "fired", "no"]
+
+
+async def test_a_share_is_of_what_could_be_read(bench: Bench) -> None:
+    """Of six refunds two are small; of the other four two were duplicates."""
+    found = []
+    for number, (amount, reason) in enumerate(
+        [(50, "a"), (50, "a"), (200, "a"), (200, "a"), (200, "duplicate"), (200, "duplicate")]
+    ):
+        given = thin(bench, "refund.failed", number, amount=amount, reason=reason, currency="usd")
+        await bench.accept(given)
+        found.append((await statuses(bench, given)).get("half"))
+    assert found == [None, None, None, None, "no", "fired"]
