@@ -130,6 +130,8 @@ class World:
                 return False
             self._seen[key] = event.payload
             if before is not None:
+                if key in self._events:
+                    self._events[key] = event
                 self._decide(event)
                 return False
         self._decide(event)

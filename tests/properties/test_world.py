@@ -176,7 +176,7 @@ def histories(draw: st.DrawFn) -> list[tuple[int, int, str, str, str, int]]:
 
 
 def events_of(history: Sequence[tuple[int, int, str, str, str, int]], prefix: str) -> list[Event]:
-    """Each at its time; every fifth comes twice."""
+    """Each at its time; every fifth comes twice, and every third thin before."""
     now, found = NOON, []
     for number, (passed, late, type_, account, object_, amount) in enumerate(history):
         now += timedelta(seconds=passed)
@@ -192,8 +192,24 @@ def events_of(history: Sequence[tuple[int, int, str, str, str, int]], prefix: st
                 "due": int((now + timedelta(seconds=amount)).timestamp()) if amount != 12_000 else None,
             },
         )
+        if number % 3 == 2:
+            found.append(replace(_thin(made), received=now))
         found += [replace(made, received=now)] * (2 if number % 5 == 4 else 1)
     return found
+
+
+def _thin(whole: Event) -> Event:
+    """What Stripe sends of the same as a thin event: which object, and nothing of it."""
+    related = {"id": whole.object_id, "type": "charge", "url": f"/v1/charges/{whole.object_id}"}
+    created = f"{whole.created:%Y-%m-%dT%H:%M:%S}.000Z"
+    return event(
+        f"v1.{whole.type}",
+        id=f"{whole.id}_thin",
+        snapshot_event=whole.id,
+        context=whole.account,
+        related_object=related,
+        created=created,
+    )
 
 
 class Stepped(datetime):
