@@ -75,13 +75,14 @@ SELECT_EVENT = """
 LIST_EVENTS = "select * from tocsin.events {where} order by received desc limit {limit}"
 
 # Of each type the newest, out of events_type: the planner would rather look through all events until enough of them
-# are of these types. Which they are is found before any is read.
+# are of these types, which after a flood of another is all of that flood. So type and time are compared and ordered by
+# as one, which no other index gives. Which they are is found before any is read.
 NEWEST_OF_TYPES = """
     select e.* from (
         select newest.dedupe_key, newest.received
         from unnest({types}::text[]) as wanted (type)
         cross join lateral (
-            select dedupe_key, received from tocsin.events {where} order by received desc limit {limit}
+            select dedupe_key, received from tocsin.events {where} order by type desc, received desc limit {limit}
         ) as newest
         order by newest.received desc
         limit {limit}
@@ -212,15 +213,14 @@ class Events:
         """Events received from `since` on and before `before`, newest first. In `type`, `*` stands for anything."""
         asked = Asked()
         types = None
-        if type is not None and "*" in type and account is None:
-            types = [name for name in await self.type_names() if is_like(name, type)]
+        if type is not None and account is None:
+            types = [type] if "*" not in type else [name for name in await self.type_names() if is_like(name, type)]
         else:
             asked.alike("type", type)
         asked.compare("account", "=", account)
         if livemode is not None:
             asked.that("livemode" if livemode else "not livemode")
-        asked.compare("received", "<", before)
-        rows = await self._pool.fetch(*newest(asked, types, since, limit))
+        rows = await self._pool.fetch(*newest(asked, types, since, limit, before))
         return [self._event(row) for row in rows]
 
     async def scan(
@@ -326,14 +326,17 @@ class Events:
 
 
 def newest(
-    asked: Asked, types: Collection[str] | None, since: datetime | None, most: int
+    asked: Asked, types: Collection[str] | None, since: datetime | None, most: int, before: datetime | None = None
 ) -> tuple[str, *tuple[object, ...]]:
     """The statement for the newest events like that, of those types (None: of any), and its parameters."""
     sql, named = LIST_EVENTS, ""
-    if types is not None and len(types) == 1:
-        asked.compare("type", "=", next(iter(types)))
-    elif types is not None:
+    if types is not None:
         sql, named = NEWEST_OF_TYPES, asked.given(list(types))
-        asked.that("type = wanted.type")
-    asked.compare("received", ">=", since)
+        for bound, moment in ((">=", since), ("<", before)):
+            end = "'-infinity'" if bound == ">=" else "'infinity'"
+            at = end if moment is None else asked.given(moment)
+            asked.that(f"(type, received) {bound} (wanted.type, {at}::timestamptz)")
+    else:
+        asked.compare("received", ">=", since)
+        asked.compare("received", "<", before)
     return sql.format(types=named, where=asked.where, limit=asked.given(most)), *asked.arguments

@@ -1,12 +1,15 @@
 """Listings find what is rare without reading what is not asked for, and say the same as before with every filter."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from engine.model.delivery import NOTHING, DeliveryStatus
 from engine.store import Store
+from engine.store.events import newest
 from engine.store.listing import Asked, is_like
 from tests.builders import RECEIVED, event
 from tests.store.plans import REVISION, Database, plan
@@ -43,6 +46,39 @@ async def test_events_by_pattern_by_account_and_by_mode(store: Store) -> None:
     assert await ids(type="payout.*", livemode=True, before=RECEIVED + timedelta(seconds=1)) == ["evt_0"]
     assert await ids(type="*", since=RECEIVED + timedelta(seconds=3)) == ["evt_3"]
     assert await ids(type="pay?ut.*") == await ids(type="no.*") == await ids(type="no") == []
+
+
+FLOODED = """
+    insert into tocsin.events (
+        dedupe_key, id, payload, type, base_type, scope, scope_source, livemode, created, received, endpoint, body,
+        revision
+    )
+    select
+        'evt_' || n, 'evt_' || n, 'snapshot', type, type, 'connected', 'configured', true, at, at, 'connect', '{}',
+        ''
+    from (
+        select n, now() - interval '1 hour' + n * interval '1 ms' as at,
+            case when n > 10000 or n % 10 > 7 then 'charge.failed' else 'payout.failed' end as type
+        from generate_series(1, 20000) as n
+    ) as made
+"""
+
+
+async def test_what_is_common_is_found_behind_a_flood_of_another_type(store: Store, look: Database) -> None:
+    """To the planner both are common, and the newest of each is near: it would walk through all of the flood."""
+    await look.execute(FLOODED)
+    await look.execute("analyze tocsin.events")
+    sql, *given = newest(Asked(), ["payout.failed"], None, 10)
+    [[plan]] = [list(row) for row in await look.rows(f"explain (analyze, format json) {sql}", *given)]
+    assert max(rows_of(json.loads(plan)[0]["Plan"])) < 100
+    assert [each.id for each in await store.events.ls(type="payout.failed", limit=2)] == ["evt_10000", "evt_9997"]
+
+
+def rows_of(node: dict[str, Any]) -> Iterator[float]:
+    """How many rows each node of a plan gave or left out."""
+    yield node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+    for child in node.get("Plans", []):
+        yield from rows_of(child)
 
 
 async def test_deliveries_by_pattern(store: Store) -> None:
