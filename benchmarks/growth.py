@@ -1,6 +1,6 @@
 """What the store costs with millions of stored events, beside the same at ten thousand.
 
-    python benchmarks/growth.py [--events 10000000] [--data FOLDER] [--rounds 15] [--json]
+    python benchmarks/growth.py [--events 10000000] [--data FOLDER] [--rounds 15] [--svg FILE] [--json]
 
 Two databases on one server, filled by stored.py in the same proportions; every operation is asked of one and of the
 other in turn, and the medians are compared. Beyond 1.5 is exit code 1, but where what is asked for is itself more: what
@@ -21,6 +21,7 @@ from statistics import median
 from typing import Any
 
 import asyncpg
+from curves import Curve, draw
 from load import quantile
 from servers import folder, say
 from stored import RARE_ACCOUNT, RARE_TYPE, RULES, TYPES, fill
@@ -312,6 +313,32 @@ def _kept(data: Path | None) -> Iterator[Path]:
         yield data
 
 
+DRAWN = (
+    f"commit of {BATCH}",
+    "commit, deliver, record",
+    "commit",
+    "events ls",
+    "events show, explain",
+    "deliveries ls --account (none)",
+    "retention, nothing old",
+    "health *",
+    "rules ls *",
+    "coverage *",
+)
+
+
+def picture(times: dict[str, tuple[float, float]], events: int) -> str:
+    """How some of the costs grow, as an SVG; what counts everything thinner."""
+    curves = [
+        Curve(
+            f"{name.removesuffix(' *')}, {big / small:.1f} times", [(SMALL, small), (events, big)], own=name[-1] != "*"
+        )
+        for name, (small, big) in times.items()
+        if name in DRAWN
+    ]
+    return draw(curves, x="stored events", y="ms")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--events", type=int, default=10_000_000)
@@ -319,6 +346,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--only", help="operations whose name has this in it")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--svg", type=Path, help="where to draw how the costs grow")
     options = parser.parse_args()
     with _kept(options.data) as data:
         found = asyncio.run(run(data, options))
@@ -330,6 +358,8 @@ def main() -> int:
             print(f"| {name} | {small:.2f} | {big:.2f} | {big / small:.2f} |")
         for name, value in found["retention"].items():
             print(f"{name}: {value:.1f}")
+    if options.svg is not None:
+        options.svg.write_text(picture(found["ms"], options.events), encoding="utf-8")
     slow = [name for name, (small, big) in found["ms"].items() if big > LIMIT * small and not name.endswith("*")]
     if slow:
         print(f"more than {LIMIT} times: {', '.join(slow)}", file=sys.stderr)

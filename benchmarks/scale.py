@@ -1,6 +1,7 @@
 """What more processes on one external PostgreSQL give: events a second, and what each costs.
 
     python benchmarks/scale.py [--processes 1,2,4] [--rounds 3] [--seconds 5] [--share 0.05 | --paced 100] [--apart]
+        [--svg FILE]
 
 Each process is `uvicorn engine.main:app` on the same database, with a load generator of its own that keeps 48
 connections busy; bodies of 3.6 KB, one event in twenty fires a rule and is delivered. Processes, database and load
@@ -25,6 +26,7 @@ from statistics import median
 from typing import Any
 
 import asyncpg
+from bars import Bar, draw
 from bodies import Requests, run_name, template
 from ingest import postmaster_of
 from latency import Poster
@@ -140,6 +142,7 @@ async def measure(
 
 async def run(processes: list[int], rounds: int, apart: bool, posted: Load) -> dict[str, Any]:
     """All groups in turn, as often as `rounds`; medians."""
+    busy = os.getloadavg()[0]
     async with contextlib.AsyncExitStack() as stack:
         place = stack.enter_context(folder())
         database = EmbeddedServer(place / "database")  # to the processes it is an external one
@@ -164,7 +167,7 @@ async def run(processes: list[int], rounds: int, apart: bool, posted: Load) -> d
         stored = await connection.fetchval("select count(*) from tocsin.events")
         await connection.close()
     figures = {name: {key: median(one[key] for one in ones) for key in ones[0]} for name, ones in found.items()}
-    return {"cpus": os.cpu_count(), "groups": figures, "stored": stored}
+    return {"cpus": os.cpu_count(), "load": busy, "groups": figures, "stored": stored}
 
 
 def _groups(processes: list[int], apart: bool, *, verifying: bool) -> list[tuple[str, list[str], str]]:
@@ -210,7 +213,7 @@ async def _ready(server: Server) -> None:
 def show(found: dict[str, Any]) -> str:
     """The table for people, and for docs/scaling.md."""
     lines = [
-        f"{found['cpus']} cores; µs of CPU an event",
+        f"{found['cpus']} cores, load before {found['load']:.1f}; µs of CPU an event",
         "| | events/s | p99 | processes | database | load | ceiling of these cores without the load |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -222,6 +225,19 @@ def show(found: dict[str, Any]) -> str:
             f"{one['database_cpu'] * 1e6:.0f} | {one['load_cpu'] * 1e6:.0f} | {ceiling:,.0f} |"
         )
     return "\n".join(lines)
+
+
+def picture(found: dict[str, Any]) -> str:
+    """What an event costs by processes, as an SVG; with what was taken a second."""
+    bars = [
+        Bar(
+            name,
+            {"processes": one["server_cpu"] * 1e6, "database": one["database_cpu"] * 1e6},
+            f"{(one['server_cpu'] + one['database_cpu']) * 1e6:,.0f} · {one['rate']:,.0f}/s",
+        )
+        for name, one in found["groups"].items()
+    ]
+    return draw(bars, title="µs of CPU an event")
 
 
 def main() -> int:
@@ -240,6 +256,8 @@ def main() -> int:
     posted = Load(seconds=chosen.seconds, share=chosen.share, paced=chosen.paced)
     found = asyncio.run(run(numbers, chosen.rounds, chosen.apart, posted))
     print(json.dumps(found, indent=2) if chosen.json else show(found))
+    if chosen.svg is not None:
+        chosen.svg.write_text(picture(found), encoding="utf-8")
     return int(any(one["failed"] for one in found["groups"].values()))
 
 

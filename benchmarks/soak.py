@@ -16,6 +16,7 @@ import base64
 import contextlib
 import itertools
 import json
+import os
 import re
 import sys
 import time
@@ -182,6 +183,7 @@ async def measure(events: int, connections: int, slow: float, alone: float) -> d
         await answers(server, one_request(), place / "log")
         sender, calm, stop = Sender(server, run), asyncio.Event(), asyncio.Event()
         say("the quiet accounts alone")
+        busy = os.getloadavg()[0]
         before: list[str] = []
         trickling = asyncio.create_task(sender.trickle(before, calm))
         await asyncio.sleep(alone)
@@ -209,6 +211,7 @@ async def measure(events: int, connections: int, slow: float, alone: float) -> d
         say("")
     listener.close()
     return {
+        "load before": busy,
         "events": events,
         "acknowledged": len(run.answered),
         "statuses": dict(run.statuses),
@@ -242,6 +245,7 @@ def _spread(values: list[float]) -> dict[str, float]:
 def show(found: dict[str, Any]) -> str:
     """The report for people."""
     lines = [
+        f"load of the machine before: {found['load before']:.1f}",
         f"{found['events']} events, {found['events a second']:.0f} a second acknowledged {found['statuses']}, "
         f"all delivered after {found['drained']:.0f} s; lost {found['lost']}, repeated {found['repeated']}",
         f"{'seconds':<38}{'p50':>9}{'p99':>9}{'most':>9}",
