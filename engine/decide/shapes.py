@@ -10,7 +10,7 @@ ANY = ""
 """Of what is waited for or gathered: it goes on whatever becomes of the rule."""
 
 
-_ENTRIES = 2
+_ENTRIES = 3
 """The form in which a window is kept: what another version kept in another one is no good."""
 
 

@@ -1,9 +1,9 @@
 """`threshold`: how many, how different, how much, or what share, in a sliding window of a key.
 
 A window ends at the second of a match and reaches `within` back, its older end left out. A threshold is judged at each
-match: it fires when it comes to hold, and again only after a match at which it did not. Matches come late and out of
-order: one that does counts in every window that it belongs to, and a threshold that comes to hold in one of those fires
-then. What has fired is never taken back.
+match: it fires when it comes to hold, and again only after a match at which it did not, or a time in which its window
+was empty. Matches come late and out of order: one that does counts in every window that it belongs to, and a threshold
+that comes to hold in one of those fires then. What has fired is never taken back.
 
 An event may be seen more than once, and as more than it was before: a thin one when its snapshot comes, or what it
 speaks of has been read; one of `ratio` when what has to precede it comes late. It counts once in each number.
@@ -87,7 +87,7 @@ def take(
     windows = dict(zip(ends, _windows(threshold, state, ends), strict=True))
     for each in seconds[place:behind]:
         each[1] = windows[each[0]].holds
-    fired_at = _fire(state, seconds, place, behind)
+    fired_at = _fire(state, _within(threshold), seconds, place, behind)
     moment = at if fired_at is None else fired_at
     shown = windows.get(moment) or window_at(threshold, state, moment)
     return Judged(fired_at is not None, shown, None if fired_at is not None else _why_not(threshold, shown))
@@ -222,8 +222,10 @@ def _forget(threshold: Threshold, state: State, at: int) -> None:
         del state["spans"]
     if seconds and seconds[0][0] <= newest - _LATE:
         old = entries.place_of(seconds, newest - _LATE + 1)
-        for _, holds, fired in seconds[:old]:
-            state["before"] = bool(holds and (fired or state.get("before")))
+        for second, holds, fired in seconds[:old]:
+            goes_on = _is_near(state.pop("before", None), second, within)
+            if holds and (fired or goes_on):
+                state["before"] = second  # the last of a run that has fired
         del seconds[:old]
     entries.bound(state, within)
 
@@ -237,22 +239,34 @@ def _kept_again(again: Mapping[str, list[int]], since: int) -> dict[str, list[in
     return dict(newest)
 
 
-def _fire(state: State, seconds: list[list[Json]], first: int, last: int) -> int | None:
+def _is_near(one: int | None, other: int, within: int) -> bool:
+    """Whether between two matches, if there was one, the window was never empty."""
+    return one is not None and other - one <= within
+
+
+def _fire(state: State, within: int, seconds: list[list[Json]], first: int, last: int) -> int | None:
     """The second at which the threshold came to hold without having fired, of those from `first` to behind `last`,
     which one between may have parted from those before; every run of seconds at which it holds fires once."""
+
+    def goes_on(place: int) -> bool:
+        """Whether it holds at the second at that place and the one before, and in all of the time between may have."""
+        one, other = seconds[place - 1 : place + 1]
+        return bool(one[1] and other[1]) and _is_near(one[0], other[0], within)
+
     found: int | None = None
     place = first
-    while place > 0 and seconds[place - 1][1]:  # to where the run begins that the first belongs to
+    while place > 0 and place < len(seconds) and goes_on(place):  # to where the run begins that the first belongs to
         place -= 1
     while place <= last + 1 and place < len(seconds):
         if not seconds[place][1]:
             place += 1
             continue
         end = place
-        while end + 1 < len(seconds) and seconds[end + 1][1]:
+        while end + 1 < len(seconds) and goes_on(end + 1):
             end += 1
         run = seconds[place : end + 1]
-        if not any(fired for _, _, fired in run) and not (place == 0 and state.get("before")):
+        fired_before = place == 0 and _is_near(state.get("before"), run[0][0], within)
+        if not any(fired for _, _, fired in run) and not fired_before:
             run[0][2] = True
             found = run[0][0] if found is None else found
         place = end + 1

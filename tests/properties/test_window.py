@@ -42,17 +42,18 @@ def holds(threshold: Threshold, events: list[tuple[Event, int]], end: int) -> bo
 
 
 def runs(threshold: Threshold, events: list[tuple[Event, int]]) -> list[list[int]]:
-    """The seconds with matches, by whether it holds: every run of those at which it does."""
+    """The seconds with matches, by whether it holds: every run of those at which it does, and between which the window
+    is never empty."""
     seconds = sorted({second_of(each) for each, kind in events if kind & window.MATCH})
     found: list[list[int]] = []
-    before = False
+    before: int | None = None
     for second in seconds:
         now = holds(threshold, events, second)
-        if now and before:
+        if now and before is not None and second - before <= threshold.within.total_seconds():
             found[-1].append(second)
         elif now:
             found.append([second])
-        before = now
+        before = second if now else None
     return found
 
 
@@ -109,6 +110,14 @@ def test_in_any_order_it_fires_for_every_run_and_never_without_one(within: int, 
     assert any(judged is not None and judged.fires for judged in fired) == bool(final)
     said = {second for second, _, told in state["seconds"] if told}
     assert all(said & set(run) for run in final)
+
+
+@pytest.mark.parametrize(("passed", "fires"), [(10, 1), (11, 2), (4_000, 2), (40_000, 2)])
+def test_what_one_match_alone_makes_hold_fires_again_when_its_window_was_empty(passed: int, fires: int) -> None:
+    """However long that is remembered."""
+    threshold = Threshold(within=timedelta(seconds=10), sums=((AMOUNT, USD),))
+    large = [(made(second, amount=500), window.MATCH) for second in (0, passed)]
+    assert len(taken(threshold, large)) == fires
 
 
 def test_far_more_than_can_be_kept_one_by_one_is_counted_in_spans() -> None:
