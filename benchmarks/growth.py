@@ -319,7 +319,7 @@ DRAWN = (
     "commit",
     "events ls",
     "events show, explain",
-    "deliveries ls --account (none)",
+    "deliveries ls --rule",
     "retention, nothing old",
     "health *",
     "rules ls *",
