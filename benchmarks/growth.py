@@ -330,9 +330,7 @@ DRAWN = (
 def picture(times: dict[str, tuple[float, float]], events: int) -> str:
     """How some of the costs grow, as an SVG; what counts everything thinner."""
     curves = [
-        Curve(
-            f"{name.removesuffix(' *')}, {big / small:.1f} times", [(SMALL, small), (events, big)], own=name[-1] != "*"
-        )
+        Curve(f"{name.removesuffix(' *')} × {big / small:.1f}", [(SMALL, small), (events, big)], own=name[-1] != "*")
         for name, (small, big) in times.items()
         if name in DRAWN
     ]
