@@ -12,7 +12,7 @@ from tests.crash.service import Service, deployment
 from tests.crash.trouble import CALLBACK_SECRET
 from tests.fakes.http_sink import Answer, HttpSink, http_sink
 
-FLOOD, QUIET = 800, 10
+FLOOD, QUIET = 400, 10
 
 TAKES = 0.25
 """Seconds of the destination for each: slower than the flood comes, however slow the machine."""
