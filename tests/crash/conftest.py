@@ -1,4 +1,5 @@
-"""Tests that kill run one after the other, in one process where there are several: each wants the machine's time."""
+"""Where several processes run tests, those of one file of this folder follow one another: each wants much of the
+machine's time."""
 
 from pathlib import Path
 
@@ -8,7 +9,7 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One group of all tests of this folder; `items` are those of every folder."""
+    """A group for each file of this folder; `items` are those of every folder."""
     for item in items:
         if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("crash"))
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
