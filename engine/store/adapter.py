@@ -227,6 +227,13 @@ class JobSource(Queries):
         self.empty = 0 if jobs else self.empty + 1
         return jobs
 
+    def may(self, lane: str) -> bool:
+        """Whether jobs of that destination may run here; where not, they are left to other processes."""
+        if self.seats(lane) > 0:
+            return True
+        self.shut.add(lane)
+        return False
+
     def _held(self) -> Counter[str]:
         """How many jobs of each destination there are here; of one that may not run here as many as may be."""
         self.shut = {each for each in self.shut if self.seats(each) <= 0}

@@ -13,6 +13,7 @@ import structlog
 
 from engine.model.delivery import Delivery
 from engine.store.adapter import JobSource
+from engine.store.connect import is_unavailable
 from engine.store.handling import NOW, Handling
 from engine.store.handoff import Handoff
 from engine.store.queue import lane
@@ -64,7 +65,9 @@ class Begun:
         try:
             await self._serve()
         except Exception as error:  # the connection is lost: jobs of ours that are not settled go stale
-            log.debug("jobs_unsettled", reason=type(error).__name__)
+            if not is_unavailable(error):
+                log.warning("jobs_unsettled", reason=type(error).__name__)
+            self._source.own.lost.set()  # whatever it was: no signs of life are given from here on
         while self._running:
             await asyncio.wait(set(self._running.values()))
 

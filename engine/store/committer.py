@@ -247,6 +247,7 @@ class Committer:
         """Everything of a new event at once; the keys of the events that were not there in any form."""
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._target.connect("ingest", planned_once=True, indexed=True)
+            self._handoff.pids.discard(self._pid)
             self._pid = self._connection.get_server_pid()
             self._handoff.pids.add(self._pid)
         connection = self._connection

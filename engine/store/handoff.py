@@ -11,7 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from engine.model.delivery import Delivery
-from engine.store.queue import kind
+from engine.store.queue import kind, lane
 
 FRESH = 1.0
 """Seconds after its commit in which a delivery need not be read again: well within what the queue waits for a sign of
@@ -28,6 +28,10 @@ class Taker(Protocol):
     @property
     def room(self) -> int:
         """How many more jobs it would begin at once."""
+        ...
+
+    def may(self, lane: str) -> bool:
+        """Whether jobs of that destination may run here; where not, they are left to other processes."""
         ...
 
     def expect(self, number: int) -> None:
@@ -52,7 +56,7 @@ class Offer:
         self._kept: list[tuple[Delivery, Taker]] = []
         for delivery in due:
             taker = handoff.takers.get(kind(delivery))
-            if taker is not None and taker.room > 0:
+            if taker is not None and taker.room > 0 and taker.may(lane(delivery)):
                 taker.expect(1)
                 self.takers[delivery.id] = taker.id
                 self._kept.append((delivery, taker))

@@ -1,6 +1,7 @@
 """Which processes work on this database just now, so that they can share what only so many may do at once."""
 
 import asyncio
+import itertools
 from datetime import timedelta
 from uuid import uuid4
 
@@ -11,11 +12,14 @@ from engine.store.connect import Pool
 
 log = structlog.get_logger("tocsin.members")
 
-BEAT = 5.0
+BEAT = 1.0
 """Seconds between two signs of life."""
 
-GONE = timedelta(seconds=15)
-"""Without a sign of life for so long a process counts as gone."""
+FORGET_EVERY = 600
+"""Signs of life between two looks for those who are gone."""
+
+GONE = timedelta(seconds=4)
+"""Without a sign of life for so long a process counts as gone, and others have its seats: as soon as its jobs."""
 
 SHOW_LIFE = """
     insert into tocsin.processes (id, seen) values ($1, now()) on conflict (id) do update set seen = excluded.seen
@@ -50,10 +54,13 @@ class Members:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Give signs of life until `stop`, and then leave."""
-        while not stop.is_set():
+        for beat in itertools.count():
+            if stop.is_set():
+                break
             try:
                 await self.beat()
-                await self._pool.execute(FORGET_GONE)
+                if beat % FORGET_EVERY == 0:
+                    await self._pool.execute(FORGET_GONE)
             except StoreError as error:
                 log.warning("members_not_counted", reason=str(error))
             try:

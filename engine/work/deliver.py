@@ -196,12 +196,13 @@ class Deliverer:
         results = results_of(rule, siblings)
         now = self._clock()
         context = await self._context(delivery, rule, now)
+        policy = step.retry
         step = step_for(rule, step, context)
         if step.fetch is not None and event is not None:
             found = await self._reread(seen_by(rule, event), step.fetch)
             if isinstance(found, Event):
                 event = found
-            elif not _goes_without(delivery, found):
+            elif not _goes_without(delivery, found, policy, now):
                 return found
             else:
                 delivery = replace(delivery, note=_unread(delivery.note, found.reason))
@@ -314,10 +315,11 @@ def of_digest(step: Step, names: Scene) -> str | None:
     return unmet(step.condition, AfterSteps(NoEvent(names["now"]), {}, {"digest": names["digest"]}))
 
 
-def _goes_without(delivery: Delivery, failure: Retry | Refused) -> bool:
+def _goes_without(delivery: Delivery, failure: Retry | Refused, policy: RetryPolicy, now: datetime) -> bool:
     """Whether a step goes on with the object as it came: a message that never comes would be worse."""
-    tried = isinstance(failure, Refused) or delivery.attempts >= REREAD_TRIES - 1
-    return delivery.verb is Verb.NOTIFY and tried
+    enough = delivery.attempts >= REREAD_TRIES - 1
+    over = after_attempt(delivery, failure, policy, now).status is DeliveryStatus.DEAD
+    return delivery.verb is Verb.NOTIFY and (enough or over)
 
 
 def _unread(note: str | None, why: str) -> str:

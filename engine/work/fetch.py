@@ -1,5 +1,6 @@
 """The way of an event for the rules that want something read first: read it, keep it, match, plan, commit."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +26,12 @@ ROUNDS = 3
 
 LARGEST = 1024 * 1024
 """Bytes, as JSON, of all that is read for one event."""
+
+REREAD_WITHIN = 3.0
+"""Seconds that a step waits for its object: meanwhile it holds a seat of where it goes, which others need."""
+
+LEFT_ALONE = 30.0
+"""Seconds for which Stripe is not asked by steps again where it did not answer one of them in time."""
 
 
 Read = Callable[[Event, Call], Awaitable[Success | Failure]]
@@ -173,9 +180,18 @@ async def ask(read: Read, event: Event, need: str) -> dict[str, Json] | Retry | 
 
 def rereading(read: Read) -> Callable[[Event, Fetch], Awaitable[Event | Retry | Refused]]:
     """Reads the object of an event anew for a step: what comes of it is seen by that step, and kept by none."""
+    silent_until = 0.0
 
     async def reread(event: Event, fetch: Fetch) -> Event | Retry | Refused:
-        found = await ask(read, event, fetch.object_need)
+        nonlocal silent_until
+        clock = asyncio.get_running_loop().time
+        found: dict[str, Json] | Retry | Refused = Retry(reason=f"{fetch.object_need}: Stripe does not answer")
+        if clock() >= silent_until:
+            try:
+                async with asyncio.timeout(REREAD_WITHIN):
+                    found = await ask(read, event, fetch.object_need)
+            except TimeoutError:
+                silent_until = clock() + LEFT_ALONE
         if isinstance(found, Retry):
             return replace(found, ours=True)  # of Stripe, which is not where the step goes
         if isinstance(found, Refused):

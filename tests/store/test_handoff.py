@@ -19,6 +19,7 @@ from tests.store.plans import REVISION, Database, delivery, firing, until
 from tests.store.working import emptied
 
 DRAIN = timedelta(seconds=5)
+WORKING = "select pid from pg_stat_activity where application_name = 'tocsin jobs callback'"
 
 
 class Deliverer:
@@ -48,14 +49,16 @@ class Deliverer:
 
 
 @contextlib.asynccontextmanager
-async def working(store: Store, handle: Callable[[str], Awaitable[datetime | None]]) -> AsyncIterator[None]:
+async def working(
+    store: Store, handle: Callable[[str], Awaitable[datetime | None]], seats: int | None = None
+) -> AsyncIterator[None]:
     """Callbacks are worked on while inside, by a worker that has looked into its queue and found nothing."""
 
     async def serves() -> bool:
         return store.serves("callback")
 
     stop = asyncio.Event()
-    running = asyncio.create_task(store.jobs.run({"callback": handle}, stop, DRAIN))
+    running = asyncio.create_task(store.jobs.run({"callback": handle}, stop, DRAIN, lambda kind, lane: seats))
     try:
         assert await until(serves)
         yield
@@ -204,6 +207,17 @@ async def test_a_process_without_workers_leaves_all_to_the_queue(store: Store, s
     assert sorted(d.id for d in handle.begun if d) == sorted(d.id for d in made)
 
 
+async def test_a_process_without_a_seat_takes_none_of_its_own_jobs(store: Store, second: Store, look: Database) -> None:
+    """They are queued at once for one that has, and not sent round: what goes back to the queue is in its log."""
+    mine, theirs = Deliverer(store, look), Deliverer(second, look)
+    async with working(store, mine, seats=0), working(second, theirs):
+        await commit(store, 3)
+        await theirs.reach(3)
+        assert await emptied(look)
+    assert mine.begun == []
+    assert await look.rows("select status::text from tocsin_queue.pgqueuer_log") == []
+
+
 async def test_nothing_is_taken_of_a_commit_that_failed(store: Store, look: Database) -> None:
     """Its places are free again, and the event is delivered when it comes once more."""
     handle = Deliverer(store, look)
@@ -310,3 +324,38 @@ async def test_a_lost_connection_leaves_what_has_begun_to_whoever_takes_it_over(
         go_on.set()
         assert await emptied(look)
     assert begun == [made.id]
+
+
+async def test_a_statement_that_fails_has_the_connection_made_again(store: Store, look: Database) -> None:
+    """Whatever it failed of, a deadlock say: over the old one no signs of life would be given any more."""
+    handle = Deliverer(store, look)
+    async with working(store, handle):
+        await look.execute(
+            "create function tocsin.refuse() returns trigger language plpgsql as "
+            "$$ begin raise exception 'no' using errcode = 'deadlock_detected'; end $$"
+        )
+        await look.execute(
+            "create trigger refuse before delete on tocsin_queue.pgqueuer execute function tocsin.refuse()",
+        )
+        before = await look.rows(WORKING)
+        await commit(store)
+        await handle.reach(1)
+
+        async def made_again() -> bool:
+            return await look.rows(WORKING) not in ([], before)
+
+        assert await until(made_again)
+        await look.execute("drop trigger refuse on tocsin_queue.pgqueuer")
+        assert await emptied(look)
+
+
+async def test_connections_that_are_gone_are_not_its_own(store: Store, look: Database) -> None:
+    """Their numbers are given again, to those of others."""
+    for _ in range(3):
+        await commit(store)
+        await look.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tocsin ingest'"
+        )
+        await asyncio.sleep(0.1)
+    await commit(store)
+    assert len(store._handoff.pids) == 1

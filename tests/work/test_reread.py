@@ -7,6 +7,7 @@ import pytest
 
 from engine.model.event import Event, Json
 from engine.store import Store
+from engine.work import fetch
 from tests.builders import event
 from tests.fakes.stripe_api import Fault
 from tests.work.fetching import Bench, at_the_bench
@@ -91,6 +92,32 @@ async def test_stripe_is_asked_three_times_before_it_is_told_as_it_came(bench: B
         await bench.settle(given)
     assert bench.sent.titles == ["failed po_1"]
     assert "Stripe answered 500" in (bench.sent.notes[0] or "")
+
+
+async def test_a_step_that_is_tried_once_is_told_at_once(store: Store) -> None:
+    """Its own retries may be over before Stripe was asked three times."""
+    once = RULES.replace("fetch: object, if:", "fetch: object, retry: {attempts: 1}, if:")
+    async with at_the_bench(store, once) as bench:
+        bench.stripe.fault(*[Fault(status=500)] * 20)
+        assert await bench.accept(failed()) == {"still-failed": "delivered"}
+        assert bench.sent.titles == ["failed po_1"]
+
+
+async def test_a_stripe_that_hangs_holds_up_nobody(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not waited for long, and left alone for a while: whoever waits holds a seat of a channel that works."""
+    monkeypatch.setattr(fetch, "REREAD_WITHIN", 0.2)
+    now(bench, "failed")
+    bench.stripe.fault(*[Fault(hang=True)] * 20)
+    first, second = failed(), event("payout.failed", object={"id": "po_1", "status": "failed", "amount": 2})
+    assert await bench.accept(first) == {"still-failed": "pending"}
+    assert await bench.accept(second) == {"still-failed": "pending"}
+    [delivery] = await bench.store.deliveries.ls(event=second.dedupe_key, limit=9)
+    assert delivery.reason == "object: Stripe does not answer"
+    assert len(bench.stripe.requests) == 1
+    for _ in range(2):
+        bench.ahead += timedelta(hours=1)
+        await bench.settle(second)
+    assert bench.sent.titles == ["failed po_1"]
 
 
 async def test_a_call_is_not_made_with_what_may_not_be_so_any_more(bench: Bench) -> None:
