@@ -10,12 +10,12 @@ from operator import attrgetter
 
 from engine.decide import sequence, shapes, window
 from engine.decide.keys import key_of, other_key, trigger_key
-from engine.decide.memory import Cell, Memory, State
+from engine.decide.memory import Cell, Memory, State, shape_of
 from engine.decide.sighting import Role, Sighting
 from engine.model.delivery import FiringStatus, Settled, Timer, firing_id
 from engine.model.event import Event, Json
 from engine.model.rule import Rule
-from engine.model.timing import NO_TIMING, Threshold
+from engine.model.timing import NO_TIMING, Absence, Threshold
 from engine.source.durations import format_duration
 
 PRECEDED, THRESHOLD, FOLLOWED = "preceded_by", "threshold", "not_followed_by"
@@ -63,7 +63,12 @@ def cells(seen: Sighting, event: Event) -> Iterator[Cell]:
     for place, absence in enumerate(timing.not_followed_by):
         if match or (role is Role.FOLLOWS and place == seen.place):
             joint = trigger_key if match else other_key
-            yield from _cell(rule, f"{FOLLOWED} {place}", joint(absence.other, event))
+            yield from _cell(rule, part_of(absence), joint(absence.other, event))
+
+
+def part_of(absence: Absence) -> str:
+    """What is remembered of an absence is named by what must not follow: another place in the list is no other one."""
+    return f"{FOLLOWED} {shape_of(absence.other.when, absence.other.same)}"
 
 
 def _cell(rule: Rule, part: str, key: str | None) -> Iterator[Cell]:
@@ -162,11 +167,11 @@ def _followed(rule: Rule, event: Event, memory: Memory, context: Json) -> Verdic
     """A trigger waits for the time to pass, unless what must not follow is known already."""
     absences = rule.timing.not_followed_by
     settled: list[Settled] = []
-    for place, absence in enumerate(absences):
+    for absence in absences:
         key = trigger_key(absence.other, event)
         if key is None:
             continue  # nothing can follow it
-        kept = memory.open(Cell(rule.id, f"{FOLLOWED} {place}", key), shapes.ANY)
+        kept = memory.open(Cell(rule.id, part_of(absence), key), shapes.ANY)
         reason, replaced = sequence.followed(absence, kept.state, event)
         kept.until = sequence.after_until(absence, kept.state)
         if reason is not None:

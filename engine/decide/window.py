@@ -223,6 +223,8 @@ def _forget(threshold: Threshold, state: State, at: int) -> None:
     if seconds and seconds[0][0] <= newest - _LATE:
         old = entries.place_of(seconds, newest - _LATE + 1)
         for second, holds, fired in seconds[:old]:
+            if second <= state.get("before", second - 1):
+                continue  # it came late, from before the end of a run that has fired
             goes_on = _is_near(state.pop("before", None), second, within)
             if holds and (fired or goes_on):
                 state["before"] = second  # the last of a run that has fired
@@ -254,6 +256,7 @@ def _fire(state: State, within: int, seconds: list[list[Json]], first: int, last
         return bool(one[1] and other[1]) and _is_near(one[0], other[0], within)
 
     found: int | None = None
+    known = state.get("before")
     place = first
     while place > 0 and place < len(seconds) and goes_on(place):  # to where the run begins that the first belongs to
         place -= 1
@@ -265,7 +268,7 @@ def _fire(state: State, within: int, seconds: list[list[Json]], first: int, last
         while end + 1 < len(seconds) and goes_on(end + 1):
             end += 1
         run = seconds[place : end + 1]
-        fired_before = place == 0 and _is_near(state.get("before"), run[0][0], within)
+        fired_before = _is_near(known, run[0][0], within) and all(each[0] <= known for each in seconds[:place])
         if not any(fired for _, _, fired in run) and not fired_before:
             run[0][2] = True
             found = run[0][0] if found is None else found

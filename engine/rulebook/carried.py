@@ -17,9 +17,11 @@ _WORDS = {
     "accounts": "account",
     "livemode_source": "livemode",
     "sums": "sum",
-    "reads_object": "where",
 }
 """Fields of models that rules write otherwise."""
+
+_FOLLOWS = ("position", "reads_object")
+"""Fields that no rule writes: they follow from where it stands, and from what else it says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ def _fields(path: str, was: object, now: object) -> Iterator[str]:
     assert is_dataclass(now)
     for each in fields(was):
         mine, other = getattr(was, each.name), getattr(now, each.name)
-        if isinstance(mine, Position) or each.name == "position" or shape_of(mine) == shape_of(other):
+        if isinstance(mine, Position) or each.name in _FOLLOWS or shape_of(mine) == shape_of(other):
             continue
         if each.name == "when":
             yield from _whens(path, mine, other)

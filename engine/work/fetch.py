@@ -10,7 +10,7 @@ from engine.decision import Undecided, muted
 from engine.errors import DestinationError
 from engine.model.delivery import Delivery, Plan
 from engine.model.event import Event, Json
-from engine.model.fetch import ACCOUNT, WHOLE_OBJECT, Fetch, lacks_object, with_fetched
+from engine.model.fetch import ACCOUNT, OBJECT, WHOLE_OBJECT, Fetch, lacks_object, with_fetched
 from engine.model.mute import Mute
 from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
 from engine.model.rule import Rule, Step, Verb
@@ -196,7 +196,10 @@ def rereading(read: Read) -> Callable[[Event, Fetch], Awaitable[Event | Retry | 
             return replace(found, ours=True)  # of Stripe, which is not where the step goes
         if isinstance(found, Refused):
             return replace(found, status=None)
-        return with_fetched(replace(event, fetched={**(event.fetched or {}), fetch.object_need: found}), fetch)
+        have = event.fetched or {}
+        # Also in place of what was read for the rule's `when`, which may have wanted something else included.
+        needs = [fetch.object_need, *(need for need in have if need.partition(":")[0] == OBJECT)]
+        return with_fetched(replace(event, fetched={**have, **dict.fromkeys(needs, found)}), fetch)
 
     return reread
 

@@ -120,6 +120,15 @@ def test_what_one_match_alone_makes_hold_fires_again_when_its_window_was_empty(p
     assert len(taken(threshold, large)) == fires
 
 
+@pytest.mark.parametrize("late", [-200, -60, -5, 0, 5, 85])
+def test_an_event_that_comes_very_late_lets_nothing_fire_again(late: int) -> None:
+    """An hour after it fired that is remembered as one moment, before which all is over."""
+    threshold = Threshold(within=timedelta(hours=2), count=3)
+    minutes = [*range(0, 200, 10), late, *range(200, 400, 10)]
+    events = [(made(minute * 60), window.MATCH) for minute in minutes]
+    assert len(taken(threshold, events)) == 1
+
+
 def test_far_more_than_can_be_kept_one_by_one_is_counted_in_spans() -> None:
     threshold = Threshold(within=timedelta(days=1), count=8_000)
     state: State = {}

@@ -128,3 +128,12 @@ def _others() -> Iterator[str]:
 def test_as_json() -> None:
     found = Carried(rule="a", changed=("throttle.max",), kept=("digest",))
     assert found.as_json() == {"rule": "a", "changed": ["throttle.max"], "carries_over": ["digest"]}
+
+
+def test_what_follows_from_the_rest_is_not_said_to_have_changed() -> None:
+    """With `same: id` a thin event's object is read, which no rule says."""
+    other = "preceded_by: {type: payout.paid, within: 1h"
+    was = CARD_TESTING.replace("preceded_by: {type: account.updated, within: 1d", other)
+    [line] = said(was, was.replace(other, other + ", same: id"))
+    assert "preceded_by.same changed" in line
+    assert "where" not in line

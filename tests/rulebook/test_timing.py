@@ -335,6 +335,8 @@ def test_what_ends_an_incident_is_read_where_its_object_is_asked_for() -> None:
         assert found is not None
         assert found.resolve is not None
         assert found.resolve.when[0].reads_object is reads
+    (ends,) = sound(rule(more=incident + asked[1][0]))
+    assert ends.reads_object, "it may end without an event, and then is told of the last match"
     loaded = load({"a.yaml": rule(more=incident.replace("payout.paid", "refund.created") + asked[1][0])}, KNOWN)
     assert not loaded.mistakes
     other = rule(more=incident.replace("payout.paid", "refund.created") + "{notify: risk, if: {arrival_date: 5}}")

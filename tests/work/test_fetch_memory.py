@@ -25,6 +25,10 @@ rules:
       within: 1h
       ratio: {of: {type: refund.failed, where: {amount: {gte: 1 USD}, currency: usd}}, gte: 50%, min: 4}
     then: {notify: risk}
+  - id: share
+    when: transfer.reversed
+    threshold: {within: 1h, ratio: {of: [transfer.reversed, transfer.created], gte: 50%, min: 2}, per: destination}
+    then: {notify: risk}
 """
 
 
@@ -77,3 +81,15 @@ async def test_a_share_is_of_what_could_be_read(bench: Bench) -> None:
         await bench.accept(given)
         found.append((await statuses(bench, given)).get("half"))
     assert found == [None, None, None, None, "no", "fired"]
+
+
+async def test_a_share_is_of_the_events_that_are_counted_with_it(bench: Bench) -> None:
+    """All of them have what they are counted by read, not the rule's own alone."""
+    for number in range(4):
+        await bench.accept(thin(bench, "transfer.created", number, destination="acct_2"))
+    found = []
+    for number in (5, 6):
+        given = thin(bench, "transfer.reversed", number, destination="acct_2")
+        await bench.accept(given)
+        found.append((await statuses(bench, given))["share"])
+    assert found == ["no", "no"]

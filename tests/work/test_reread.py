@@ -1,12 +1,17 @@
 """`fetch` of a step: the object is read anew when the step is carried out, and its `if` and texts are about that."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from engine.model.event import Event, Json
+from engine.model.fetch import Fetch
+from engine.model.rule import Rule, When
+from engine.plan import seen_by
 from engine.store import Store
+from engine.stripe_api.client import Call, Success
 from engine.work import fetch
 from tests.builders import event
 from tests.fakes.stripe_api import Fault
@@ -68,6 +73,22 @@ async def test_what_is_no_longer_so_is_not_told(bench: Bench) -> None:
     assert stored is not None
     assert (stored.object or {})["status"] == "failed"
     assert stored.fetched is None
+
+
+async def test_what_was_read_for_the_rule_does_not_stand_before_it() -> None:
+    """Which may have wanted something else included."""
+    wanted = Fetch(object=True, include=("requirements",))
+    rule = Rule(id="r", when=(When(types=("v2.core.account.updated",), fetch=wanted),), steps=())
+    related = {"id": "acct_1", "type": "v2.core.account", "url": "/v2/core/accounts/acct_1"}
+    thin = event("v2.core.account.updated", context="acct_1", related_object=related)
+    seen = seen_by(rule, replace(thin, fetched={wanted.object_need: {"id": "acct_1", "contact_email": "old"}}))
+
+    async def read(given: Event, call: Call) -> Success:
+        return Success(status=200, data={"id": "acct_1", "contact_email": "new"}, request_id=None)
+
+    found = await fetch.rereading(read)(seen, Fetch(object=True, include=("identity",)))
+    assert isinstance(found, Event)
+    assert (seen_by(rule, found).object or {})["contact_email"] == "new"
 
 
 async def test_what_cannot_be_read_is_told_as_it_came(bench: Bench) -> None:

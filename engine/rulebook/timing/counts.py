@@ -1,5 +1,8 @@
 """`threshold`: how much must come together before a rule fires."""
 
+from dataclasses import replace
+
+from engine.match import parse_path
 from engine.model.condition import Money, Reference
 from engine.model.rule import When
 from engine.model.schema import Field, Kind
@@ -46,6 +49,8 @@ def read_threshold(
     ratio = read(given, "ratio", lambda value: _ratio(found, value, whens, known))
     if found.errors > errors or within is None:
         return None
+    if ratio is not None and any(parse_path(each.path).of_object is not None for each in per):
+        ratio = replace(ratio, of=tuple(replace(when, reads_object=True) for when in ratio.of))
     return Threshold(within=within, per=per, count=count, distinct=distinct, sums=sums, ratio=ratio)
 
 

@@ -63,7 +63,7 @@ def read_timing(
     on_resolve = _read_steps(found, given, "on_resolve", known, own if resolve is None else resolve.when, setting)
     if incident is not None and resolve is not None and (found.reads_object or _ask_object(on_resolve)):
         incident = replace(incident, resolve=_with_object(resolve))
-    found.reads_object = asked or (found.reads_object and resolve is None)
+    found.reads_object = asked or found.reads_object  # it may also end by itself, or by a person
     setting = replace(setting, taken=(*setting.taken, *on_resolve))
     timing = Timing(
         max_age=read(given, "max_age", lambda node: read_span(found, node)),
