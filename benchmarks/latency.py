@@ -75,30 +75,37 @@ async def read_message(reader: asyncio.StreamReader) -> bytes:
     return await reader.readexactly(int(length.group(1)) if length else 0)
 
 
+FRESH = 3.0
+"""Seconds that a connection may have been idle to be used again: servers close theirs after five."""
+
+
 class Poster:
     """Posts over kept-alive connections, opening another whenever all are waiting for an answer."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []  # the latest used last
 
     async def post(self, request: bytes) -> float:
         """When the answer of 200 had arrived; raises RuntimeError for another answer."""
-        pair = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
-        reader, writer = pair
+        since, reader, writer = self._idle.pop() if self._idle else (0.0, None, None)
+        if reader is None or writer is None or time.perf_counter() - since > FRESH:
+            self.close()
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         writer.write(request)
         line = await reader.readuntil(b"\r\n")
         await read_message(reader)
         arrived = time.perf_counter()
-        self._idle.append(pair)
+        self._idle.append((arrived, reader, writer))
         if not line.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(f"answered {line.decode('latin-1').strip()}")
         return arrived
 
     def close(self) -> None:
-        """Close the connections."""
-        for _, writer in self._idle:
+        """Close the connections that are idle."""
+        for _, _, writer in self._idle:
             writer.close()
+        self._idle.clear()
 
 
 async def open_loop(server: Server, sink: Sink, rate: int, seconds: float) -> dict[str, list[float]]:
