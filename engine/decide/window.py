@@ -258,7 +258,9 @@ def _fire(state: State, within: int, seconds: list[list[Json]], first: int, last
     found: int | None = None
     known = state.get("before")
     place = first
-    while place > 0 and place < len(seconds) and goes_on(place):  # to where the run begins that the first belongs to
+    if place > 0 and seconds[place - 1][1]:
+        place -= 1
+    while place > 0 and goes_on(place):  # to where the run begins that the first belongs to, or parts
         place -= 1
     while place <= last + 1 and place < len(seconds):
         if not seconds[place][1]:

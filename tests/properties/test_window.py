@@ -101,6 +101,7 @@ def test_in_order_it_fires_exactly_when_the_definition_says(
 @settings(max_examples=1000)
 @example(1, 2, [0, 0, 2, 2, 1])  # what comes between parts two runs
 @example(5, 3, [0, 0, 5, 6, 2])  # one that comes late makes two runs: an event fires once
+@example(21, 3, [0, 2, 22, 22, 0, 21])  # one that does not hold parts what had fired from what had not
 @given(st.integers(1, 40), st.integers(1, 5), st.lists(st.integers(0, 120), min_size=1, max_size=30))
 def test_in_any_order_it_fires_for_every_run_and_never_without_one(within: int, count: int, seconds: list[int]) -> None:
     threshold = Threshold(within=timedelta(seconds=within), count=count)
