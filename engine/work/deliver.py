@@ -301,8 +301,7 @@ def why_skipped(
     context: Mapping[str, Json] | None = None,
 ) -> str | None:
     """Why the `if` of a step that had to wait, or reads anew, does not hold; None if it does. That of others was judged
-    at once.
-    `context` is what the rule remembers."""
+    at once. `context` is what the rule remembers."""
     if event is None or not (step.asks_steps or step.fetch is not None or step in rule.on_failure):
         return None
     return unmet(step.condition, AfterSteps(seen_by(rule, event), results, context))
