@@ -109,12 +109,12 @@ class _Side:
         if self._world is not None:
             self._world.advance(until)
 
-    def context(self, firing: Firing) -> Mapping[str, Json] | None:
+    def context(self, rule: Rule, firing: Firing) -> Mapping[str, Json] | None:
         """What texts read of the rule's memory."""
         context: Mapping[str, Json] | None = firing.context
         if self._world is None or context is None or not context.get("incident"):
             return context
-        return with_first(context, self._world.event(context["incident"]["first"]["event"]), None)
+        return with_first(context, rule, self._world.event(context["incident"]["first"]["event"]), None)
 
     def hear(self, change: Change) -> None:
         """Keep what fired, and why what did not."""
@@ -255,7 +255,7 @@ class Comparison:
         rule = side.selection.rulebook.rule(firing.rule)
         if rule is None or change.event is None:
             return ()
-        sent = self._writer.written(change.event, rule, own, {}, change.at, side.context(firing))
+        sent = self._writer.written(change.event, rule, own, {}, change.at, side.context(rule, firing))
         return tuple(_said(one.request) for one in sent.values() if one.request is not None)
 
     def _show(self, examples: list[Alert], alert: Alert, other: _Side) -> None:

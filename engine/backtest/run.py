@@ -6,12 +6,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from engine.backtest.selection import Selection
-from engine.backtest.tally import RuleTally, Tally
+from engine.backtest.tally import Context, RuleTally, Tally
 from engine.model.event import Event
 from engine.model.mute import Mute
 from engine.plan import Expand
 from engine.testing.sending import Writer
 from engine.testing.world import World
+from engine.work.deliver import with_first
 from engine.work.summary import summary
 
 
@@ -39,7 +40,7 @@ class Backtest:
         self._since = since
         self._unique = unique
         self._mutes = mutes
-        self._tally = Tally(selection.asked, since=since, zone=zone, samples=samples, event=self._event)
+        self._tally = Tally(selection.asked, since=since, zone=zone, samples=samples, told=self._told)
         self._world: World | None = None
 
     @property
@@ -70,8 +71,11 @@ class Backtest:
         if self._world is not None:
             self._world.advance(until)
 
-    def _event(self, key: str) -> Event | None:
-        return None if self._world is None else self._world.event(key)
+    def _told(self, name: str, context: Context) -> Context:
+        rule = self._selection.rulebook.rule(name)
+        if rule is None or self._world is None:
+            return context
+        return with_first(context, rule, self._world.event(context["incident"]["first"]["event"]), None)
 
     def _begin(self, now: datetime) -> World:
         return World(

@@ -11,7 +11,9 @@ from engine.model.event import Event, Json
 from engine.model.rule import Verb
 from engine.testing.playing import key_of_reason
 from engine.testing.world import Change
-from engine.work.deliver import with_first
+
+Context = Mapping[str, Json]
+"""What texts read of a rule's memory."""
 
 NIGHT = (time(22), time(6))
 """From when until when it is night."""
@@ -30,7 +32,7 @@ class Sample:
     at: datetime
     delivery: Delivery
     event: Event | None
-    context: Mapping[str, Json] | None = None
+    context: Context | None = None
     alerts: int = 0
     merged: tuple[Delivery, ...] = ()
     events: Mapping[str, Event] = field(default_factory=dict)
@@ -63,8 +65,8 @@ class RuleTally:
 
 
 class Tally:
-    """Counts the changes of a world, for the rules asked for, from `since` on; `event` finds what it still knows of
-    events, by dedupe key."""
+    """Counts the changes of a world, for the rules asked for, from `since` on; `told` adds to what a rule, by its id,
+    is told of an incident what the world still knows of its first event."""
 
     def __init__(
         self,
@@ -73,14 +75,14 @@ class Tally:
         since: datetime | None,
         zone: ZoneInfo,
         samples: int,
-        event: Callable[[str], Event | None] = lambda key: None,
+        told: Callable[[str, Context], Context] = lambda rule, context: context,
     ) -> None:
         self.rules = {rule: RuleTally(samples=deque(maxlen=samples)) for rule in rules}
         self._since = since
         self._zone = zone
-        self._event = event
+        self._told = told
         self._waiting: dict[str, str] = {}
-        self._contexts: dict[str, Mapping[str, Json] | None] = {}
+        self._contexts: dict[str, Context | None] = {}
         self._gathered: dict[str, dict[str, Event]] = {}
         self._samples = samples
 
@@ -173,7 +175,7 @@ class Tally:
         if not digest:
             context = self._contexts.get(delivery.firing or "")
             if context is not None and context.get("incident"):
-                context = with_first(context, self._event(context["incident"]["first"]["event"]), None)
+                context = self._told(delivery.rule, context)
             return Sample(at=change.at, delivery=delivery, event=change.event, context=context)
         place = (delivery.digest, delivery.step, delivery.destination)
         same = [each for each in change.merged if (each.digest, each.step, each.destination) == place]

@@ -7,7 +7,8 @@ from engine.decide.memory import shape_of
 from engine.model.rule import Rule, RuleMode
 
 ANY = ""
-"""Of what is waited for or gathered: it goes on whatever becomes of the rule."""
+"""Of what is waited for or gathered: it goes on whatever becomes of the rule. What is remembered of `not_followed_by`
+stands under the name of what must not follow (`judge.part_of`): of something else nothing is known yet."""
 
 
 _ENTRIES = 3

@@ -8,8 +8,9 @@ from engine.model.event import Json
 
 
 def reads_object(condition: Condition) -> bool:
-    """Whether the condition asks for the event's object, which a thin event does not carry."""
-    return any(path.of_object is not None for path in _paths(condition, item=False))
+    """Whether the condition asks for the event's object, which a thin event does not carry, or for that of others that
+    it is told of."""
+    return any(path.of_object is not None or _of_others(path) for path in _paths(condition, item=False))
 
 
 def reads_account(condition: Condition) -> bool:
@@ -25,6 +26,13 @@ def reads_digest(condition: Condition) -> bool:
 def beside_digest(condition: Condition) -> str | None:
     """A path of the condition that is of one event, or one firing, as text; None where there is none."""
     return next((path.text for path in _paths(condition, item=False) if path.base is not Base.DIGEST), None)
+
+
+def _of_others(path: Path) -> bool:
+    """Of the first event of an incident, or of those that a digest has gathered: `$digest.total` adds them up."""
+    if path.base is Base.DIGEST and path.steps[0] in ("total", "totals", "groups"):
+        return True
+    return path.base in (Base.DIGEST, Base.INCIDENT) and "object" in path.steps
 
 
 def _paths(condition: Condition, *, item: bool) -> Iterator[Path]:

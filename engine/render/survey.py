@@ -8,6 +8,7 @@ from functools import lru_cache
 from jinja2 import meta, nodes
 
 from engine.errors import TemplateError
+from engine.model.event import Json
 from engine.model.timing import TOLD
 from engine.render.sandbox import MAX_TEXT, nodes_of
 from engine.render.spelling import names
@@ -32,6 +33,8 @@ _FIXED = {"event": EVENT_NAMES, "rule": RULE_NAMES, **{name: known for name, kno
 _ALL_NAMES = NAMES | TOLD.keys()
 _LONGEST = {"vars": 2, "tables": 3, "failed": 2, "account": 2, **dict.fromkeys(TOLD, 2)}
 _FIELDS = frozenset({"object", "previous"})
+_ADDED_UP = frozenset({"total", "totals", "groups"})
+"""What a digest has of the objects of its events taken together."""
 _PATHS = (nodes.Getattr, nodes.Getitem, nodes.Name)
 _EXPRESSION = re.compile(r"\{\{[^{}]*\}\}")
 
@@ -45,8 +48,9 @@ class Survey:
     parts are not written out stands alone, `("vars",)` for `vars[event.type]`. `fields`: what it reads of the event's
     object and of what that was before, `("object", "evidence_details", "due_by")`, as far as the parts are written out.
     `filtered`: the fields of the object, or the object itself, that it sends through a filter, each with the filter's
-    name and whether that is told more; a `default` in between does not matter. `reads_object`: whether it asks for the
-    object at all.
+    name and whether that is told more; a `default` in between does not matter. `names`: those that it reads and that it
+    does not set itself. `reads_object`: whether it asks for the object of the event, or of those that it is told of
+    besides: the first of an incident, what a digest has gathered.
     """
 
     problem: str | None = None
@@ -54,6 +58,7 @@ class Survey:
     shared: frozenset[tuple[str, ...]] = frozenset()
     fields: frozenset[Path] = frozenset()
     filtered: frozenset[tuple[Path, str, bool]] = frozenset()
+    names: frozenset[str] = frozenset()
     reads_object: bool = False
 
 
@@ -85,6 +90,7 @@ def _in_parts(text: str) -> Survey | None:
         shared=frozenset().union(*(part.shared for part in parts)),
         fields=frozenset().union(*(part.fields for part in parts)),
         filtered=frozenset().union(*(part.filtered for part in parts)),
+        names=frozenset().union(*(part.names for part in parts)),
         reads_object=any(part.reads_object for part in parts),
     )
 
@@ -109,9 +115,8 @@ def _survey(text: str) -> Survey:
         ),
         fields=frozenset(path for path in paths if len(path) > 1 and path[0] in _FIELDS and path[0] in free),
         filtered=frozenset(_filtered(found)) if "object" in free else frozenset(),
-        reads_object=any(
-            isinstance(node, nodes.Name) and node.name == "object" and node.ctx == "load" for node in found
-        ),
+        names=frozenset(free),
+        reads_object="object" in free or any(map(_asks_object, found)),
     )
 
 
@@ -127,8 +132,23 @@ def _free(tree: nodes.Template, found: Iterable[nodes.Node]) -> set[str]:
         return meta.find_undeclared_variables(tree)
 
 
-def _is_object(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.Name) and node.name == "object" and node.ctx == "load"
+def _asks_object(node: nodes.Node) -> bool:
+    """Whether it reads the object of some event: `item.object`, `map(attribute="object.id")`, or what a digest adds up
+    of them. `event.object` is the kind of the event itself."""
+    if isinstance(node, nodes.Filter):
+        values = [*node.args, *(each.value for each in node.kwargs)]
+        return any(isinstance(each, nodes.Const) and str(each.value).split(".")[0] == "object" for each in values)
+    path = path_of(node) or ()
+    if path[:1] == ("digest",):
+        return len(path) > 1 and path[1] in _ADDED_UP
+    return _last(node) == "object" and path != ("event", "object")
+
+
+def _last(node: nodes.Node) -> Json:
+    """The name at the end of a path, or of what is one but for its beginning."""
+    if isinstance(node, nodes.Getattr):
+        return node.attr
+    return node.arg.value if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) else None
 
 
 def _whole_paths(found: Iterable[nodes.Node]) -> Iterator[Path]:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 
+from engine.decide.judge import FOLLOWED, part_of
 from engine.decide.memory import shape_of
 from engine.decide.shapes import shapes
 from engine.model.event import Json
 from engine.model.position import Position
 from engine.model.rule import Rule, RuleMode, Shared, When
-from engine.model.timing import NO_TIMING
+from engine.model.timing import NO_TIMING, Other
 from engine.rulebook.book import Rulebook
 
 _WORDS = {
@@ -38,6 +39,8 @@ class Carried:
         if not self.changed:
             return f"memory of {self.rule} carries over"
         rest = f"; that of {', '.join(self.kept)} carries over" if self.kept else ""
+        if any(path.startswith(FOLLOWED) for path in self.changed):
+            rest += "; what waits already comes when it was to come"
         return f"memory of {self.rule} starts anew: {', '.join(self.changed)} changed{rest}"
 
     def as_json(self) -> dict[str, Json]:
@@ -55,7 +58,7 @@ def carried(old: Rulebook, new: Rulebook) -> tuple[Carried, ...]:
         was, now = shapes(before), shapes(rule)
         keys = [key for key in now if key in was]
         if keys and _written(before) != _written(rule):
-            anew = [key for key in keys if was[key] != now[key]]
+            anew = [key for key in keys if was[key] != now[key] or (key == FOLLOWED and _other_absences(before, rule))]
             changed = dict.fromkeys(path for key in anew for path in _changed(key, before, rule))
             kept = tuple(key for key in keys if key not in anew)
             found.append(Carried(rule=rule.id, changed=tuple(changed), kept=kept))
@@ -72,10 +75,36 @@ def _changed(key: str, before: Rule, rule: Rule) -> Iterator[str]:
     was, now = getattr(before.timing, key), getattr(rule.timing, key)
     if shape_of(was) != shape_of(now) and key in ("threshold", "preceded_by", "throttle"):
         yield from _fields(key, was, now)
+    if key == FOLLOWED:
+        yield from _absences(before, rule)
     if key == "threshold":
         yield from _whens("when", before.when, rule.when)
     if key in ("incident", "remind", "throttle") and before.mode is not rule.mode:
         yield "mode"
+
+
+def _other_absences(before: Rule, rule: Rule) -> bool:
+    """Whether what must not follow was exchanged for something of which nothing is known yet. Of what was added nothing
+    could be known, and what was left out is not asked for."""
+    gone, come = _exchanged(before, rule)
+    return bool(gone and come)
+
+
+def _absences(before: Rule, rule: Rule) -> Iterator[str]:
+    gone, come = _exchanged(before, rule)
+    if len(gone) != len(come):
+        yield FOLLOWED
+        return
+    for mine, other in zip(gone, come, strict=True):
+        yield from _fields(FOLLOWED, replace(mine, within=None), replace(other, within=None))
+
+
+def _exchanged(before: Rule, rule: Rule) -> tuple[list[Other], list[Other]]:
+    """What only the one and only the other of two rules says must not follow."""
+    was = {part_of(each): each.other for each in before.timing.not_followed_by}
+    now = {part_of(each): each.other for each in rule.timing.not_followed_by}
+    gone = [other for part, other in was.items() if part not in now]
+    return gone, [other for part, other in now.items() if part not in was]
 
 
 def _fields(path: str, was: object, now: object) -> Iterator[str]:

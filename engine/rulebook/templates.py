@@ -32,9 +32,8 @@ def check_texts(
         if asks.problem is not None:
             found.error("template", scalar, asks.problem)
             continue
-        previous = any(path[0] == "previous" for path in asks.fields)
-        if gathered and (asks.reads_object or previous):
-            name = "object" if asks.reads_object else "previous"
+        name = next((each for each in ("object", "previous") if gathered and each in asks.names), None)
+        if name is not None:
             message = f"a digest is about several events, and '{name}' is of none of them"
             hint = "write {% for item in digest.items %}{{ item.object.id }}{% endfor %}"
             found.error("template", scalar, message, hint)

@@ -246,16 +246,16 @@ class Player:
                     continue
                 fired = self.world.firings[firing]
                 results = self._results.get(change.event.dedupe_key, {})
-                context = self._context(fired)
+                context = self._context(rule, fired)
                 sent = self._writer.written(change.event, rule, deliveries, results, change.at, context)
                 yield Written(change.event, fired, sent)
 
-    def _context(self, firing: Firing) -> Mapping[str, Json] | None:
+    def _context(self, rule: Rule, firing: Firing) -> Mapping[str, Json] | None:
         """What texts read of the rule's memory; of an incident with its first event."""
         context: Mapping[str, Json] | None = firing.context
         if context is None or not context.get("incident"):
             return context
-        return with_first(context, self._events.get(context["incident"]["first"]["event"]), None)
+        return with_first(context, rule, self._events.get(context["incident"]["first"]["event"]), None)
 
     def _by_the_clock(self, rule: Rule, delivery: Delivery, change: Change) -> Sent:
         """A digest, or what a throttle left out."""

@@ -229,7 +229,7 @@ class Deliverer:
             return context
         told = context["incident"]
         url = None if self._link is None else self._link(told["id"], now)
-        return with_first(context, await self._event(told["first"]["event"]), url)
+        return with_first(context, rule, await self._event(told["first"]["event"]), url)
 
     async def _record(
         self,
@@ -261,10 +261,14 @@ class Deliverer:
         )
 
 
-def with_first(context: Mapping[str, Json], first: Event | None, url: str | None) -> dict[str, Json]:
-    """What is told of an incident, with the object of its first event, where that is still known, and a link."""
+def with_first(context: Mapping[str, Json], rule: Rule, first: Event | None, url: str | None) -> dict[str, Json]:
+    """What is told of an incident, with the object of its first event as the rule saw it, where that is still known,
+    and a link."""
     told = context["incident"]
-    about = {} if first is None else {"object": first.object or {}, "changed": changes(first)}
+    about: dict[str, Json] = {}
+    if first is not None:
+        seen = seen_by(rule, first)
+        about = {"object": seen.object or {}, "changed": changes(seen)}
     return {**context, "incident": {**told, "first": {**told["first"], **about}, "url": url}}
 
 

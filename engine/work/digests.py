@@ -10,6 +10,7 @@ from engine.model.delivery import Delivery
 from engine.model.event import Event, Json
 from engine.model.outcome import Scene
 from engine.model.rule import Rule
+from engine.plan import seen_by
 from engine.render import Item, digest_scene
 
 MOST = 20_000
@@ -79,6 +80,7 @@ class Digests:
             if event is None:
                 continue  # forgotten in the meantime
             account = await self._account(event.account, event.livemode) if event.account else None
+            event = seen_by(rule, event)
             values = values_at(group, event) if group is not None else ()
             named = values[0] if values else None
             made.append(Item(event=event, rule=each.rule, when=each.created, account=account, group=named))

@@ -4,6 +4,7 @@ import pytest
 
 from engine.match.reads import reads_account, reads_object
 from tests.match.conditions import condition
+from tests.rulebook.books import loaded, rule
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,18 @@ def test_it_reads(where: str, of_object: bool, of_account: bool) -> None:
     """The object, and fields of the account: what has to be read for some events."""
     found = condition(where)
     assert (reads_object(found), reads_account(found)) == (of_object, of_account)
+
+
+@pytest.mark.parametrize(
+    ("condition", "more", "asks"),
+    [
+        ("{$incident.first.object.status: failed}", "incident: {resolve_after: 2h}", True),
+        ("{$incident.first.type: payout.failed, $incident.count: 3}", "incident: {resolve_after: 2h}", False),
+        ("{$digest.total.eur: {gt: 1}}", "digest: {every: 1h}", True),
+        ("{$digest.count: {gt: 1}}", "digest: {every: 1h}", False),
+    ],
+)
+def test_a_step_asks_for_the_object_of_events_that_it_is_told_of(condition: str, more: str, asks: bool) -> None:
+    found = loaded(rule(then=f"{{notify: risk, if: {condition}}}", more=more))
+    assert [str(each) for each in found.mistakes] == []
+    assert found.rulebook.rules[0].reads_object is asks

@@ -85,6 +85,39 @@ def test_what_waits_goes_on_and_incidents_are_of_their_mode() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("now", "changed"),
+    [
+        ("{type: payout.reversed, within: 3d}", "not_followed_by.type"),
+        ("{type: payout.paid, within: 4d, same: id}", "not_followed_by.same"),
+        ("{type: payout.paid, within: 3d, where: {status: paid}}", "not_followed_by.where"),
+        ("[{type: payout.reversed, within: 3d}, {type: payout.created, within: 1d}]", "not_followed_by"),
+    ],
+)
+def test_of_something_else_that_must_not_follow_nothing_is_known_yet(now: str, changed: str) -> None:
+    """What came before of what is asked for now was not watched; what waits is not forgotten."""
+    waits = WAITS.replace("    digest: none\n", "")
+    (line,) = said(waits, waits.replace("{type: payout.paid, within: 3d}", now))
+    assert line == (
+        f"memory of not-repaired starts anew: {changed} changed; that of incident carries over; "
+        "what waits already comes when it was to come"
+    )
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        "[{type: payout.created, within: 1d}, {type: payout.paid, within: 3d}]",
+        "{type: payout.paid, within: 3h, restart: true}",
+    ],
+)
+def test_what_must_not_follow_still_is_what_it_was_beside_something_new(now: str) -> None:
+    waits = WAITS.replace("    digest: none\n", "")
+    new = waits.replace("{type: payout.paid, within: 3d}", now)
+    assert said(waits, new) == ["memory of not-repaired carries over"]
+    assert said(new, waits) == ["memory of not-repaired carries over"]
+
+
 def test_only_rules_that_had_a_memory_are_spoken_of() -> None:
     """Not new ones, nor keys that are new, nor rules that are off."""
     plain = "rules:\n  - {id: card-testing, when: charge.failed, then: {notify: risk}}\n"

@@ -5,15 +5,16 @@ import re
 import pytest
 
 from engine.render import survey
-from tests.rulebook.books import mistakes
+from tests.builders import event
+from tests.rulebook.books import loaded, mistakes, rule
 
 DISPUTE = "   (charge.dispute.created carries a dispute)"
 
 
 def said(text: str, type_: str = "charge.dispute.created") -> list[str]:
     """What check says of a rule with this text."""
-    rule = f"rules:\n  - id: r\n    when: {type_}\n    then:\n      notify: risk\n      text: '{text}'\n"
-    return [re.sub(r"^rules/a.yaml:6:13  warning", "", line) for line in mistakes(rule)]
+    given = f"rules:\n  - id: r\n    when: {type_}\n    then:\n      notify: risk\n      text: '{text}'\n"
+    return [re.sub(r"^rules/a.yaml:6:13  warning", "", line) for line in mistakes(given)]
 
 
 @pytest.mark.parametrize(
@@ -124,3 +125,38 @@ def test_a_filter_that_can_do_nothing_with_a_field(type_: str, text: str, says: 
 )
 def test_a_filter_that_suits_its_field(type_: str, text: str) -> None:
     assert [line for line in said(text, type_) if "[field-type]" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("{{ object.id }}", True),
+        ("{{ event.data.object.id }}", True),
+        ("{{ incident.first.object.amount | money }}", True),
+        ("{{ incident.first['object'] }}", True),
+        ("{{ digest.totals }}", True),
+        ("{{ digest.groups[0].name }}", True),
+        ("{% for item in digest.items %}{{ item.object.id }}{% endfor %}", True),
+        ("{% for object in digest.items %}{{ object.when }}{% endfor %}", False),
+        ("{{ digest.items | map(attribute='object.id') | join(', ') }}", True),
+        ("{{ digest.items | map('object') }}", True),
+        ("{{ digest.items | map(attribute='when') | join('object') }}", True),  # once too often does no harm
+        ("{{ event.object }} {{ event.related_object.id }}", False),
+        ("{{ incident.first.type }} {{ incident.count }} {{ digest.count }} {{ digest.what }}", False),
+    ],
+)
+def test_texts_ask_for_the_object_of_each_event_that_they_are_told_of(text: str, asks: bool) -> None:
+    """For thin events it has to be read."""
+    assert survey(text).reads_object is asks
+
+
+def test_rules_of_thin_events_have_read_what_is_told_of_them_later() -> None:
+    """Also where that is not the event of the message."""
+    for more, told in (
+        ("digest: {every: day}", "{{ digest.totals }}"),
+        ("incident: {resolve_after: 2h}", "{{ incident.first.object.id }}"),
+    ):
+        found = loaded(rule(then=f"{{notify: risk, text: '{told}'}}", more=more))
+        assert not found.mistakes
+        came = event("v1.payout.failed", related_object={"id": "po_1", "type": "payout", "url": "/v1/payouts/po_1"})
+        assert found.rulebook.wants(came) == ("object",)

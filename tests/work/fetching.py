@@ -22,7 +22,10 @@ from engine.store import Store
 from engine.stripe_api.client import StripeApi
 from engine.work.accounts import AccountBook
 from engine.work.deliver import Deliverer
+from engine.work.digests import Digests
 from engine.work.fetch import Fetcher, rereading
+from engine.work.summary import summary
+from engine.work.timers import Clock
 from notifiers import Destination
 from notifiers.stripe import StripeNotifier
 from tests.fakes.stripe_api import LIVE, TEST, stripe_api
@@ -56,6 +59,7 @@ class Bench:
     rulebook: Rulebook
     pipeline: Pipeline
     deliverer: Deliverer
+    clock: Clock
     sent: Texts
     fired: list[str]
     ahead: timedelta = timedelta()
@@ -70,6 +74,13 @@ class Bench:
     async def accept(self, given: Event) -> dict[str, str]:
         await self.pipeline.accept(given)
         return await self.settle(given)
+
+    async def later(self, span: timedelta) -> None:
+        """Let so much time pass, and attempt what is due then."""
+        self.ahead += span
+        await self.clock.once()
+        for each in await self.store.deliveries.ls(limit=100, status=[DeliveryStatus.PENDING]):
+            await self.deliverer(each.id)
 
     async def verdicts(self, given: Event) -> dict[str, VerdictKind]:
         stored = await self.store.events.get(given.dedupe_key)
@@ -113,6 +124,18 @@ async def at_the_bench(store: Store, rules: str) -> AsyncIterator[Bench]:
             expand=expand,
             fired=lambda plan, rule: fired.extend(firing.rule for firing in plan.firings),
         )
+
+        def now() -> datetime:
+            return datetime.now(UTC) + bench.ahead
+
+        clock = Clock(
+            timers=store.timers,
+            event=store.events.get,
+            rulebook=lambda: rulebook,
+            expand=expand,
+            summary=summary,
+            now=now,
+        )
         deliverer = Deliverer(
             deliveries=store.deliveries,
             event=store.events.get,
@@ -121,8 +144,9 @@ async def at_the_bench(store: Store, rules: str) -> AsyncIterator[Bench]:
             finished=finished,
             account=accounts.told,
             reread=rereading(stripe.read),
-            clock=lambda: datetime.now(UTC) + bench.ahead,
+            digest=Digests(store.deliveries, store.events, accounts.told).scene,
+            clock=now,
         )
-        bench = Bench(store, fake, rulebook, pipeline, deliverer, sent, fired)
+        bench = Bench(store, fake, rulebook, pipeline, deliverer, clock, sent, fired)
         yield bench
         await stripe.close()

@@ -1,6 +1,7 @@
 """Rules with a memory and thin events: what they count, compare and wait for is what was read of them."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -29,6 +30,17 @@ rules:
     when: transfer.reversed
     threshold: {within: 1h, ratio: {of: [transfer.reversed, transfer.created], gte: 50%, min: 2}, per: destination}
     then: {notify: risk}
+  - id: goes-on
+    when: charge.failed
+    incident: {resolve_after: 2h}
+    on_update: {notify: risk, title: "from {{ incident.first.object.amount }} to {{ object.amount }}"}
+    then: {notify: risk, title: "{{ object.amount }}"}
+  - id: gathers
+    when: coupon.deleted
+    digest: {every: 1h, group_by: name}
+    then:
+      notify: risk
+      title: "{{ digest.totals }}: {{ digest.items[1].object.name }}, {{ digest.groups[0].count }}"
 """
 
 
@@ -93,3 +105,17 @@ async def test_a_share_is_of_the_events_that_are_counted_with_it(bench: Bench) -
         await bench.accept(given)
         found.append((await statuses(bench, given))["share"])
     assert found == ["no", "no"]
+
+
+async def test_an_incident_is_told_with_the_object_of_its_first_event(bench: Bench) -> None:
+    """Which was read when that came."""
+    for number, amount in enumerate((500, 700)):
+        await bench.accept(thin(bench, "charge.failed", number, amount=amount))
+    assert bench.sent.titles == ["500", "from 500 to 700"]
+
+
+async def test_a_digest_adds_up_and_groups_what_was_read(bench: Bench) -> None:
+    for number, name in enumerate(("Spring", "Autumn", "Spring")):
+        await bench.accept(thin(bench, "coupon.deleted", number, name=name, amount=250, currency="eur"))
+    await bench.later(timedelta(hours=2))
+    assert bench.sent.titles == ["€7.50: Spring, 2"]
