@@ -72,8 +72,7 @@ END_ROW = """
 """
 
 FORGET_INCIDENTS = """
-    delete from tocsin.incidents
-    where status = 'resolved' and resolved < least($1, (select max(received) from tocsin.events) + $2::interval)
+    delete from tocsin.incidents where status = 'resolved' and resolved < $1
 """
 
 COLUMNS = (

@@ -4,12 +4,9 @@ Left as it is stays what people's own work bounds (revisions of the rules and th
 itself (timers, and what rules remember: engine.store.timers).
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from engine.store.connect import Pool
-
-# A clock that was set far ahead is not believed: nothing goes that is not old by the latest event either.
-CLAMP = "select least($1::timestamptz, (select max(received) from tocsin.events) + $2::interval)"
 
 # Of timers that came due long after their event, of replays, and of anything else that outlived it. There is no index
 # by age alone: from rule to rule through firings_rule.
@@ -73,7 +70,6 @@ FORGET_ACCOUNTS = """
 STATEMENTS = (FORGET_FIRINGS, FORGET_DELIVERIES, FORGET_MUTES, FORGET_ACCOUNTS)
 
 
-async def forget_leftovers(pool: Pool, before: datetime, younger: timedelta, most: int) -> int:
-    """Delete up to `most` of each kind that are older than `before`; how many. `younger` as retention has it."""
-    moment = await pool.value(CLAMP, before, younger)
-    return sum([await pool.execute(statement, moment, most) for statement in STATEMENTS])
+async def forget_leftovers(pool: Pool, before: datetime, most: int) -> int:
+    """Delete up to `most` of each kind that are older than `before`; how many."""
+    return sum([await pool.execute(statement, before, most) for statement in STATEMENTS])
