@@ -11,9 +11,11 @@ LOCK_OPERATION = "select pg_advisory_xact_lock(hashtextextended('tocsin.writes '
 
 SELECT_CLAIM = "select claimed from tocsin.writes where delivery = $1"
 
-COUNT_CLAIMS = """
-    select count(*) from tocsin.writes where operation = $1 and claimed > $2 and claimed <= $3 and not released
-"""
+# Whoever claims read its clock before it had its turn, and clocks differ: what is claimed already is never later than
+# now. Otherwise it would not count, or, if a clock was set far ahead, count for as long.
+DATE_BACK_CLAIMS = "update tocsin.writes set claimed = $2 where operation = $1 and claimed > $2 and not released"
+
+COUNT_CLAIMS = "select count(*) from tocsin.writes where operation = $1 and claimed > $2 and not released"
 
 CLAIM = "insert into tocsin.writes (delivery, operation, claimed) values ($1, $2, $3)"
 
@@ -58,14 +60,15 @@ class Writes:
         """Since when this delivery may write: it has claimed before, was released by a person, or is within the cap.
         None: it may not.
 
-        The cap is `max` claims in any `every` that ends now.
+        The cap is `max` claims in any `every` that ends now; what is claimed already counts, also by a clock ahead.
         """
         async with self._pool.transaction() as connection:
             await connection.execute(LOCK_OPERATION, operation)
             claimed: datetime | None = await connection.fetchval(SELECT_CLAIM, delivery_id)
             if claimed is not None:
                 return claimed
-            if await connection.fetchval(COUNT_CLAIMS, operation, now - every, now) >= max:
+            await connection.execute(DATE_BACK_CLAIMS, operation, now)
+            if await connection.fetchval(COUNT_CLAIMS, operation, now - every) >= max:
                 return None
             await connection.execute(CLAIM, delivery_id, operation, now)
             return now

@@ -50,3 +50,18 @@ async def test_processes_cannot_both_take_the_last_place(store: Store, second: S
     """Ten at once on two connections' pools: the cap is what passes."""
     answers = await asyncio.gather(*(claim(each, f"dlv_{n}_{id(each)}") for n in range(5) for each in (store, second)))
     assert sum(answers) == 2
+
+
+async def test_what_is_claimed_already_counts_whatever_the_clock_says(store: Store) -> None:
+    """A process reads its clock before it waits for its turn, and its clock may be behind another's."""
+    assert await claim(store, "dlv_1", after=timedelta(milliseconds=5))
+    assert await claim(store, "dlv_2", after=timedelta(seconds=5))
+    assert not await claim(store, "dlv_3")
+
+
+async def test_claims_of_a_clock_that_was_set_ahead_count_no_longer_than_others(store: Store) -> None:
+    """They count as made when the next one looks, and so for one such while."""
+    assert [await claim(store, f"dlv_{n}", after=timedelta(days=400)) for n in range(2)] == [True, True]
+    assert not await claim(store, "dlv_3")
+    assert not await claim(store, "dlv_3", after=timedelta(minutes=59))
+    assert await claim(store, "dlv_3", after=timedelta(minutes=61))
