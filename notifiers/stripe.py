@@ -177,9 +177,15 @@ class StripeNotifier:
 
     def _key(self, endpoint: str | None, livemode: bool) -> tuple[str, str]:
         """The name and the key of the event's endpoint, else of its mode. Raises DestinationError when there is none,
-        or it is of the other mode: a test event can never use a live key, nor the reverse."""
+        or it is of the other mode, or the endpoint is: a test event can never use a live key, nor the reverse, and
+        whoever has the secret of a test endpoint cannot call an event live."""
         mode = "live" if livemode else "test"
         configured = self._endpoints.get(endpoint or "")
+        if configured is not None and configured.livemode not in (None, livemode):
+            raise DestinationError(
+                f"endpoint {configured.name} is configured as livemode: {str(not livemode).lower()} and this is a "
+                f"{mode} event: no key is used for it; if such events are expected there, write livemode: any for it"
+            )
         name = configured.key if configured is not None and configured.key else mode
         secret = self._keys.get(name)
         if secret is None:

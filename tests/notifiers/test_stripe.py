@@ -8,11 +8,12 @@ import pytest
 from engine.errors import DestinationError
 from engine.model.event import Scope
 from engine.model.outcome import Delivered, Refused, Retry
+from engine.stripe_api.client import Call
 from tests import builders
 from tests.fakes.stripe_api import LIVE, TEST, Fault, Key
 from tests.fakes.stripe_api import StripeApi as FakeApi
 from tests.notifiers.deliveries import rendered
-from tests.notifiers.stripe_steps import KEYS, allowed, endpoint, fake, notifier, run, stripe
+from tests.notifiers.stripe_steps import KEYS, Claims, allowed, endpoint, fake, notifier, run, stripe
 
 __all__ = ["fake"]
 
@@ -62,6 +63,37 @@ async def test_the_key_of_the_endpoint_wins_and_is_held_to_its_mode_too(fake: Fa
     assert isinstance(outcome, Refused)
     assert "stripe.keys.sandbox is a test key and this is a live event" in outcome.reason
     assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize("livemode", [True, False])
+async def test_an_event_of_the_other_mode_than_its_endpoint_uses_no_key(fake: FakeApi, livemode: bool) -> None:
+    """What an event says of its mode is only as good as the secret that signed it: a test endpoint's makes no live
+    write, nor does it read."""
+    place = endpoint("one-mode", livemode=not livemode)
+    event = builders.event(livemode=livemode, endpoint=builders.endpoint(name="one-mode", livemode=not livemode))
+    claims = Claims()
+    async with notifier(fake, allowed("refunds.create"), endpoints=(place,), claims=claims) as made:
+        for name in ("refunds.create", "GET /v1/balance"):
+            delivery = rendered(made, stripe(name), name, event)
+            outcome = await made.deliver(delivery)
+            assert isinstance(outcome, Refused), name
+            assert f"livemode: {str(not livemode).lower()}" in outcome.reason
+            assert "write livemode: any" in outcome.reason
+            with pytest.raises(DestinationError, match="livemode: any"):
+                made.preview(delivery)
+        with pytest.raises(DestinationError, match="livemode: any"):
+            await made.read(event, Call(method="get", path="/v1/balance", params={}, account="acct_1", context=None))
+    assert fake.requests == []
+    assert claims.taken == set()
+
+
+async def test_an_endpoint_of_any_mode_leaves_it_to_the_event(fake: FakeApi) -> None:
+    async with notifier(fake, endpoints=(endpoint("both"),)) as made:
+        for livemode in (True, False):
+            event = builders.event(livemode=livemode, endpoint=builders.endpoint(name="both"))
+            outcome = await made.deliver(rendered(made, stripe("GET /v1/balance"), "GET /v1/balance", event))
+            assert isinstance(outcome, Delivered)
+    assert [asked.key for asked in fake.requests] == [LIVE, TEST]
 
 
 async def test_a_missing_key_says_what_to_configure(fake: FakeApi) -> None:
