@@ -8,6 +8,7 @@ from engine.match.paths import TOLD, Base, Path
 from engine.model.condition import ALWAYS, All, Any, Changed, Condition, Nothing, Operation, PathTest
 from engine.rulebook.fields import check_keys, did_you_mean, expected, flag, kind_of, path_mistake
 from engine.rulebook.findings import Findings
+from engine.rulebook.foreign import block_hint, change_hint, is_field, operator_hint, thousands
 from engine.rulebook.money import looks_like_money
 from engine.rulebook.operands import READERS, table_column, value
 from engine.source import Entry, Mapping, Node, Scalar, Sequence
@@ -36,6 +37,10 @@ def _entry(found: Findings, entry: Entry, item: bool) -> Condition | None:
     block = BLOCKS.get(entry.name)
     if block is not None:
         return _block(found, entry, block, item)
+    instead = block_hint(entry)
+    if instead is not None:
+        known = ", ".join(BLOCKS)
+        return found.error("unknown-key", entry.key, f"'{entry.name}' is no block of conditions: {known}", instead)
     path = read_path(found, entry.key, item=item)
     if path is None:
         return None
@@ -133,6 +138,8 @@ def _one_of(found: Findings, path: Path, node: Sequence, at: Scalar) -> Conditio
 def _operators(found: Findings, path: Path, node: Mapping, at: Scalar) -> Condition | None:
     if not node.entries:
         return found.error("empty", node, f"there is no operator under {path.text}", f"known: {', '.join(OPERATORS)}")
+    if _mistaken_for_keys(found, path, node):
+        return None
     errors = found.errors
     operations: list[Operation] = []
     excluded: list[Condition] = []
@@ -145,7 +152,7 @@ def _operators(found: Findings, path: Path, node: Mapping, at: Scalar) -> Condit
             if inner is not None:
                 excluded.append(Nothing(children=(inner,), position=entry.key.position))
         else:
-            operand = _operand(found, path, entry)
+            operand = _operand(found, path, node, entry)
             if operand is not None:
                 position = entry.key.position
                 operations.append(Operation(operator=entry.name, operand=operand, fold=fold, position=position))
@@ -153,6 +160,20 @@ def _operators(found: Findings, path: Path, node: Mapping, at: Scalar) -> Condit
         return None
     parts = ([_test(path, at, *operations)] if operations else []) + excluded
     return parts[0] if len(parts) == 1 else All(children=tuple(parts), position=node.position)
+
+
+def _mistaken_for_keys(found: Findings, path: Path, node: Mapping) -> bool:
+    """Whether the keys of a map make sense only together, as what is written otherwise; the mistake is noted."""
+    cut = thousands(node)
+    if cut is not None:
+        found.error("operand", cut[0].value, "in braces a comma ends the value, also one between digits", cut[1])
+        return True
+    instead = change_hint(path, node)
+    if instead is not None:
+        first = node.entries[0]
+        message = f"unknown operator '{first.name}' under {path.text}"
+        found.error("unknown-operator", first.key, message, instead)
+    return instead is not None
 
 
 def _ignores_case(found: Findings, node: Mapping) -> bool:
@@ -170,7 +191,7 @@ def _ignores_case(found: Findings, node: Mapping) -> bool:
     return bool(flag(found, entry.value))
 
 
-def _operand(found: Findings, path: Path, entry: Entry) -> object:
+def _operand(found: Findings, path: Path, node: Mapping, entry: Entry) -> object:
     name = entry.name
     if OPERATORS.get(name) is not None and OPERATORS[name].operand is Operand.CONDITIONS:
         return read_where(found, entry.value, item=True)
@@ -178,12 +199,15 @@ def _operand(found: Findings, path: Path, entry: Entry) -> object:
         return _changed(found, path, entry)
     if name in READERS:
         return READERS[name](found, entry.value, name)
-    return found.error("unknown-operator", entry.key, *_unknown_operator(path, entry))
+    return found.error("unknown-operator", entry.key, *_unknown_operator(path, node, entry))
 
 
-def _unknown_operator(path: Path, entry: Entry) -> tuple[str, str | None]:
+def _unknown_operator(path: Path, node: Mapping, entry: Entry) -> tuple[str, str | None]:
     message = f"unknown operator '{entry.name}' under {path.text}"
-    near = did_you_mean(entry.name, OPERATORS)
+    instead = operator_hint(path, node, entry)
+    if instead is not None:
+        return message, instead
+    near = "" if is_field(path, entry.name) else did_you_mean(entry.name, OPERATORS)
     if near:
         return message + near, None
     if entry.name in BLOCKS:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable
+from collections.abc import Mapping as Pairs
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
@@ -13,6 +14,9 @@ from engine.model.position import Position
 from engine.rulebook.findings import Findings
 from engine.rulebook.names import VARS, UnknownName
 from engine.source import Entry, Mapping, Node, Scalar, Sequence, nearest, parse_duration
+
+Words = Pairs[str, str]
+"""What to write, by the word that stands there instead."""
 
 T = TypeVar("T")
 W = TypeVar("W", bound=StrEnum)
@@ -185,12 +189,16 @@ def identifier(found: Findings, node: Node, what: str) -> str | None:
     return found.error("id", node, f"the id of {what} is lower case words with hyphens, like payout-failed", hint)
 
 
-def check_keys(found: Findings, node: Mapping, where: str, known: Collection[str]) -> None:
-    """Note every key that is not known there. `where` is how a message calls the place: `a rule`."""
+def check_keys(
+    found: Findings, node: Mapping, where: str, known: Collection[str], foreign: Words | None = None
+) -> None:
+    """Note every key that is not known there. `where` is how a message calls the place: `a rule`. `foreign` says what
+    to write for keys that other languages have."""
     for entry in node.entries:
         if entry.name not in known:
-            near = did_you_mean(entry.name, known)
-            found.error("unknown-key", entry.key, f"unknown key '{entry.name}' in {where}{near}")
+            instead = (foreign or {}).get(entry.name)
+            near = did_you_mean(entry.name, known) if instead is None else ""
+            found.error("unknown-key", entry.key, f"unknown key '{entry.name}' in {where}{near}", instead)
 
 
 def read(node: Mapping, key: str, reader: Callable[[Node], T | None]) -> T | None:

@@ -14,6 +14,7 @@ from engine.rulebook.defaults import read_defaults, with_defaults
 from engine.rulebook.fetches import check_account_fields, check_object
 from engine.rulebook.fields import check_keys, expected, identifier, listed, mapping, read, text, texts, with_vars, word
 from engine.rulebook.findings import Findings
+from engine.rulebook.foreign import IN_RULE
 from engine.rulebook.known import Known
 from engine.rulebook.lints import advise, advise_step
 from engine.rulebook.lints.ignored import apply as apply_ignored
@@ -119,7 +120,7 @@ def read_rule(found: Findings, node: Node, defaults: MappingNode | None, known: 
     errors, before = found.errors, len(found.mistakes)
     found.names.take_shared()  # of a rule that had a mistake
     found.reads_object = found.reads_account = False
-    check_keys(found, given, "a rule", RULE_KEYS)
+    check_keys(found, given, "a rule", RULE_KEYS, IN_RULE)
     given, broken = _with_when(found, given)
     rule = with_defaults(given, defaults)
     rule_id = _required(found, given, "id")

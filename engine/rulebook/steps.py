@@ -13,6 +13,7 @@ from engine.rulebook.conditions import read_where
 from engine.rulebook.fetches import read_fetch
 from engine.rulebook.fields import check_keys, did_you_mean, duration, listed, read, text, with_vars, word
 from engine.rulebook.findings import Findings
+from engine.rulebook.foreign import step_hint
 from engine.rulebook.known import Known
 from engine.rulebook.lints.cells import check_cells
 from engine.rulebook.policies import read_retry
@@ -80,7 +81,7 @@ def _read_step(
     if not isinstance(node, Mapping):
         hint = f"write {{notify: {node.text}}}" if isinstance(node, Scalar) and node.value else None
         return found.error("type", node, "expected a step like {notify: payments}", hint)
-    verb = _verb(found, node)
+    verb = _verb(found, node, known)
     if verb is None:
         return None
     errors = found.errors
@@ -175,7 +176,7 @@ def _columns(found: Findings, target: Node, known: Known) -> dict[str, Column]:
     return {text: column for text, column in columns.items() if column is not None}
 
 
-def _verb(found: Findings, node: Mapping) -> Verb | None:
+def _verb(found: Findings, node: Mapping, known: Known) -> Verb | None:
     verbs = [entry for entry in node.entries if entry.name in set(VERBS)]
     if len(verbs) == 1:
         return Verb(verbs[0].name)
@@ -186,7 +187,8 @@ def _verb(found: Findings, node: Mapping) -> Verb | None:
     for entry in node.entries:
         if entry.name not in options:
             near = nearest(entry.name, VERBS)
-            hint = f"did you mean '{near}'?" if near else "there are notify, callback and stripe"
+            instead = step_hint(entry, known.channels, known.callbacks)
+            hint = instead or (f"did you mean '{near}'?" if near else "there are notify, callback and stripe")
             return found.error("unknown-verb", entry.key, f"unknown verb '{entry.name}' in a step", hint)
     return found.error("unknown-verb", node, "this step does nothing", "a step has notify, callback or stripe")
 

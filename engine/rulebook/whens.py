@@ -11,6 +11,7 @@ from engine.model.condition import ALWAYS, All, Condition
 from engine.model.event import Scope
 from engine.model.fetch import Fetch
 from engine.model.rule import When
+from engine.rulebook import foreign
 from engine.rulebook.conditions import read_where
 from engine.rulebook.fetches import check_account_fields, read_fetch
 from engine.rulebook.fields import check_keys, expected, listed, texts
@@ -51,7 +52,7 @@ def _read_when(found: Findings, node: Node, known: Known) -> When | None:
     if isinstance(node, Sequence):
         return expected(found, node, "an event type or a map")
     errors = found.errors
-    check_keys(found, node, "when", KEYS)
+    check_keys(found, node, "when", KEYS, foreign.in_when(node, KEYS))
     types_node = node.get("type")
     unmatched = _read_unmatched(found, node.get("unmatched"))
     types = ("*",)
@@ -107,13 +108,14 @@ def read_types(found: Findings, node: Node) -> tuple[str, ...] | None:
 def _check_type(found: Findings, node: Scalar) -> bool:
     pattern = node.text
     if len(pattern) > _LONGEST_PATTERN or any(character.isspace() for character in pattern):
-        found.error("type", node, "an event type has no spaces, and at most 200 characters")
+        hint = foreign.type_hint(pattern)
+        found.error("type", node, "an event type has no spaces, and at most 200 characters", hint)
         return False
     known = catalog()
     if is_literal(pattern):
         if pattern not in known:
             near = nearest(pattern, known)
-            hint = f"did you mean '{near}'?" if near else None
+            hint = foreign.type_hint(pattern) or (f"did you mean '{near}'?" if near else None)
             found.warn("unknown-type", node, f"Stripe is not known to send '{pattern}'", hint)
     elif not any(map(compile_type_pattern(pattern), known)):
         found.warn("unknown-type", node, f"Stripe is not known to send anything like '{pattern}'", _family(pattern))
@@ -121,11 +123,17 @@ def _check_type(found: Findings, node: Scalar) -> bool:
 
 
 def _family(pattern: str) -> str | None:
-    """What to write for `payuot.*`: the nearest family of types that there is."""
+    """What to write for `payuot.*`: the nearest family of types that there is, or a type where that is none."""
+    instead = foreign.type_hint(pattern)
+    if instead is not None:
+        return instead
     head, _, rest = pattern.partition("*")
     families = {name[: len(head)] if rest else name.rpartition(".")[0] + "." for name in catalog()}
     near = nearest(head, families)
-    return f"did you mean '{near}*{rest}'?" if near else None
+    if near is not None and any(map(compile_type_pattern(f"{near}*{rest}"), catalog())):
+        return f"did you mean '{near}*{rest}'?"
+    type_ = nearest(pattern.replace("*.", "").replace("*", ""), catalog(), 0.8)
+    return f"did you mean '{type_}'?" if type_ else None
 
 
 def _read_unmatched(found: Findings, node: Node | None) -> bool:

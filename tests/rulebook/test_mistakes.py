@@ -66,7 +66,7 @@ EXACT = [
     ),
     (
         rule(then="{notify: risk, if: {a: {greater: 1}}}"),
-        f"{A}:4:35  error[unknown-operator]  unknown operator 'greater' under a; did you mean 'gte'?",
+        f"{A}:4:35  error[unknown-operator]  unknown operator 'greater' under a; write a: {{gt: 1}}",
     ),
     (
         rule(then="{notify: risk, text: '{{ failed.reason }}'}"),

@@ -7,6 +7,7 @@ from engine.match import Base, Path
 from engine.model.position import Position
 from engine.model.schema import Field, Kind, paths_to
 from engine.rulebook.findings import Findings
+from engine.rulebook.foreign import path_hint
 from engine.rulebook.lints.carried import Carried, Lost, Spot, lead
 from engine.rulebook.lints.wording import as_of, bearing, dotted, kind_in_words, named
 from engine.source import nearest
@@ -61,8 +62,9 @@ def _warn(found: Findings, path: Path, lost: Lost, context: Context, place: Posi
             which = "the first" if context.within else "any"
             found.warn("unknown-field", place, message, f"write {better} for {which} of its elements")
         else:
+            instead = path_hint(path) if lost.place == 1 and context.item is None and not context.within else None
             in_map = lost.place == 2 and path.steps[0] == "metadata" and not context.within
-            hint = f"for a key with dots write metadata['{dotted(path.steps[1:])}']" if in_map else None
+            hint = f"for a key with dots write metadata['{dotted(path.steps[1:])}']" if in_map else instead
             found.warn("unknown-field", place, f"{here} is {kind_in_words(field)}, and has no fields", hint)
         return
     pages = any("data" in fields for spot in lost.before for fields in spot.field.within)
@@ -76,7 +78,10 @@ def _warn_of_field(found: Findings, path: Path, lost: Lost, context: Context, pl
     objects = [fields for spot in lost.before for fields in spot.field.within]
     in_object = path.base is Base.OBJECT and context.item is None
     better = _better(name, objects, deeper=in_object)
-    if better is not None:
+    instead = path_hint(path) if in_object and not context.within and lost.place == 0 else None
+    if instead is not None:
+        hint = instead
+    elif better is not None:
         start = path.split(lost.place)[0] if in_object else ""
         hint = f"did you mean '{'.'.join(filter(None, (context.within, start, better)))}'?"
     else:

@@ -1,0 +1,233 @@
+"""What check says of words that other languages have: each hint, followed as it says, gives a rule that fires."""
+
+import re
+
+import pytest
+
+from engine.match import holds
+from engine.model.mistake import Mistake
+from tests.builders import event
+from tests.rulebook.books import loaded, mistakes, rule, where
+
+DISPUTE = {
+    "id": "dp_1",
+    "object": "dispute",
+    "amount": 75_000,
+    "currency": "usd",
+    "reason": "fraudulent",
+    "status": "needs_response",
+    "metadata": {"order": "A-17"},
+    "balance_transactions": [{"amount": -75_000}],
+    "evidence": {"customer_purchase_ip": "10.1.2.3"},
+}
+PREVIOUS = {"status": "warning_needs_response"}
+
+TESTS = [
+    ("reason: {ne: general}", "reason: {not: general}"),
+    ("reason: {'!=': general}", "reason: {not: general}"),
+    ("reason: {<>: general}", "reason: {not: general}"),
+    ("reason: {not_equals: general}", "reason: {not: general}"),
+    ("reason: {isNot: general}", "reason: {not: general}"),
+    ("reason: {ne: null}", "reason: {exists: true}"),
+    ("reason: {in: [fraudulent, general]}", "reason: [fraudulent, general]"),
+    ("reason: {one_of: [fraudulent, general]}", "reason: [fraudulent, general]"),
+    ("reason: {any: [fraudulent, general]}", "reason: [fraudulent, general]"),
+    ("reason: {nin: [duplicate, general]}", "reason: {not: [duplicate, general]}"),
+    ("reason: {not_in: [duplicate, general]}", "reason: {not: [duplicate, general]}"),
+    ("reason: {none: [duplicate, general]}", "reason: {not: [duplicate, general]}"),
+    ("reason: {equals: fraudulent}", "reason: fraudulent"),
+    ("reason: {==: fraudulent}", "reason: fraudulent"),
+    ("reason: {is: fraudulent}", "reason: fraudulent"),
+    ("evidence.refund_refusal_explanation: {is: null}", "evidence.refund_refusal_explanation: {exists: false}"),
+    ("evidence.refund_refusal_explanation: {isnull: true}", "evidence.refund_refusal_explanation: {exists: false}"),
+    ("reason: {is_null: false}", "reason: {exists: true}"),
+    ("reason: {not_null: true}", "reason: {exists: true}"),
+    ("evidence.refund_refusal_explanation: {missing: true}", "evidence.refund_refusal_explanation: {exists: false}"),
+    ("reason: {empty: false}", "reason: {length: {gt: 0}}"),
+    (
+        "evidence.refund_refusal_explanation: {empty: true}",
+        "evidence.refund_refusal_explanation: [{exists: false}, {length: 0}]",
+    ),
+    ("reason: {regex: '^fraud'}", 'reason: {matches: "^fraud"}'),
+    ("reason: {'=~': '^fraud'}", 'reason: {matches: "^fraud"}'),
+    ("reason: {'!~': ^gen}", "reason: {not: {matches: ^gen}}"),
+    ("reason: {startswith: fraud}", "reason: {prefix: fraud}"),
+    ("reason: {startsWith: [fraud, gen]}", "reason: [{prefix: fraud}, {prefix: gen}]"),
+    ("reason: {not_starts_with: gen}", "reason: {not: {prefix: gen}}"),
+    ("reason: {endswith: lent}", "reason: {suffix: lent}"),
+    ("reason: {includes: audu}", "reason: {contains: audu}"),
+    ("reason: {contains_any: [audu, xx]}", "reason: [{contains: audu}, {contains: xx}]"),
+    ("reason: {contains_all: [audu, lent]}", "all: [{reason: {contains: audu}}, {reason: {contains: lent}}]"),
+    ("reason: {does_not_contain: xx}", "reason: {not: {contains: xx}}"),
+    ("reason: {not_contains: xx}", "reason: {not: {contains: xx}}"),
+    ("reason: {like: '%audu%'}", 'reason: {glob: "*audu*"}'),
+    ("reason: {ilike: '%AUDU%'}", 'reason: {glob: "*AUDU*", ignore_case: true}'),
+    ("reason: {like: audu}", 'reason: {contains: "audu"}'),
+    ("amount: {'>': 500 USD}", "amount: {gt: 500 USD}"),
+    ("amount: {'>=': 500 USD}", "amount: {gte: 500 USD}"),
+    ("amount: {<: 900 USD}", "amount: {lt: 900 USD}"),
+    ("amount: {<=: 900 USD}", "amount: {lte: 900 USD}"),
+    ("amount: {greater_than: 500 USD}", "amount: {gt: 500 USD}"),
+    ("amount: {greater_than_or_equal: 500 USD}", "amount: {gte: 500 USD}"),
+    ("amount: {less_than: 900 USD}", "amount: {lt: 900 USD}"),
+    ("amount: {at_least: 500 USD}", "amount: {gte: 500 USD}"),
+    ("amount: {max: 900 USD}", "amount: {lte: 900 USD}"),
+    ("amount: {range: [1 USD, 900 USD]}", "amount: {between: [1 USD, 900 USD]}"),
+    ("amount: {gte: 500 USD, <=: 900 USD}", "lte: 900 USD"),
+    ("evidence.customer_purchase_ip: {subnet: 10.0.0.0/8}", "evidence.customer_purchase_ip: {cidr: 10.0.0.0/8}"),
+    ("balance_transactions: {elemMatch: {amount: -75000}}", "balance_transactions: {any_item: {amount: -75000}}"),
+    ("reason: {len: 10}", "reason: {length: 10}"),
+    (
+        "status: {from: warning_needs_response, to: needs_response}",
+        "status: {changed: {from: warning_needs_response, to: needs_response}}",
+    ),
+    ("status: {changed_to: needs_response}", "status: {changed: {to: needs_response}}"),
+    ("amount: {lte: 1,000 USD}", "lte: 1000 USD"),
+    ("or: [{reason: fraudulent}, {amount: {gte: 5000 USD}}]", "any: [{reason: fraudulent}, {amount: {gte: 5000 USD}}]"),
+    ("or: {reason: general, amount: {gte: 500 USD}}", "any: [{reason: general}, {amount: {gte: 500 USD}}]"),
+    ("and: [{reason: fraudulent}, {status: needs_response}]", "all: [{reason: fraudulent}, {status: needs_response}]"),
+    ("not: {status: won}", "none: [{status: won}]"),
+    ("not: [{status: won}, {status: lost}]", "none: [{status: won}, {status: lost}]"),
+    ("$or: [{reason: fraudulent}]", "any: [{reason: fraudulent}]"),
+]
+
+
+def _only(text: str) -> Mistake:
+    (mistake,) = loaded(text).mistakes
+    return mistake
+
+
+def _fires(conditions: str) -> bool:
+    """Whether a rule with these conditions is free of mistakes, and they hold of the dispute."""
+    made = loaded(rule(when=f"{{type: charge.dispute.updated, where: {{{conditions}}}}}"))
+    assert [str(each) for each in made.mistakes if each.code != "money"] == []
+    about = event("charge.dispute.updated", previous=PREVIOUS)
+    object.__setattr__(about, "object", DISPUTE)
+    about.data["data"]["object"] = DISPUTE
+    return holds(made.rulebook.rules[0].when[0].where, about)
+
+
+@pytest.mark.parametrize(("written", "ours"), TESTS)
+def test_the_hint_for_a_condition_works_as_it_says(written: str, ours: str) -> None:
+    """One error, whose hint put in the place of the condition holds of a dispute that was meant."""
+    mistake = _only(rule(when=f"{{type: charge.dispute.updated, where: {{{written}}}}}"))
+    assert (mistake.level, mistake.hint) == ("error", f"write {ours}")
+    operator = re.fullmatch(r"lte: .*", ours)
+    assert _fires(f"amount: {{{ours}}}" if operator else ours)
+
+
+@pytest.mark.parametrize(
+    ("written", "ours"),
+    [("gte: 50,000", "gte: 50000"), ("lte: 1,000,000.50 USD", "lte: 1000000.50 USD")],
+)
+def test_a_comma_between_digits_is_told_first(written: str, ours: str) -> None:
+    """YAML makes keys of the rest, of which there may be mistakes to say as well."""
+    first = loaded(where(f"{{amount: {{{written}}}}}")).mistakes[0]
+    assert (first.code, first.hint) == ("operand", f"write {ours}")
+    assert _fires(f"amount: {{{ours}}}")
+
+
+@pytest.mark.parametrize(
+    ("written", "field"),
+    [
+        ("metadata: {size: large}", "metadata.size"),
+        ("metadata: {from: web}", "metadata.from"),
+        ("evidence_details: {due_by: 5}", "evidence_details.due_by"),
+    ],
+)
+def test_what_is_a_field_is_no_word_of_another_language(written: str, field: str) -> None:
+    """Of a map of fields the deeper path is what is meant."""
+    hint = _only(where(f"{{{written}}}")).hint
+    assert hint == f"a map under a path is operators; for a deeper field write '{field}' as the path"
+
+
+PATHS = [
+    ("data.object.amount: {gte: 500 USD}", "write amount: paths begin at the event's object"),
+    ("object.amount: {gte: 500 USD}", "write amount: paths begin at the event's object"),
+    ("data.previous_attributes.status: x", "write $previous.status, or status: {changed: {from: ..}}"),
+    ("previous_attributes.status: x", "write $previous.status, or status: {changed: {from: ..}}"),
+    ("event.account: acct_1", "write $event.account"),
+    ("account: acct_1", "write it beside where, under when: account: .."),
+    ("type: payout.failed", "write it beside where, under when: type: .."),
+]
+
+
+@pytest.mark.parametrize(("written", "hint"), PATHS)
+def test_a_path_from_elsewhere_is_led_to_where_it_stands(written: str, hint: str) -> None:
+    """The warning names what there is, and no field that is merely spelt like it."""
+    mistake = _only(where(f"{{{written}}}"))
+    assert mistake.code == "unknown-field"
+    assert (mistake.hint or "").split("   ")[0] == hint
+
+
+STEPS = [
+    ("{slack: payments}", "write notify: payments"),
+    ("{email: [payments, risk]}", "write notify: [payments, risk]"),
+    ("{pagerduty: nobody}", "write notify: <a channel>; configured: console, risk, payments, onboarding"),
+    ("{webhook: case-system}", "write callback: case-system"),
+    ("{url: 'https://hooks.example.com/x'}", 'write callback: "https://hooks.example.com/x"'),
+    ("{http: x}", "write callback: <a callback, or an https URL>; configured: case-system"),
+]
+
+
+@pytest.mark.parametrize(("written", "hint"), STEPS)
+def test_a_step_by_another_name_is_led_to_its_verb(written: str, hint: str) -> None:
+    """A hint with a value in it gives a step that is free of mistakes."""
+    mistake = _only(rule(then=written))
+    assert (mistake.code, mistake.hint) == ("unknown-verb", hint)
+    if "<" not in hint:
+        assert mistakes(rule(then=f"{{{hint.removeprefix('write ')}}}")) == []
+
+
+TYPES = [
+    ('"payout.failed|payout.canceled"', "write a list: [payout.failed, payout.canceled]"),
+    ('"payout.failed, payout.canceled"', "write a list: [payout.failed, payout.canceled]"),
+    ('"payout.* | *.failed"', 'write a list: [payout.*, "*.failed"]'),
+    ("payout.*.failed", "did you mean 'payout.failed'?"),
+    ("payuot.*", "did you mean 'payout.*'?"),
+]
+
+
+@pytest.mark.parametrize(("written", "hint"), TYPES)
+def test_a_type_that_is_none_is_led_to_some_that_are(written: str, hint: str) -> None:
+    """What the hint says is a type that Stripe sends."""
+    assert _only(rule(when=written)).hint == hint
+    found = re.search(r"\[.*\]|(?<=').*(?=')", hint)
+    assert found is not None
+    assert mistakes(rule(when=found[0])) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("where: {amount: {gte: 500 USD}}", "put it inside when: {type: payout.failed, where: ..}"),
+        ("conditions: {amount: {gte: 500 USD}}", "put it inside when: {type: payout.failed, where: ..}"),
+        ("scope: connected", "put it inside when: {type: payout.failed, scope: ..}"),
+        ("notify: payments", "put it inside then: {notify: ..}"),
+        ("enabled: false", "write mode: live, or mode: off"),
+        ("priority: high", "write severity: high"),
+    ],
+)
+def test_a_key_of_a_rule_by_another_name(key: str, hint: str) -> None:
+    """The hint says what the key is here, or under which it stands."""
+    mistake = _only(rule(more=key))
+    assert (mistake.code, mistake.hint) == ("unknown-key", hint)
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("amount: {gte: 500 USD}", "put conditions inside where: {amount: {gte: 500 USD}}"),
+        ("if: {amount: {gte: 500 USD}}", "write where: {path: test}"),
+        ("any: [{amount: 5}]", "conditions stand under where: {any: [..]}"),
+    ],
+)
+def test_a_condition_beside_where_is_led_into_it(key: str, hint: str) -> None:
+    """A field is no key of `when`, however near it is to one."""
+    mistake = _only(rule(when=f"{{type: payout.failed, {key}}}"))
+    assert (mistake.code, mistake.hint) == ("unknown-key", hint)
+
+
+def test_a_key_of_when_that_is_misspelt_is_still_that_key() -> None:
+    """Nearly the same letters are one slip, not another language."""
+    assert "did you mean 'scope'?" in mistakes(rule(when="{type: payout.failed, scpoe: connected}"))[0]
