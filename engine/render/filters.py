@@ -7,16 +7,17 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import wraps
+from itertools import islice
 from typing import Any
 
-from jinja2 import pass_context
+from jinja2 import Environment, pass_context, pass_environment
 from jinja2.filters import FILTERS as BUILT_IN
 from jinja2.runtime import Context, Undefined
 
 from engine.errors import TemplateError
 from engine.model.money import money_text
+from engine.render.budget import MAX_TEXT
 from engine.render.dashboard import owner_of, url_of
-from engine.render.sandbox import MAX_TEXT
 from engine.render.spelling import code_words, names, plain, written
 from engine.render.times import ago_text, date_text, moment
 
@@ -143,10 +144,12 @@ def truncate(value: Any, length: int = 200, end: str = "…") -> str:
 
 def json(value: Any, indent: int | None = None) -> str:
     """A value as JSON, for callback bodies and for looking at what came."""
-    text = stdlib_json.dumps(plain(value), ensure_ascii=False, indent=None if indent is None else min(int(indent), 8))
-    if len(text) > 8 * MAX_TEXT:
-        raise TemplateError("json: the value is too large for a text")
-    return text
+    encoder = stdlib_json.JSONEncoder(ensure_ascii=False, indent=None if indent is None else min(int(indent), 8))
+    if indent is None:
+        pieces: Iterable[str] = (encoder.encode(plain(value)),)
+    else:
+        pieces = encoder.iterencode(plain(value))  # deep ones are mostly spaces
+    return _together(pieces, "json: the value is too large for a text")
 
 
 @_given_in_context
@@ -177,7 +180,9 @@ def join(value: Any, separator: str = ", ", attribute: str | None = None) -> str
     items = [value] if isinstance(value, str | Mapping) or not isinstance(value, Iterable) else list(value)
     if attribute is not None:
         items = [item.get(attribute) for item in items if isinstance(item, Mapping)]
-    return _bounded(str(separator).join(written(item) for item in items if item is not None), "join")
+    separator = str(separator)
+    pieces = (piece for item in items if item is not None for piece in (separator, written(item)))
+    return _together(islice(pieces, 1, None), "join: the text is too long")
 
 
 @_given
@@ -199,10 +204,16 @@ def replace(value: Any, old: str, new: str) -> str:
     return text.replace(str(old), str(new))
 
 
-def _bounded(text: str, name: str) -> str:
-    if len(text) > 8 * MAX_TEXT:
-        raise TemplateError(f"{name}: the text is too long")
-    return text
+def _together(pieces: Iterable[str], problem: str) -> str:
+    """Pieces as one text, measured before it is made."""
+    kept: list[str] = []
+    length = 0
+    for piece in pieces:
+        kept.append(piece)
+        length += len(piece)
+        if length > 8 * MAX_TEXT:
+            raise TemplateError(problem)
+    return "".join(kept)
 
 
 @_given
@@ -212,12 +223,20 @@ def round(value: Any, places: int = 0) -> int | float:  # noqa: A001 (the filter
     return int(found) if not places else float(found)
 
 
+@pass_environment
+def sum(environment: Environment, value: Any, attribute: Any = None, start: Any = 0) -> Any:  # noqa: A001 (the filter's name)
+    """The numbers of a list, or of one field of each; lists are not put together."""
+    if isinstance(start, list | tuple | str):
+        raise TemplateError("sum adds numbers")
+    return BUILT_IN["sum"](environment, value, attribute, start)
+
+
 def _length(value: Sequence[Any]) -> int:
     return len(value)
 
 
 _BORROWED = names(
-    "upper lower title capitalize trim first last unique sort sum min max int float abs list items "
+    "upper lower title capitalize trim first last unique sort min max int float abs list items "
     "dictsort select reject selectattr rejectattr map reverse"
 )
 FILTERS: dict[str, Filter] = {
@@ -226,7 +245,7 @@ FILTERS: dict[str, Filter] = {
         filter_.__name__: filter_
         for filter_ in (
             *(money, date, ago, percent, mask, truncate, json, dashboard_url, default, join),
-            *(words, replace, round),
+            *(words, replace, round, sum),
         )
     },
     "string": _given(written),

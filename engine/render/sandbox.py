@@ -6,11 +6,7 @@ and loops are bounded, and only the listed filters, tests and tags exist. jinja2
 `~`, repetition, nested loops and `ljust(10**9)`.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from jinja2 import StrictUndefined, nodes
@@ -20,14 +16,9 @@ from jinja2.visitor import NodeTransformer
 
 from engine.errors import TemplateError
 from engine.model.event import Json
+from engine.render.budget import MAX_TEXT, current, weigh
 from engine.render.spelling import names, written
 from engine.source.nearest import nearest
-
-MAX_TEXT = 32_768
-"""The longest text an expression may build, and the longest a template may give, in characters."""
-
-MAX_STEPS = 10_000
-MAX_SECONDS = 2.0
 
 _STRING_METHODS = names(
     "upper lower title capitalize strip lstrip rstrip startswith endswith split removeprefix removesuffix"
@@ -61,37 +52,6 @@ class Absent(dict[str, Json]):
     def __init__(self, reason: str) -> None:
         super().__init__()
         self.reason = reason
-
-
-@dataclass(slots=True)
-class Budget:
-    """What one rendering may still spend; its scene and the paths its text reads, to name what is undefined."""
-
-    scene: Mapping[str, Any]
-    paths: frozenset[tuple[str | int, ...]] = frozenset()
-    steps: int = MAX_STEPS
-    until: float = field(default_factory=lambda: time.monotonic() + MAX_SECONDS)
-
-    def spend(self, steps: int = 1) -> None:
-        """Take steps from the budget; raises TemplateError when it is used up."""
-        self.steps -= steps
-        if self.steps < 0:
-            raise TemplateError(f"the text loops more than {MAX_STEPS:,} times")
-        if time.monotonic() > self.until:
-            raise TemplateError(f"the text takes more than {MAX_SECONDS:g} s to write")
-
-
-_budget: ContextVar[Budget | None] = ContextVar("render_budget", default=None)
-
-
-@contextmanager
-def budget_for(scene: Mapping[str, Any], paths: frozenset[tuple[str | int, ...]]) -> Iterator[None]:
-    """Give the rendering inside a budget of its own."""
-    token = _budget.set(Budget(scene, paths))
-    try:
-        yield
-    finally:
-        _budget.reset(token)
 
 
 class Missing(StrictUndefined):
@@ -145,7 +105,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
         super().__init__(undefined=Missing, finalize=_finalize, keep_trailing_newline=False, trim_blocks=True)
         self.lstrip_blocks = True
         known = {name: self.tests[name] for name in tests}
-        self.filters = {**filters, "_concat": _concat, "_steps": _steps}
+        self.filters = {**filters, "_concat": _concat, "_steps": _steps, "_made": _made}
         self.tests = known
         self.globals = {"range": _range}
 
@@ -206,7 +166,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
             raise TemplateError(f"a text or list grew beyond {MAX_TEXT:,}")
         if operator == "*" and max(abs(left), abs(right)) > 10**30:
             raise TemplateError("a number in the text is too large")
-        return super().call_binop(context, operator, left, right)
+        return _made(super().call_binop(context, operator, left, right))
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 (as jinja2's)
         """Call what `getattr` handed out; nothing else in a scene is callable."""
@@ -218,7 +178,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
 
 
 class _Bound(NodeTransformer):
-    """Rewrites what jinja2 gives no hook for: `~` and loops go through filters that keep to the budget."""
+    """Rewrites what jinja2 gives no hook for: `~`, loops, lists and maps go through filters that keep to the budget."""
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 (jinja2's naming)
         self.generic_visit(node)
@@ -230,8 +190,23 @@ class _Bound(NodeTransformer):
         node.iter = nodes.Filter(node.iter, "_steps", [], [], None, None, lineno=node.lineno)
         return node
 
+    def visit_List(self, node: nodes.List) -> nodes.Node:  # noqa: N802 (jinja2's naming)
+        return self._made(node)
 
-_UNBOUNDED = (nodes.Concat, nodes.For)
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802 (jinja2's naming)
+        return self._made(node)
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802 (jinja2's naming)
+        return self._made(node) if node.ctx == "load" else node
+
+    def _made(self, node: nodes.Expr) -> nodes.Node:
+        self.generic_visit(node)
+        if all(isinstance(each, nodes.Const) for each in node.iter_child_nodes()):
+            return node  # no longer than the template
+        return nodes.Filter(node, "_made", [], [], None, None, lineno=node.lineno)
+
+
+_UNBOUNDED = (nodes.Concat, nodes.For, nodes.List, nodes.Dict, nodes.Tuple)
 
 
 def nodes_of(tree: nodes.Node) -> list[nodes.Node]:
@@ -281,18 +256,25 @@ def refuse(node: nodes.Node) -> None:
 
 def _steps(items: Any) -> Iterator[Any]:
     """The elements of a loop, each counted."""
-    budget = _budget.get()
+    budget = current()
     for item in items:
         if budget is not None:
             budget.spend()
         yield item
 
 
+def _made(value: Any) -> Any:
+    """A value that a template makes. It may have one list in it many times, and whoever writes or compares it goes
+    through all of them."""
+    weigh(value)
+    return value
+
+
 def _concat(parts: Sequence[Any]) -> str:
-    text = "".join(written(part) for part in parts)
-    if len(text) > MAX_TEXT:
+    texts = [written(part) for part in parts]
+    if sum(map(len, texts)) > MAX_TEXT:
         raise TemplateError(f"a text grew beyond {MAX_TEXT:,} characters")
-    return text
+    return "".join(texts)
 
 
 def _range(*bounds: int) -> range:
@@ -307,13 +289,13 @@ def _finalize(value: Any) -> Any:
 
 
 def _current_scene() -> Mapping[str, Any]:
-    budget = _budget.get()
+    budget = current()
     return budget.scene if budget is not None else {}
 
 
 def _null_owner(name: str) -> str:
     """Which path of the text ends at a null, as none can be found by identity."""
-    budget = _budget.get()
+    budget = current()
     for path in sorted(budget.paths, key=str) if budget is not None else ():
         for length in range(1, len(path)):
             if str(path[length]) == name and _read(path[:length]) is None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from jinja2.runtime import Undefined
 
+from engine.render.budget import NODE, pay
+
 NONE = "(none)"
 """What a null becomes in a text: visible, since an empty place reads as a mistake of ours."""
 
@@ -20,6 +22,7 @@ def names(text: str) -> frozenset[str]:
 def written(value: Any) -> str:
     """A value as a text shows it: text as it is, null `(none)`, true/false in lower case, maps and lists as JSON."""
     if isinstance(value, str):
+        pay(len(value))
         return str(value)
     if isinstance(value, Undefined):
         return str(value)  # raises, naming it
@@ -37,17 +40,22 @@ def written(value: Any) -> str:
 def plain(value: Any) -> Any:
     """A value as JSON: exact numbers stay numbers, times become ISO texts, anything that can be gone through a list.
 
-    Raises through the undefined value when one is inside.
+    Raises through the undefined value when one is inside, and where it is larger than may be written out.
     """
     if isinstance(value, Undefined):
         return str(value)  # raises, naming it
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, str):
+        pay(NODE + len(value))
+        return value
+    pay(NODE)
+    if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):
+        pay(sum(len(key) for key in value if isinstance(key, str)))
         return {str(key): plain(child) for key, child in value.items()}
     if isinstance(value, Iterable):
         return [plain(child) for child in value]

@@ -10,7 +10,8 @@ from jinja2 import meta, nodes
 from engine.errors import TemplateError
 from engine.model.event import Json
 from engine.model.timing import TOLD
-from engine.render.sandbox import MAX_TEXT, nodes_of
+from engine.render.budget import MAX_TEXT
+from engine.render.sandbox import nodes_of
 from engine.render.spelling import names
 from engine.render.syntax import ENVIRONMENT, OnlyTemplateErrors, Path, hint, parse_text, path_of, unknown_filter
 

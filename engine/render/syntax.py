@@ -6,8 +6,9 @@ import jinja2
 from jinja2 import nodes
 
 from engine.errors import TemplateError
+from engine.render.budget import MAX_TEXT
 from engine.render.filters import FILTERS, TESTS
-from engine.render.sandbox import MAX_TEXT, TextEnvironment
+from engine.render.sandbox import TextEnvironment
 from engine.source.nearest import nearest
 
 ENVIRONMENT = TextEnvironment(FILTERS, TESTS)

@@ -9,7 +9,8 @@ from jinja2 import Template, nodes
 
 from engine.errors import TemplateError
 from engine.model.event import Json
-from engine.render.sandbox import MAX_TEXT, budget_for, nodes_of
+from engine.render.budget import MAX_TEXT, Allowance, budget_for, together
+from engine.render.sandbox import nodes_of
 from engine.render.spelling import plain
 from engine.render.syntax import ENVIRONMENT, OnlyTemplateErrors, Path, parse_text, path_of, unknown_filter
 
@@ -59,23 +60,30 @@ def render_value(value: Json, scene: Mapping[str, Any]) -> Json:
     """A value with every text in it rendered, keys left alone. A text that is one expression keeps its type:
     `"{{ object.amount }}"` is a number.
 
-    Raises TemplateError, also for a text beyond the limit: half a parameter is a wrong one.
+    Raises TemplateError, also for a text beyond the limit: half a parameter is a wrong one. What all its texts write
+    out, and how long they take, is bounded together.
     """
+    with together() as allowance:
+        return _render(value, scene, allowance)
+
+
+def _render(value: Json, scene: Mapping[str, Any], allowance: Allowance) -> Json:
     if isinstance(value, str):
-        return _render_typed(value, scene) if "{" in value else value
+        return _render_typed(value, scene, allowance) if "{" in value else value
     if isinstance(value, list):
-        return [render_value(item, scene) for item in value]
+        return [_render(item, scene, allowance) for item in value]
     if isinstance(value, Mapping):
-        return {key: render_value(item, scene) for key, item in value.items()}
+        return {key: _render(item, scene, allowance) for key, item in value.items()}
     return value
 
 
-def _render_typed(template: str, scene: Mapping[str, Any]) -> Json:
+def _render_typed(template: str, scene: Mapping[str, Any], allowance: Allowance) -> Json:
     compiled = _compile(template, typed=True)
     if not compiled.is_expression:
         text = render_text(template, scene)
         if text.endswith(_MARK):
             raise TemplateError(f"the value is longer than {MAX_TEXT:,} characters")
+        allowance.write(len(text))
         return text
     with budget_for(scene, compiled.paths), OnlyTemplateErrors():
         context = compiled.template.new_context(dict(scene))

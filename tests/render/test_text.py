@@ -1,14 +1,22 @@
 """Texts: what a template may say, and what an author hears of a mistake."""
 
+import json
 import time
 from typing import Any
 
 import pytest
 
 from engine.errors import TemplateError
+from engine.model.event import Json
 from engine.render import check_template, render_text, render_title, render_value, survey
-from engine.render.sandbox import MAX_TEXT, Absent
+from engine.render.budget import MAX_TEXT
+from engine.render.sandbox import Absent
 from tests.render.scenes import scene_with
+
+LISTS_OF_LISTS = "{% set a = [1, 2, 3, 4, 5, 6, 7, 8, 9, 0] %}" + "".join(
+    f"{{% set {name} = [{', '.join([of] * 10)}] %}}" for of, name in zip("abcde", "bcdef", strict=True)
+)
+"""A million numbers in sixty lists."""
 
 
 def test_a_key_wins_over_the_method_of_a_map() -> None:
@@ -233,6 +241,24 @@ def test_a_template_cannot_leave_its_sandbox(template: str) -> None:
         "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
         "{{ " + "[" * 300 + "]" * 300 + " | json }}" * 2,
         "x" * 40_000,
+        *(
+            LISTS_OF_LISTS + each
+            for each in (
+                "{{ [f, f, f, f, f, f] }}",
+                "{{ f | json }}",
+                "{{ f | words | length }}",
+                "{{ [f, f] == [f, f, f] }}",
+                "{{ {'f': {'f': f}} | json }}",
+                "{{ (f, f) | string }}",
+                "{{ f + f + f + f + f + f + f | string }}",
+            )
+        ),
+        "{% set l = object.l %}{% set a = [l, l, l, l, l, l, l, l] | sum(start=[]) %}"
+        + "{% set a = [a, a] | sum(start=[]) %}" * 20,
+        "{% set b = [object.big] %}{% set b = b + b + b + b %}{% set b = b + b + b + b %}" * 5 + "{{ b | join }}",
+        "{% set a = [1] %}{% set b = [1] %}" + "{% set a = [a, a] %}{% set b = [b, b] %}" * 40 + "{{ a == b }}",
+        "{% for x in object.l %}{% set t = object.l | json %}{% for y in object.l %}{% set t = object.l | json %}"
+        "{% endfor %}{% endfor %}",
     ],
 )
 def test_no_template_runs_for_long_or_grows_without_bound(template: str) -> None:
@@ -242,6 +268,38 @@ def test_no_template_runs_for_long_or_grows_without_bound(template: str) -> None
     with pytest.raises(TemplateError):
         render_text(template, scene)
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        LISTS_OF_LISTS + "{{ [f, f, f, f, f, f] }}",
+        [["{{ object.deep }}"] * 200] * 20,
+        [["{{ object.deep.text }}"] * 200] * 20,
+        [["x {{ object.text }}"] * 200] * 20,
+        {
+            f"k{n}": "{% for a in range(90) %}{% for b in range(90) %}{{ 1 }}{% endfor %}{% endfor %}"
+            for n in range(5000)
+        },
+    ],
+    ids=["lists of lists", "objects", "texts", "parts of texts", "loops"],
+)
+def test_no_value_runs_for_long_or_grows_without_bound(value: Json) -> None:
+    """All texts of a value have one allowance."""
+    scene = scene_with({"deep": {"text": "x" * 900_000}, "text": "x" * 20_000})
+    started = time.monotonic()
+    with pytest.raises(TemplateError):
+        render_value(value, scene)
+    assert time.monotonic() - started < 5
+
+
+def test_a_large_event_may_be_written_out_several_times() -> None:
+    """A callback may have the event, and its object beside it, of the largest body that is taken."""
+    scene = scene_with({"lines": [{"id": f"il_{n:020}", "amount": n, "description": "x" * 60} for n in range(8_000)]})
+    assert len(json.dumps(scene["object"])) > 900_000
+    body = render_value({"object": "{{ object }}", "lines": "{{ object.lines }}"}, scene)
+    assert body == {"object": scene["object"], "lines": scene["object"]["lines"]}
+    assert render_text("{{ object }}", scene).endswith("(cut: the text is longer than it may be)")
 
 
 def test_an_error_never_shows_a_value() -> None:
