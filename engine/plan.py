@@ -127,7 +127,7 @@ def deliveries_of(
     aims += [(step, noise.update) for step in rule.timing.on_update if noise.update is not None and steps is None]
     planned: list[Delivery] = []
     for step, how in aims:
-        gathered = step.verb is Verb.NOTIFY and how.digest is not None
+        gathered = step.verb is Verb.NOTIFY and how.digest is not None and not step.needs
         why = _why_not(step, seen, superseded_by, gathered=gathered) or _too_old(rule, step, event)
         planned += _deliveries(event, rule, firing, step, why, expand, how)
     planned += [d for step in rule.on_failure for d in _deliveries(event, rule, firing, step, None, expand)]

@@ -3,19 +3,23 @@
 Messages are sent again, under a replay number that makes their ids new. Callbacks and Stripe writes act on something:
 they are repeated only where that is asked for too; else what they came back with the first time stands in their place,
 so that texts that read it can be written. A rule with a memory is replayed where it fired; its memory is not asked
-again, and does not change.
+again, and does not change. What its texts are told of it is what they were told then, and it is not replayed where they
+were told nothing.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from engine.decide import reminders
 from engine.decide.judge import remembers
 from engine.decide.release import released
-from engine.model.delivery import Delivery, DeliveryStatus, Firing, FiringStatus, Plan
-from engine.model.event import Event
+from engine.model.delivery import Delivery, DeliveryStatus, Firing, FiringStatus, Plan, firing_id
+from engine.model.event import Event, Json
 from engine.model.rule import Rule, Verb
+from engine.model.timing import NO_TIMING, TOLD
 from engine.plan import Expand, make_plan
+from engine.render import survey
 from engine.stripe_api.operations import is_write
 
 WRITES, CALLBACKS = "writes", "callbacks"
@@ -52,12 +56,10 @@ def make_replay(
     `firings` and `deliveries` are what is on record of it; `repeat` names what else than messages is done again."""
     known = list(firings)
     number = 1 + max((firing.replay for firing in known), default=0)
-    first = {firing.rule: firing for firing in known if not firing.replay}
-    passed_over = {
-        rule.id: _why_not(first.get(rule.id))
-        for rule in rules
-        if remembers(rule) and not _fired(first.get(rule.id)) and (not only or rule.id in only)
-    }
+    first = {each.rule: each for each in known if each.id == firing_id(each.rule, event.dedupe_key)}
+    told = {rule.id: _told(rule, first.get(rule.id), known, now) for rule in rules}
+    meanings = [(rule, _why_not(rule, first.get(rule.id), told[rule.id])) for rule in rules]
+    passed_over = {rule.id: why for rule, why in meanings if why is not None and (not only or rule.id in only)}
     acting = [rule for rule in rules if rule.id not in passed_over]
     plan = make_plan(event, acting, revision, expand, number)
     meant = [replace(each, created=now) for each in plan.firings if not only or each.rule in only]
@@ -70,7 +72,7 @@ def make_replay(
         for firing in meant
         for each in _settled(by_id[firing.rule], [own for own in again if own.firing == firing.id], now)
     )
-    kept = tuple(replace(each, context=_context(first.get(each.rule))) for each in meant)
+    kept = tuple(replace(each, context=told[each.rule]) for each in meant)
     return Replay(event=event, number=number, plan=Plan(firings=kept, deliveries=found), passed_over=passed_over)
 
 
@@ -86,14 +88,41 @@ def _fired(firing: Firing | None) -> bool:
     return firing is not None and firing.status is FiringStatus.FIRED
 
 
-def _why_not(firing: Firing | None) -> str:
-    if firing is None:
-        return "it has a memory, and did not see this event; tocsin backtest tells what it would have done"
-    return f"on record it did not fire: {firing.reason}"
+def _why_not(rule: Rule, firing: Firing | None, told: Json) -> str | None:
+    """Why a rule is not replayed, None: it is."""
+    if remembers(rule) and not _fired(firing):
+        if firing is None:
+            return "it has a memory, and did not see this event; tocsin backtest tells what it would have done"
+        return f"on record it did not fire: {firing.reason}"
+    unknown = sorted(_asked_of_memory(rule) - (told or {}).keys())
+    if unknown:
+        return f"its texts tell of the {unknown[0]}, and of this event there is none on record"
+    return None
 
 
-def _context(firing: Firing | None) -> object:
-    return None if firing is None else firing.context
+def _asked_of_memory(rule: Rule) -> set[str]:
+    """Which of `window`, `incident` and `reminder` texts of its steps for a match ask for."""
+    if rule.timing is NO_TIMING:
+        return set()
+    texts = (text for step in (*rule.steps, *rule.on_failure) for text in _texts(dict(step.options)))
+    return {name for text in texts for name in survey(text).names & (TOLD.keys() - {"digest"})}
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str) and "{" in value:
+        yield value
+    for item in value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ():
+        yield from _texts(item)
+
+
+def _told(rule: Rule, first: Firing | None, known: Iterable[Firing], now: datetime) -> Json:
+    """What texts are told of what the rule remembers: what they were told the first time, of reminders the last."""
+    if rule.timing.remind is None or first is None:
+        return None if first is None else first.context
+    told = [each.context["reminder"] for each in known if each.rule == rule.id and "reminder" in (each.context or {})]
+    if not told:
+        return first.context
+    return {**(first.context or {}), "reminder": reminders.anew(told[-1], now)}
 
 
 Key = tuple[str, str, str]

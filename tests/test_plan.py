@@ -14,7 +14,7 @@ from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
 from engine.model.timing import Timing
 from engine.plan import make_plan
 from engine.work.deliver import why_skipped
-from tests.builders import event
+from tests.builders import RECEIVED, event
 
 
 @dataclass(frozen=True)
@@ -178,8 +178,8 @@ def test_the_if_of_a_step_knows_what_the_rule_remembers() -> None:
 def test_the_if_of_a_step_that_waits_knows_it_too() -> None:
     step = replace(notify("risk"), condition=WINDOW, asks_steps=True)
     happened = event(id="evt_1")
-    assert why_skipped(rule(step), step, happened, {}, {"window": {"count": 100}}) is None
-    why = why_skipped(rule(step), step, happened, {}, {"window": {"count": 3}})
+    assert why_skipped(rule(step), step, happened, {}, RECEIVED, {"window": {"count": 100}}) is None
+    why = why_skipped(rule(step), step, happened, {}, RECEIVED, {"window": {"count": 3}})
     assert why == "if: $window.count is 3, needs >= 100"
 
 

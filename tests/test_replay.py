@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 
-from engine.model.delivery import Delivery, DeliveryStatus, Firing, FiringStatus
+from engine.model.condition import Reference
+from engine.model.delivery import Delivery, DeliveryStatus, Firing, FiringStatus, firing_id
+from engine.model.event import Json
 from engine.model.rule import OnError, Rule, Severity, Step, Verb, When
-from engine.model.timing import Threshold, Timing
+from engine.model.timing import Incident, Reminder, Threshold, Timing
 from engine.plan import make_plan
 from engine.replay import Replay, make_replay
 from notifiers import Destination
 from tests.builders import RECEIVED, event
 
 NOW = RECEIVED + timedelta(days=2)
+LONG = timedelta(days=90)
 EVENT = event("payout.failed")
 TELL = Step(id="tell", verb=Verb.NOTIFY, targets=("risk",))
 CALL = Step(id="call", verb=Verb.CALLBACK, targets=("case",))
@@ -111,3 +114,42 @@ def test_a_rule_with_a_memory_is_replayed_where_it_fired(status: FiringStatus) -
         assert found.passed_over == {"r": "on record it did not fire: threshold: 2 of 3"}
     unseen = again([counted], firings=[])
     assert unseen.passed_over["r"].startswith("it has a memory, and did not see this event")
+
+
+def followed(context: Json, cause: str = "later") -> Firing:
+    """What came of the event's match later."""
+    [firing], _ = first([rule(TELL)])
+    return replace(firing, id=firing_id("r", cause), status=FiringStatus.FOLLOW_UP, context=context)
+
+
+def test_what_came_later_is_not_the_match() -> None:
+    """An incident that has ended is told again as it began, not as resolved."""
+    going = rule(TELL, timing=Timing(incident=Incident()))
+    [firing], _ = first([going])
+    opened, over = ({"incident": {"id": "inc_1", "stage": stage}} for stage in ("opened", "resolved"))
+    found = again([going], firings=[replace(firing, context=opened), followed(over)])
+    assert [each.context for each in found.plan.firings] == [opened]
+
+
+def test_a_reminder_is_told_again_as_the_last_one_was() -> None:
+    """But for how far away it is now."""
+    reminds = rule(TELL, timing=Timing(remind=Reminder(before=Reference(path="due"), at=(timedelta(days=1),))))
+    [firing], _ = first([reminds])
+    due = (NOW + timedelta(days=1)).isoformat()
+    told = [{"reminder": {"lead": lead, "due": due, "left": f"in {lead}"}} for lead in ("7d", "3d")]
+    known = [firing, *(followed(each, str(each)) for each in told)]
+    found = again([reminds], firings=known)
+    assert found.passed_over == {}
+    assert [each.context for each in found.plan.firings] == [
+        {"reminder": {"lead": "3d", "due": due, "left": "in 24 hours"}}
+    ]
+
+
+@pytest.mark.parametrize("name", ["incident", "window"])
+def test_a_rule_whose_texts_could_not_be_written_is_not_replayed(name: str) -> None:
+    """It has the key since later: of this event nothing is on record that they could tell."""
+    text = {"title": f"{{{{ {name}.count }}}}", "text": "{{ object.id }}"}
+    timing = {"incident": Timing(incident=Incident()), "window": Timing(threshold=Threshold(within=LONG, count=3))}
+    found = again([rule(replace(TELL, options=text), timing=timing[name])])
+    assert found.passed_over == {"r": f"its texts tell of the {name}, and of this event there is none on record"}
+    assert again([rule(TELL, timing=timing[name])]).passed_over == {}

@@ -231,14 +231,15 @@ def _one(notifier: "Notifier", delivery: Delivery, rule: Rule, event: Event, res
     if delivery.status is DeliveryStatus.SKIPPED:
         return Rendered(delivery=delivery, after_failure=after_failure)
     needed = {name: each for name, each in results.items() if after_failure or name in delivery.needs}
-    skipped = why_skipped(rule, step, event, needed)
+    now = datetime.now(UTC)
+    skipped = why_skipped(rule, step, event, needed, now)
     if skipped is not None:
         passed_over = replace(delivery, status=DeliveryStatus.SKIPPED, reason=skipped)
         return Rendered(delivery=passed_over, after_failure=after_failure)
     failed = _example_of_failure(rule) if after_failure else None
     request: Json = None
     try:
-        request = rendered_example(notifier, delivery, rule, step, event, needed, datetime.now(UTC), failed=failed)
+        request = rendered_example(notifier, delivery, rule, step, event, needed, now, failed=failed)
         sent = notifier.preview(replace(delivery, request=request))
         return Rendered(delivery=delivery, sent=sent, after_failure=after_failure)
     except (TemplateError, DestinationError) as error:

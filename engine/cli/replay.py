@@ -42,11 +42,12 @@ MANY = 20
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
     """An event, what is to come of it again, and why the rules asked for do not hold; `texts` are what messages say, by
-    the id of their delivery, `wants` what rules want read that was not."""
+    the id of their delivery, `unwanted` why one will not be sent, `wants` what rules want read that was not."""
 
     replay: "Replay"
     verdicts: "Sequence[Verdict]"
     texts: dict[str, tuple[str, str]]
+    unwanted: dict[str, str]
     wants: tuple[str, ...]
 
 
@@ -122,7 +123,8 @@ async def _replayed(
     )
     held = {firing.rule for firing in made.plan.firings} | set(made.passed_over)
     verdicts = [verdict for id_ in only if id_ not in held for verdict in book.explain(event, rule=id_)]
-    return Replayed(replay=made, verdicts=verdicts, texts=_texts(made, book, now), wants=book.wants(event))
+    texts, unwanted = _texts(made, book, now)
+    return Replayed(replay=made, verdicts=verdicts, texts=texts, unwanted=unwanted, wants=book.wants(event))
 
 
 async def _send(store: "Store", book: "Rulebook", found: Sequence[Replayed], yes: bool) -> None:
@@ -143,16 +145,31 @@ async def _send(store: "Store", book: "Rulebook", found: Sequence[Replayed], yes
         await store.carry_out(one.replay.plan)
 
 
-def _texts(made: "Replay", book: "Rulebook", now: datetime) -> dict[str, tuple[str, str]]:
-    """Title and text of each message that is due, as it would be written now."""
+def _texts(made: "Replay", book: "Rulebook", now: datetime) -> tuple[dict[str, tuple[str, str]], dict[str, str]]:
+    """Title and text of each message that is due, as it would be written now; and of those whose `if` will not hold,
+    why."""
     found: dict[str, tuple[str, str]] = {}
+    unwanted: dict[str, str] = {}
     for firing in made.plan.firings:
         rule = book.rule(firing.rule)
         own = made.of(firing.rule)
         for each in own:
-            if rule is not None and each.verb is Verb.NOTIFY and each.status is DeliveryStatus.PENDING:
+            if rule is None or each.verb is not Verb.NOTIFY or each.status is not DeliveryStatus.PENDING:
+                continue
+            why = _unwanted(made, rule, each, now)
+            if why is None:
                 found[each.id] = _text(made, rule, own, each, now)
-    return found
+            else:
+                unwanted[each.id] = why
+    return found, unwanted
+
+
+def _unwanted(made: "Replay", rule: Rule, delivery: Delivery, now: datetime) -> str | None:
+    """Why a digest of this event alone is not sent, where its step asks about it."""
+    from engine.work.deliver import why_skipped
+
+    step = rule.step(delivery.step)
+    return why_skipped(rule, step, made.event, {}, now) if step is not None and step.asks_digest else None
 
 
 def _text(made: "Replay", rule: Rule, own: Sequence[Delivery], delivery: Delivery, now: datetime) -> tuple[str, str]:
@@ -189,21 +206,21 @@ def as_content(one: Replayed) -> dict[str, Json]:
             {
                 "rule": firing.rule,
                 "mode": firing.mode,
-                "deliveries": [_delivery_json(each, one.texts) for each in made.of(firing.rule)],
+                "deliveries": [_delivery_json(each, one) for each in made.of(firing.rule)],
             }
             for firing in made.plan.firings
         ],
     }
 
 
-def _delivery_json(delivery: Delivery, texts: dict[str, tuple[str, str]]) -> dict[str, Json]:
-    title, text = texts.get(delivery.id, (None, None))
+def _delivery_json(delivery: Delivery, one: Replayed) -> dict[str, Json]:
+    title, text = one.texts.get(delivery.id, (None, None))
     return {
         "id": delivery.id,
         "to": aim(delivery),
         "step": delivery.step,
         "status": delivery.status,
-        "reason": delivery.reason,
+        "reason": one.unwanted.get(delivery.id, delivery.reason),
         "title": title,
         "text": text,
     }
@@ -211,7 +228,12 @@ def _delivery_json(delivery: Delivery, texts: dict[str, tuple[str, str]]) -> dic
 
 def counted(found: Sequence[Replayed]) -> str:
     """`2 messages and 1 callback`."""
-    due = [each for one in found for each in one.replay.plan.deliveries if each.status is DeliveryStatus.PENDING]
+    due = [
+        each
+        for one in found
+        for each in one.replay.plan.deliveries
+        if each.status is DeliveryStatus.PENDING and each.id not in one.unwanted
+    ]
     nouns = {Verb.NOTIFY: ("message", None), Verb.CALLBACK: ("callback", None), Verb.STRIPE: ("call", "calls")}
     counts = [(sum(each.verb is verb for each in due), *words) for verb, words in nouns.items()]
     said = [plural(count, noun, many) + (" of Stripe" if many else "") for count, noun, many in counts if count]

@@ -37,7 +37,7 @@ def _print_event(one: Replayed) -> None:
         shadow = "  in shadow: nothing is sent" if firing.mode is RuleMode.SHADOW else ""
         print_line(styled(f" {firing.rule}").append_text(styled(shadow, "dim")))
         for delivery in one.replay.of(firing.rule):
-            _print_delivery(delivery, one.texts)
+            _print_delivery(delivery, one.texts, one.unwanted.get(delivery.id))
     for rule, why in one.replay.passed_over.items():
         print_line(styled(f" {rule}").append_text(styled(f"  left out: {why}", "dim")))
     for verdict in one.verdicts:
@@ -48,11 +48,13 @@ def _print_event(one: Replayed) -> None:
         say(" no rule holds for it now", "dim")
 
 
-def _print_delivery(delivery: Delivery, texts: dict[str, tuple[str, str]]) -> None:
-    line = styled(f"   {aim(delivery)}", "" if delivery.status is DeliveryStatus.PENDING else "dim")
+def _print_delivery(delivery: Delivery, texts: dict[str, tuple[str, str]], unwanted: str | None) -> None:
+    due = delivery.status is DeliveryStatus.PENDING and unwanted is None
+    line = styled(f"   {aim(delivery)}", "" if due else "dim")
     if delivery.status is DeliveryStatus.WAITING:
         line.append_text(styled(f"   once {' and '.join(delivery.needs)} is back" if delivery.needs else "", "dim"))
-    print_line(line.append_text(styled(f"   {delivery.reason}" if delivery.reason else "", "dim")))
+    reason = unwanted or delivery.reason
+    print_line(line.append_text(styled(f"   {reason}" if reason else "", "dim")))
     if delivery.id not in texts:
         return
     title, text = texts[delivery.id]

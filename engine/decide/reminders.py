@@ -4,7 +4,7 @@ A match sends nothing: it waits. A later match of the same key, by the events' `
 deadline. An alert is told apart by its deadline and its lead time, so that the same one never comes twice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -166,6 +166,11 @@ def deadline(policy: Reminder, event: Event) -> datetime | None:
 def context_of(alert: Alert, now: datetime) -> dict[str, Json]:
     """`reminder` as texts see it: `lead` (`3d`), `due` (a time), and how far away that is (`in 3 days`)."""
     return {"lead": format_duration(alert.lead), "due": alert.due.isoformat(), "left": left_of(alert, now)}
+
+
+def anew(told: Mapping[str, Json], now: datetime) -> dict[str, Json]:
+    """What was told of a reminder, as it is told once more now."""
+    return {**told, "left": ago_text(datetime.fromisoformat(told["due"]), now)}
 
 
 def first_of(policy: Reminder, event: Event, now: datetime) -> dict[str, Json]:

@@ -208,6 +208,16 @@ class Rule:
             else (*self.steps, *self.every_step[len(self.steps + self.on_failure) :])
         )
 
+    def gathers(self, step: Step) -> bool:
+        """Whether messages of a step wait for the rule's digest. One that waits for another step is sent by itself, for
+        whether it is to be said at all is known only later."""
+        return (
+            self.timing.digest is not None
+            and step.verb is Verb.NOTIFY
+            and not step.needs
+            and step not in self.on_failure
+        )
+
     @property
     def waits(self) -> bool:
         """Whether a step of it may have to wait for another."""

@@ -32,7 +32,9 @@ ACCOUNT_NAMES = names("id name label url country email is_platform")
 FAILED_NAMES = frozenset({"step", "verb", "destination", "reason", "attempts"})
 _FIXED = {"event": EVENT_NAMES, "rule": RULE_NAMES, **{name: known for name, known in TOLD.items() if known}}
 _ALL_NAMES = NAMES | TOLD.keys()
-_LONGEST = {"vars": 2, "tables": 3, "failed": 2, "account": 2, **dict.fromkeys(TOLD, 2)}
+_LONGEST = {"event": 2, "vars": 2, "tables": 3, "failed": 2, "account": 2, **dict.fromkeys(TOLD, 2)}
+_SETTABLE = frozenset({"event", *TOLD})
+"""Names that a text may set itself and then mean something else by."""
 _FIELDS = frozenset({"object", "previous"})
 _ADDED_UP = frozenset({"total", "totals", "groups"})
 """What a digest has of the objects of its events taken together."""
@@ -44,10 +46,11 @@ _EXPRESSION = re.compile(r"\{\{[^{}]*\}\}")
 class Survey:
     """What a text asks for; nothing at all where it has a `problem`, said for the author with the nearest known name.
 
-    `steps`: the ids of the steps whose results it reads. `shared`: what it reads of names that are not everywhere, like
-    `("vars", "big")`, `("tables", "accounts", "csm")`, `("failed", "reason")`, `("window", "count")`; a name whose
-    parts are not written out stands alone, `("vars",)` for `vars[event.type]`. `fields`: what it reads of the event's
-    object and of what that was before, `("object", "evidence_details", "due_by")`, as far as the parts are written out.
+    `steps`: the ids of the steps whose results it reads. `shared`: what it reads of names that are not everywhere, or
+    not whole, like `("vars", "big")`, `("tables", "accounts", "csm")`, `("failed", "reason")`, `("event", "id")`; a
+    name whose parts are not written out stands alone, `("vars",)` for `vars[event.type]`. `fields`: what it reads of
+    the event's object and of what that was before, `("object", "evidence_details", "due_by")`, as far as the parts are
+    written out.
     `filtered`: the fields of the object, or the object itself, that it sends through a filter, each with the filter's
     name and whether that is told more; a `default` in between does not matter. `names`: those that it reads and that it
     does not set itself. `reads_object`: whether it asks for the object of the event, or of those that it is told of
@@ -112,7 +115,7 @@ def _survey(text: str) -> Survey:
         shared=frozenset(
             tuple(map(str, path[: _LONGEST[path[0]]]))
             for path in paths
-            if path[0] in _LONGEST and (path[0] in free or path[0] not in TOLD)
+            if path[0] in _LONGEST and (path[0] in free or path[0] not in _SETTABLE)
         ),
         fields=frozenset(path for path in paths if len(path) > 1 and path[0] in _FIELDS and path[0] in free),
         filtered=frozenset(_filtered(found)) if "object" in free else frozenset(),

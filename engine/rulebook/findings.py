@@ -33,6 +33,8 @@ class Findings:
         """Whether steps of `on_failure` are being read."""
         self.told: frozenset[str] = frozenset()
         """Those of the names `window`, `incident` and `digest` that the step being read has."""
+        self.alone: str | None = None
+        """Why the message of the step being read is sent by itself, None where it is gathered if the rule gathers."""
         self.mistakes: list[Mistake] = []
         self.errors = 0
 
@@ -63,6 +65,8 @@ class Findings:
 
     def not_told(self, written: str, name: str) -> str:
         """Why a step does not have one of these names."""
+        if name == "digest" and self.alone is not None:
+            return f"there is no '{written}' here: {self.alone}"
         if name == "digest":
             return f"'{written}' is known only in notify steps of a rule with 'digest'"
         return f"'{written}' is known only in a rule with '{TOLD_BY[name]}'"

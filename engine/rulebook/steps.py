@@ -1,5 +1,6 @@
 """`then`: what a rule does. Steps are read one by one, then held together: their ids, and which waits for which."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
@@ -17,7 +18,7 @@ from engine.rulebook.foreign import step_hint
 from engine.rulebook.known import Known
 from engine.rulebook.lints.cells import check_cells
 from engine.rulebook.policies import read_retry
-from engine.rulebook.templates import Need, check_texts
+from engine.rulebook.templates import Need, check_texts, steps_read
 from engine.rulebook.verbs import VERBS, As, channel_column
 from engine.source import Mapping, Node, Scalar, Sequence, nearest
 
@@ -86,7 +87,7 @@ def _read_step(
         return None
     errors = found.errors
     rules = VERBS[verb]
-    found.told = told if verb is Verb.NOTIFY else told - {"digest"}
+    found.told, found.alone = told if verb is Verb.NOTIFY else told - {"digest"}, None
     _check_step_keys(found, node, verb)
     target: Node | None = node.get(verb)
     if target is not None and verb is Verb.NOTIFY:
@@ -96,6 +97,9 @@ def _read_step(
     targets = rules.target(found, target, known)
     columns = _columns(found, target, known) if verb is Verb.NOTIFY and targets else {}
     options: dict[str, Json] = {}
+    condition, asked = _read_if(found, node.get("if"))
+    if verb is Verb.NOTIFY:
+        _note_alone(found, node, rules.options, asked)
     needs = list(check_texts(found, target, whens)) if verb is Verb.STRIPE else []
     for name, reader in rules.options.items():
         value = node.get(name)
@@ -106,7 +110,6 @@ def _read_step(
                 check_cells(found, value, whens)
     if verb is Verb.STRIPE:
         _check_disconnected(found, target, options, whens)
-    condition, asked = _read_if(found, node.get("if"))
     needs += asked
     asks_digest = reads_digest(condition)
     if asks_digest:
@@ -142,6 +145,22 @@ def _read_if(found: Findings, node: Node | None) -> tuple[Condition, list[Need]]
     needs = [Need(step, place) for step, place in found.steps_read]
     found.steps_read = None
     return condition or ALWAYS, needs
+
+
+def _note_alone(found: Findings, node: Mapping, options: Iterable[str], asked: list[Need]) -> None:
+    """Whether a message is sent by itself, whatever the rule gathers: it waits for another step, or for a failure."""
+    texts = (node.get(name) for name in options)
+    waits = sorted({need.step for need in asked} | {step for each in texts if each for step in steps_read(each)})
+    if waits:
+        found.alone = f"this step waits for '{waits[0]}', and is sent by itself when that has ended"
+    elif found.on_failure:
+        found.alone = "a step of on_failure is sent by itself"
+    if found.alone is None:
+        return
+    found.told -= {"digest"}
+    table = node.entry("table")
+    if table is not None:
+        found.error("combination", table.key, f"'table' is of a digest: {found.alone}", "leave it out")
 
 
 def _check_of_digest(found: Findings, node: Mapping, condition: Condition, needs: list[Need]) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from engine.model.rule import When
 from engine.model.schema import schema
-from engine.model.timing import TOLD
-from engine.render import ACCOUNT_NAMES, FAILED_NAMES, survey
+from engine.model.timing import TOLD, TOLD_BY
+from engine.render import ACCOUNT_NAMES, FAILED_NAMES, Survey, survey
 from engine.rulebook.findings import Findings
 from engine.rulebook.lints.texts import advise_text
 from engine.rulebook.names import UnknownName
@@ -32,11 +32,7 @@ def check_texts(
         if asks.problem is not None:
             found.error("template", scalar, asks.problem)
             continue
-        name = next((each for each in ("object", "previous") if gathered and each in asks.names), None)
-        if name is not None:
-            message = f"a digest is about several events, and '{name}' is of none of them"
-            hint = "write {% for item in digest.items %}{{ item.object.id }}{% endfor %}"
-            found.error("template", scalar, message, hint)
+        if gathered and _of_one(found, scalar, asks):
             continue
         advise_text(found, scalar, asks, whens)
         found.reads_object = found.reads_object or asks.reads_object
@@ -47,7 +43,32 @@ def check_texts(
     return tuple(needs.values())
 
 
+def steps_read(node: Node) -> set[str]:
+    """The ids of the steps whose results texts in a value read."""
+    return {step for scalar in _texts(node) for step in survey(scalar.text).steps}
+
+
+def _of_one(found: Findings, place: Scalar, asks: Survey) -> bool:
+    """Whether the text of a digest asks for what only one event has; a mistake then."""
+    name: str | None = next((each for each in ("object", "previous", "changed") if each in asks.names), None)
+    if name is None and any(path[0] == "event" and path != ("event", "livemode") for path in asks.shared):
+        name = "event"
+    if name is not None:
+        message = f"a digest is about several events, and '{name}' is of none of them"
+        field = f"{name}.id" if name == "event" else "object.id"
+        hint = f"write {{% for item in digest.items %}}{{{{ item.{field} }}}}{{% endfor %}}"
+        found.error("template", place, message, hint)
+        return True
+    told = next((each for each in sorted(TOLD_BY) if each != "digest" and each in asks.names), None)
+    if told is not None and told in found.told:
+        found.error("template", place, f"a digest is about several alerts, and '{told}' is of one of them")
+        return True
+    return False
+
+
 def _check_shared(found: Findings, place: Scalar, path: tuple[str, ...]) -> None:
+    if path[0] == "event":
+        return
     if path[0] == "failed":
         _check_failed(found, place, path)
         return

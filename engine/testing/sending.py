@@ -18,8 +18,8 @@ from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
 from engine.plan import make_plan
 from engine.settings import StripeSettings
 from engine.work.deliver import failed_of, of_digest, results_of, why_skipped
-from engine.work.digests import Digests
-from engine.work.examples import names_of, rendered_example
+from engine.work.digests import Digests, as_gathered
+from engine.work.examples import rendered_example
 from notifiers.callback import CallbackNotifier
 from notifiers.expand import Destination
 from notifiers.notify import NotifyNotifier
@@ -99,7 +99,7 @@ class Writer:
             unwanted = of_digest(step, names)
             if unwanted is not None:
                 return Sent(skipped=unwanted)
-            return Sent(request=shown(self.notifiers[delivery.verb].render(step, delivery, names)))
+            return Sent(request=shown(self.notifiers[delivery.verb].render(as_gathered(rule, step), delivery, names)))
         except (TemplateError, DestinationError) as error:
             return Sent(wrong=str(error))
 
@@ -124,11 +124,7 @@ class Writer:
         results = results_of(rule, ended)
         if step.fetch is not None:
             event = with_fetched(event, step.fetch)
-        if step.asks_digest:
-            alone = of_digest(step, names_of(rule, step, event, results, now))
-            if alone is not None:
-                return Sent(skipped=alone)
-        skipped = why_skipped(rule, step, event, results, context)
+        skipped = why_skipped(rule, step, event, results, now, context)
         if skipped is not None:
             return Sent(skipped=skipped)
         failed = failed_of(rule, ended) if step in rule.on_failure else None

@@ -21,6 +21,7 @@ from engine.model.rule import RetryPolicy, Rule, Step, Verb
 from engine.model.timing import NO_TIMING
 from engine.plan import seen_by
 from engine.render import changes, scene
+from engine.work.digests import alone, as_gathered
 from engine.work.gate import Later, Pass
 
 log = structlog.get_logger("tocsin.deliver")
@@ -187,7 +188,7 @@ class Deliverer:
             unwanted = of_digest(step, names)
             if unwanted is not None:
                 return Skipped(reason=unwanted)
-            request = notifier.render(step, delivery, names)
+            request = notifier.render(as_gathered(rule, step), delivery, names)
             return replace(delivery, request=await self._deliveries.set_request(delivery.id, request))
         event = await self._event(delivery.event) if delivery.event else None
         after_failure = step in rule.on_failure
@@ -206,7 +207,7 @@ class Deliverer:
                 return found
             else:
                 delivery = replace(delivery, note=_unread(delivery.note, found.reason))
-        skipped = why_skipped(rule, step, event, results, context)
+        skipped = why_skipped(rule, step, event, results, now, context)
         if skipped is not None:
             return Skipped(reason=skipped)
         failed = failed_of(rule, siblings) if after_failure else None
@@ -290,10 +291,14 @@ def rendered(
     account: Mapping[str, Json] | None = None,
     context: Mapping[str, Json] | None = None,
 ) -> Json:
-    """What every attempt of a delivery sends. `account` is what is told of the event's, `context` what the rule
-    remembers. Raises TemplateError or DestinationError."""
+    """What every attempt of a delivery sends: of a step that is gathered to a digest, and of this event was not, one of
+    it alone. `account` is what is told of the event's, `context` what the rule remembers. Raises TemplateError or
+    DestinationError."""
     event = None if event is None else seen_by(rule, event)
-    names = scene(event, rule, account=account, steps=results, failed=failed, now=now, context=context)
+    if event is not None and rule.gathers(step):
+        names = alone(event, rule, delivery.created, now, account=account, note=delivery.note)
+    else:
+        names = scene(event, rule, account=account, steps=results, failed=failed, now=now, context=context)
     return notifier.render(step, delivery, names)
 
 
@@ -302,10 +307,13 @@ def why_skipped(
     step: Step,
     event: Event | None,
     results: Mapping[str, Json],
+    now: datetime,
     context: Mapping[str, Json] | None = None,
 ) -> str | None:
-    """Why the `if` of a step that had to wait, or reads anew, does not hold; None if it does. That of others was judged
-    at once. `context` is what the rule remembers."""
+    """Why the `if` of a step that had to wait, reads anew, or asks about a digest of this event alone does not hold;
+    None if it does. That of others was judged at once. `context` is what the rule remembers."""
+    if event is not None and step.asks_digest:
+        return of_digest(step, alone(seen_by(rule, event), rule, now, now))
     if event is None or not (step.asks_steps or step.fetch is not None or step in rule.on_failure):
         return None
     return unmet(step.condition, AfterSteps(seen_by(rule, event), results, context))

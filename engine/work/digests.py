@@ -1,6 +1,7 @@
 """What is in a digest that is due: read when its message is written, like the event of any other."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -9,7 +10,8 @@ from engine.errors import DestinationError
 from engine.model.delivery import Delivery
 from engine.model.event import Event, Json
 from engine.model.outcome import Scene
-from engine.model.rule import Rule
+from engine.model.rule import Rule, Step
+from engine.model.timing import MAX_ITEMS
 from engine.plan import seen_by
 from engine.render import Item, digest_scene
 
@@ -45,7 +47,6 @@ class Digests:
     async def scene(self, delivery: Delivery, rule: Rule, now: datetime) -> Scene:
         """The names of the texts of a delivery of a digest. Raises DestinationError where nothing of it is
         left."""
-        digest, quiet = rule.timing.digest, rule.timing.quiet
         items: list[Item] = []
         notes: dict[str, None] = {} if delivery.note is None else {delivery.note: None}
         last: Delivery | None = None
@@ -56,32 +57,60 @@ class Digests:
             last = found[-1]
             notes.update(dict.fromkeys(each.note for each in found if each.note))
             items += await self._items(found, rule)
-        timezone = digest.timezone if digest else quiet.during[0].timezone if quiet and quiet.during else "UTC"
         if not items:
             raise DestinationError("every event of the digest was forgotten in the meantime")
         if len(items) >= MOST:
             notes[f"only the first {MOST:,} are counted"] = None
-        return digest_scene(
-            items,
-            rule,
-            now=now,
-            max_items=digest.max_items if digest else 50,
-            grouped=digest is not None and digest.group_by is not None,
-            notes=list(notes),
-            timezone=timezone,
-        )
+        return _scene(items, rule, now, list(notes))
 
     async def _items(self, found: Sequence[Delivery], rule: Rule) -> list[Item]:
         events = await self._events.many([each.event for each in found if each.event])
-        group = rule.timing.digest.group_by if rule.timing.digest else None
         made: list[Item] = []
         for each in found:
             event = events.get(each.event or "")
             if event is None:
                 continue  # forgotten in the meantime
             account = await self._account(event.account, event.livemode) if event.account else None
-            event = seen_by(rule, event)
-            values = values_at(group, event) if group is not None else ()
-            named = values[0] if values else None
-            made.append(Item(event=event, rule=each.rule, when=each.created, account=account, group=named))
+            made.append(_item(seen_by(rule, event), rule, each.rule, each.created, account))
         return made
+
+
+def alone(
+    event: Event,
+    rule: Rule,
+    when: datetime,
+    now: datetime,
+    *,
+    account: Mapping[str, Json] | None = None,
+    note: str | None = None,
+) -> Scene:
+    """The names of the texts of a digest of one event, as the rule sees it, where it did not wait for others."""
+    return _scene([_item(event, rule, rule.id, when, account)], rule, now, [] if note is None else [note])
+
+
+def _item(event: Event, rule: Rule, rule_id: str, when: datetime, account: Mapping[str, Json] | None) -> Item:
+    group = rule.timing.digest.group_by if rule.timing.digest else None
+    values = values_at(group, event) if group is not None else ()
+    return Item(event=event, rule=rule_id, when=when, account=account, group=values[0] if values else None)
+
+
+def _scene(items: Sequence[Item], rule: Rule, now: datetime, notes: Sequence[str]) -> Scene:
+    digest, quiet = rule.timing.digest, rule.timing.quiet
+    return digest_scene(
+        items,
+        rule,
+        now=now,
+        max_items=digest.max_items if digest else MAX_ITEMS,
+        grouped=digest is not None and digest.group_by is not None,
+        notes=notes,
+        timezone=digest.timezone if digest else quiet.during[0].timezone if quiet and quiet.during else "UTC",
+    )
+
+
+def as_gathered(rule: Rule, step: Step) -> Step:
+    """The step as a digest of it is written. Of a rule without `digest` that is what quiet times held: the step's own
+    title and text are about one event, and the default ones are about all."""
+    if rule.timing.digest is not None:
+        return step
+    own = {name: value for name, value in step.options.items() if name not in ("title", "text", "format")}
+    return replace(step, options=own)

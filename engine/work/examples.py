@@ -8,10 +8,11 @@ from engine.decide import incidents, reminders, window
 from engine.model.delivery import Delivery
 from engine.model.event import Event, Json
 from engine.model.outcome import Notifier, Scene
-from engine.model.rule import Rule, Step, Verb
+from engine.model.rule import Rule, Step
 from engine.plan import seen_by
-from engine.render import Item, digest_scene, scene
+from engine.render import scene
 from engine.work.deliver import rendered
+from engine.work.digests import alone
 
 
 def told(rule: Rule, event: Event, now: datetime) -> dict[str, Json]:
@@ -30,10 +31,9 @@ def told(rule: Rule, event: Event, now: datetime) -> dict[str, Json]:
 
 def names_of(rule: Rule, step: Step, event: Event, results: Mapping[str, Mapping[str, Json]], now: datetime) -> Scene:
     """The names of a step's texts: where it is part of a digest, those of one with this event alone."""
-    seen, digest = seen_by(rule, event), rule.timing.digest
-    if digest is not None and step.verb is Verb.NOTIFY and step in rule.steps:
-        grouped = digest.group_by is not None
-        return digest_scene([Item(event=seen, rule=rule.id, when=now)], rule, now=now, grouped=grouped)
+    seen = seen_by(rule, event)
+    if rule.gathers(step):
+        return alone(seen, rule, now, now)
     return scene(seen, rule, steps=results, now=now, context=told(rule, event, now))
 
 
@@ -52,8 +52,6 @@ def rendered_example(
     """As `rendered`, for an event that may never have come; what the rule remembers is `context`, else made up. Raises
     TemplateError or DestinationError."""
     step = step_for(rule, step, context)
-    if rule.timing.digest is not None and step.verb is Verb.NOTIFY and step in rule.steps:
-        return notifier.render(step, delivery, names_of(rule, step, event, results, now))
     return rendered(
         notifier, delivery, rule, step, event, results, now, failed=failed, context=context or told(rule, event, now)
     )

@@ -107,3 +107,24 @@ def test_what_cannot_be_meant_is_said(place: Path) -> None:
     assert "no event 'evt_none' is stored" in replay("evt_none").output
     assert "replay takes stored events" in replay("event.json").output
     assert "did you mean 'big-payout'?" in replay("evt_small", "--rule", "big-payuot").output
+
+
+def test_a_rule_that_gathers_says_what_it_would_send_of_this_event_alone(place: Path) -> None:
+    """And leaves out a step that asks for more of them."""
+    rules = place / "rules" / "gathered.yaml"
+    rules.write_text(GATHERED)
+    lines = replay("evt_small", "--rule", "gathered").stdout.splitlines()
+    assert lines[1:4] == [" gathered", "   notify payments", "   │ 1 payouts failed, $42.00 in all"]
+    assert "   notify payments   if: $digest.count is 1, needs >= 20" in lines
+    assert lines[-1] == "dry run: nothing was sent; --notify sends 1 message"
+
+
+GATHERED = """
+rules:
+  - id: gathered
+    when: {type: payout.failed, scope: connected}
+    digest: {every: day}
+    then:
+      - {notify: payments, title: "{{ digest.count }} payouts failed, {{ digest.totals }} in all"}
+      - {notify: payments, title: "{{ digest.count }}", if: {$digest.count: {gte: 20}}}
+"""
