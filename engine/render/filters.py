@@ -224,9 +224,10 @@ def round(value: Any, places: int = 0) -> int | float:  # noqa: A001 (the filter
 
 
 @pass_environment
-def sum(environment: Environment, value: Any, attribute: Any = None, start: Any = 0) -> Any:  # noqa: A001 (the filter's name)
-    """The numbers of a list, or of one field of each; lists are not put together."""
-    if isinstance(start, list | tuple | str):
+@wraps(BUILT_IN["sum"])
+def _sum(environment: Environment, value: Any, attribute: Any = None, start: Any = 0) -> Any:
+    """jinja2's, of numbers alone: from `start=[]` it would put lists together."""
+    if isinstance(start, list | tuple):
         raise TemplateError("sum adds numbers")
     return BUILT_IN["sum"](environment, value, attribute, start)
 
@@ -245,9 +246,10 @@ FILTERS: dict[str, Filter] = {
         filter_.__name__: filter_
         for filter_ in (
             *(money, date, ago, percent, mask, truncate, json, dashboard_url, default, join),
-            *(words, replace, round, sum),
+            *(words, replace, round),
         )
     },
+    "sum": _sum,
     "string": _given(written),
     "length": _length,
     "count": _length,
