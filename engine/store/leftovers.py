@@ -8,9 +8,20 @@ from datetime import datetime
 
 from engine.store.connect import Pool
 
+# Of a delivery `d`: something is still to be sent of it, by itself or with the digest that it is part of. The text of a
+# digest is written when it is attempted, which may be long after it was due.
+UNFINISHED = """(
+    d.status in ('pending', 'waiting', 'held', 'gathered')
+    or d.status = 'merged' and exists (
+        select from tocsin.deliveries whole
+        where whole.digest = d.digest and whole.step = d.step and whole.destination = d.destination
+          and whole.firing is null and whole.status in ('pending', 'waiting', 'held')
+    )
+)"""
+
 # Of timers that came due long after their event, of replays, and of anything else that outlived it. There is no index
 # by age alone: from rule to rule through firings_rule.
-FORGET_FIRINGS = """
+FORGET_FIRINGS = f"""
     with recursive named (rule) as (
         (select rule from tocsin.firings order by rule limit 1)
         union all
@@ -26,20 +37,20 @@ FORGET_FIRINGS = """
               and not exists (select from tocsin.events e where e.dedupe_key = f.event)
               and not exists (
                   select from tocsin.deliveries d
-                  where d.firing = f.id and d.status in ('pending', 'waiting', 'held', 'gathered')
+                  where d.firing = f.id and {UNFINISHED}
               )
             limit $2
         ) as orphan
         limit $2
     )
     delete from tocsin.firings f using old where f.id = old.id
-"""
+"""  # noqa: S608  of constants
 
 # Reports to the ops channel, digests, and those whose firing is gone.
-FORGET_DELIVERIES = """
+FORGET_DELIVERIES = f"""
     with old as (
         select id from tocsin.deliveries d
-        where created < $1 and status not in ('pending', 'waiting', 'held', 'gathered')
+        where created < $1 and not {UNFINISHED}
           and (firing is null or not exists (select from tocsin.firings f where f.id = d.firing))
         order by created
         limit $2
@@ -50,7 +61,7 @@ FORGET_DELIVERIES = """
         delete from tocsin.writes w using old where w.delivery = old.id
     )
     delete from tocsin.deliveries d using old where d.id = old.id
-"""
+"""  # noqa: S608  of constants
 
 FORGET_MUTES = """
     delete from tocsin.mutes where id in (select id from tocsin.mutes where "end" < $1 order by "end" limit $2)

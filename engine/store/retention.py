@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from engine.store.connect import Pool
 from engine.store.incidents import FORGET_INCIDENTS
-from engine.store.leftovers import forget_leftovers
+from engine.store.leftovers import UNFINISHED, forget_leftovers
 
 AHEAD = timedelta(days=1)
 """How far the clock may be ahead of the latest event without being mistrusted."""
@@ -22,13 +22,13 @@ HOW_OLD = """
 
 # Skips what another process is deleting just now. An event of which something is still to be done, or is waited for, or
 # that an open incident is about, stays until that has ended, however old it is.
-DELETE_OLD = """
+DELETE_OLD = f"""
     with old as (
         select dedupe_key from tocsin.events e
         where received < $1
           and not exists (
               select from tocsin.firings f join tocsin.deliveries d on d.firing = f.id
-              where f.event = e.dedupe_key and d.status in ('pending', 'waiting', 'held', 'gathered')
+              where f.event = e.dedupe_key and {UNFINISHED}
           )
           and not exists (select from tocsin.firings f where f.event = e.dedupe_key and f.status = 'waiting')
           and not exists (select from tocsin.timers t where t.event = e.dedupe_key)
@@ -53,7 +53,7 @@ DELETE_OLD = """
         delete from tocsin.writes w using deliveries d where w.delivery = d.id
     )
     select count(*) from old
-"""
+"""  # noqa: S608  of constants
 
 
 async def forget(pool: Pool, before: datetime, keep: timedelta | None = None) -> int:

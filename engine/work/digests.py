@@ -50,15 +50,20 @@ class Digests:
         items: list[Item] = []
         notes: dict[str, None] = {} if delivery.note is None else {delivery.note: None}
         last: Delivery | None = None
+        read = 0
         while len(items) < MOST:
             found = await self._deliveries.merged(delivery, last, BATCH)
             if not found:
                 break
             last = found[-1]
+            read += len(found)
             notes.update(dict.fromkeys(each.note for each in found if each.note))
             items += await self._items(found, rule)
         if not items:
             raise DestinationError("every event of the digest was forgotten in the meantime")
+        if missing := read - len(items):
+            who = "1 more is not counted: it was" if missing == 1 else f"{missing:,} more are not counted: they were"
+            notes[f"{who} forgotten in the meantime"] = None
         if len(items) >= MOST:
             notes[f"only the first {MOST:,} are counted"] = None
         return _scene(items, rule, now, list(notes))
@@ -69,7 +74,7 @@ class Digests:
         for each in found:
             event = events.get(each.event or "")
             if event is None:
-                continue  # forgotten in the meantime
+                continue  # forgotten in the meantime: the digest says how many
             account = await self._account(event.account, event.livemode) if event.account else None
             made.append(_item(seen_by(rule, event), rule, each.rule, each.created, account))
         return made

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engine.model.delivery import NOTHING, Delivery, DeliveryStatus
+from engine.model.delivery import NOTHING, Delivery, DeliveryStatus, DueDigest
 from engine.model.mute import Mute
 from engine.store import Store, memory, retention
 from engine.store.accounts import SeenAccount
+from engine.store.deliveries import merge
 from tests.builders import event
 from tests.store.plans import REVISION, Database, attempt, plan
 
@@ -79,6 +80,26 @@ async def test_what_is_to_be_in_a_digest_stays_until_it_has_gone_out(store: Stor
     await look.execute("update tocsin.deliveries set status = 'gathered', digest = 'weekly'")
     assert await store.forget(NOW) == 0
     assert await store.deliveries.get(gathered.id) is not None
+
+
+@pytest.mark.parametrize("table", ["events", "firings"])
+async def test_what_is_in_a_digest_stays_until_that_has_been_sent(store: Store, look: Database, table: str) -> None:
+    """A digest that is due and held up has no text yet; firings may have outlived their events."""
+    member = await commit(store, "evt_member", 9)
+    await look.execute("update tocsin.deliveries set status = 'gathered', digest = 'weekly'")
+    async with store._pool.transaction() as connection:
+        (whole,) = await merge(connection, DueDigest(name="weekly", note=None), NOW - timedelta(days=8))
+    if table == "firings":
+        await look.execute("delete from tocsin.events")
+    assert await store.forget(NOW) == 0
+    assert await look.count(table) == 1
+    assert await store.deliveries.get(member.id) is not None
+    await store.deliveries.record(
+        whole.id, attempt(whole), status=DeliveryStatus.DELIVERED, reason=None, next_attempt=None, result=None
+    )
+    while await store.forget(NOW):
+        pass
+    assert (await look.count(table), await look.count("deliveries")) == (0, 0)
 
 
 async def test_everything_else_that_is_old_goes_too(store: Store, look: Database) -> None:
