@@ -11,7 +11,7 @@ import orjson
 
 from engine.errors import MalformedEvent
 from engine.model.event import Event, Json, Scope
-from engine.receive.normalize import normalize
+from engine.receive.normalize import created_in, normalize
 from engine.receive.parse import parse
 
 ENDINGS = (".json", ".jsonl", ".ndjson")
@@ -142,12 +142,12 @@ class EventFiles:
     def _created(self, root: Json, where: str) -> float | None:
         """When an event was created, None where it concerns nobody or is none."""
         type_ = root.get("type") if isinstance(root, dict) else None
-        created = _seconds(root.get("created")) if isinstance(root, dict) else None
+        created = created_in(root) if isinstance(root, dict) else None
         if not isinstance(type_, str) or created is None:
             self._skip(where, "it is no event of Stripe's")
             return None
         self.count += 1
-        return created if self.concerns(type_) else None
+        return created.timestamp() if self.concerns(type_) else None
 
     def _skip(self, where: str, why: str) -> None:
         self.skipped += 1
@@ -168,13 +168,3 @@ def _events_in(root: Json) -> Sequence[Json]:
 def _read(file: IO[bytes], place: _Place) -> bytes:
     file.seek(place.offset)
     return file.read(place.length)
-
-
-def _seconds(created: Json) -> float | None:
-    if isinstance(created, int | float) and not isinstance(created, bool):
-        return float(created)
-    try:
-        moment = datetime.fromisoformat(created)
-    except (TypeError, ValueError):
-        return None
-    return moment.timestamp() if moment.tzinfo is not None else None

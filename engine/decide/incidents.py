@@ -6,10 +6,10 @@ is newer than is remembered for `LATE`. How long it is open, and `resolve_after`
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from engine.decide.keys import key_of, other_key, shared_key, shared_other_key, trigger_key, words_of
-from engine.decide.memory import Cell, Kept, State, forget_old, second_of
+from engine.decide.memory import Cell, Kept, State, forget_old, moment_of, second_of
 from engine.decide.window import LATE
 from engine.model.delivery import Timer
 from engine.model.event import Event, Json
@@ -236,7 +236,7 @@ def settle_down(kept: Kept) -> None:
     forget_old(over, lambda each: int(each["second"]), oldest)
     forget_old(resolvers, lambda each: int(each[0]), oldest)
     is_open = kept.state.get(_OPEN) or kept.state.get(_ENDED)
-    kept.until = None if is_open else datetime.fromtimestamp(newest, UTC) + LATE
+    kept.until = None if is_open else moment_of(newest + LATE.total_seconds())
 
 
 def context_of(incident: Incident, stage: Stage, now: datetime) -> dict[str, Json]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -103,6 +103,15 @@ def _plain(thing: object) -> object:
 def second_of(event: Event) -> int:
     """The event's `created` in whole seconds since 1970: what windows count by."""
     return int(event.created.timestamp())
+
+
+LAST = 32_503_680_000
+"""The year 3000, in seconds since 1970: nothing is remembered for longer, and what is beyond it is no deadline."""
+
+
+def moment_of(second: float) -> datetime:
+    """The moment of a second since 1970, LAST at the latest: what an event says of its time may add up to none."""
+    return datetime.fromtimestamp(min(second, LAST), UTC)
 
 
 _KNOWN = 100

@@ -6,10 +6,10 @@ deadline. An alert is told apart by its deadline and its lead time, so that the 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from engine.decide.keys import key_of, other_key, shared_key, shared_other_key, trigger_key, values_at
-from engine.decide.memory import Cell, Kept, State, forget_old, second_of
+from engine.decide.memory import LAST, Cell, Kept, State, forget_old, moment_of, second_of
 from engine.decide.window import LATE
 from engine.match.values import seconds
 from engine.model.delivery import FiringStatus, Settled, Timer, firing_id
@@ -20,8 +20,6 @@ from engine.render.times import ago_text
 from engine.source.durations import format_duration
 
 REMIND = "remind"
-LAST = 32_503_680_000
-"""The year 3000, in seconds since 1970: what is beyond it is no deadline."""
 
 _WAITING, _SETTLERS = "waiting", "settlers"
 # of a cell: by key the match that reminders are for (`event`, its `second`, the deadline `due`, what it has in `same`,
@@ -119,7 +117,7 @@ def ripe(rule: Rule, kept: Kept, timer: Timer, now: datetime) -> tuple[Alert | N
     for key, entry in kept.state.get(_WAITING, {}).items():
         if entry["event"] != timer.event:
             continue
-        lead, due = timedelta(seconds=int(timer.part.rpartition(" ")[2])), _moment(entry["due"])
+        lead, due = timedelta(seconds=int(timer.part.rpartition(" ")[2])), moment_of(entry["due"])
         nearer = [each for each in policy.at if each < lead and due - each <= now]
         if nearer or int(lead.total_seconds()) in entry["sent"]:
             return None, None
@@ -159,7 +157,7 @@ def deadline(policy: Reminder, event: Event) -> datetime | None:
     for value in values_at(policy.before, event):
         moment = seconds(value)
         if moment is not None and 0 < moment < LAST:
-            return _moment(int(moment))
+            return moment_of(int(moment))
     return None
 
 
@@ -193,7 +191,7 @@ def _policy(rule: Rule) -> Reminder:
 
 def _past(policy: Reminder, entry: State, rule: Rule, key: str, now: datetime) -> Alert | None:
     """Of the lead times that are past, the nearest, unless it has been sent for that deadline."""
-    past = [lead for lead in policy.at if _moment(entry["due"]) - lead <= now]
+    past = [lead for lead in policy.at if moment_of(entry["due"]) - lead <= now]
     if not past or int(min(past).total_seconds()) in entry["sent"]:
         return None
     return _alert(rule, entry, key, min(past))
@@ -204,7 +202,7 @@ def _alert(rule: Rule, entry: State, key: str, lead: timedelta) -> Alert:
     entry["sent"] = [*entry["sent"], before]
     entry["fired"] = True
     cause = f"{REMIND} {key} {entry['due']} {before}"
-    return Alert(lead, _moment(entry["due"]), entry["event"], cause)
+    return Alert(lead, moment_of(entry["due"]), entry["event"], cause)
 
 
 def _standing(entry: State, leads: list[timedelta], due: datetime) -> tuple[FiringStatus, str]:
@@ -220,7 +218,7 @@ def _standing(entry: State, leads: list[timedelta], due: datetime) -> tuple[Firi
 
 def _told(entry: State) -> str:
     leads = ", ".join(format_duration(timedelta(seconds=before)) for before in entry["sent"])
-    return f"reminded {leads} before {_moment(entry['due']):%Y-%m-%d %H:%M} UTC" if leads else ""
+    return f"reminded {leads} before {moment_of(entry['due']):%Y-%m-%d %H:%M} UTC" if leads else ""
 
 
 def _superseded(rule: Rule, before: State, event: Event, due: datetime | None) -> Settled:
@@ -255,8 +253,4 @@ def _tidy(kept: Kept) -> None:
     for key in past:
         del waiting[key]
     ends = [*(entry["due"] for entry in waiting.values()), *(each[0] for each in settlers.values())]
-    kept.until = _moment(max(ends) + late) if ends else None
-
-
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    kept.until = moment_of(max(ends) + late) if ends else None

@@ -5,9 +5,9 @@ that come late are given `LATE`: a predecessor that comes after its trigger lets
 before its trigger is remembered.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from engine.decide.memory import MOST, State, second_of
+from engine.decide.memory import MOST, State, moment_of, second_of
 from engine.decide.window import LATE
 from engine.model.event import Event, Json
 from engine.model.timing import Absence, Other
@@ -54,7 +54,7 @@ def preceded(other: Other, state: State, event: Event) -> str | None:
 def before_until(other: Other, state: State) -> datetime | None:
     """When nothing of it can matter any more."""
     newest = [each[-1][0] for each in (state.get("before"), state.get("waiting")) if each]
-    return _moment(max(newest) + _within(other) + _late()) if newest else None
+    return moment_of(max(newest) + _within(other) + _late()) if newest else None
 
 
 def _forget_before(other: Other, state: State, at: int) -> None:
@@ -96,7 +96,7 @@ def followed(absence: Absence, state: State, event: Event) -> tuple[str | None, 
 def after_until(absence: Absence, state: State) -> datetime | None:
     """When nothing of it can matter any more."""
     newest = [each[-1][0] for each in (state.get("after"), state.get("waiting")) if each]
-    return _moment(max(newest) + _within(absence.other) + _late()) if newest else None
+    return moment_of(max(newest) + _within(absence.other) + _late()) if newest else None
 
 
 def _forget_after(absence: Absence, state: State, at: int) -> None:
@@ -108,13 +108,9 @@ def _forget_after(absence: Absence, state: State, at: int) -> None:
 
 def due_of(absences: tuple[Absence, ...], event: Event) -> datetime:
     """When a trigger fires that none of them has followed."""
-    return event.created.replace(microsecond=0) + max(absence.other.within or timedelta() for absence in absences)
+    return moment_of(second_of(event) + max(_within(absence.other) for absence in absences))
 
 
 def types_of(other: Other) -> str:
     """The types of the other event, for people."""
     return " or ".join(dict.fromkeys(pattern for when in other.when for pattern in when.types))
-
-
-def _moment(second: int) -> datetime:
-    return datetime.fromtimestamp(second, UTC)

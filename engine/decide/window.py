@@ -12,13 +12,13 @@ speaks of has been read; one of `ratio` when what has to precede it comes late. 
 from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from engine.decide import entries
 from engine.decide.entries import AMONG, BOTH, EXACT, MATCH, Counted, Entry
 from engine.decide.keys import values_at
-from engine.decide.memory import State, second_of
+from engine.decide.memory import State, moment_of, second_of
 from engine.match.lookup import find
 from engine.match.paths import path_of
 from engine.match.values import number
@@ -97,7 +97,7 @@ def until(threshold: Threshold, state: State) -> datetime | None:
     """When nothing of it can matter any more."""
     found = [entry[entries.SECOND] for entry in state.get("entries", ())[-1:]]
     found += [at for at, _ in state.get("again", {}).values()]
-    return datetime.fromtimestamp(max(found) + _within(threshold) + _LATE, UTC) if found else None
+    return moment_of(max(found) + _within(threshold) + _LATE) if found else None
 
 
 def window_at(threshold: Threshold, state: State, end: int) -> Window:

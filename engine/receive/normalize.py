@@ -7,7 +7,8 @@ and "v2 Event", docs "Event destinations", docs "Connect webhooks".
 """
 
 import hashlib
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -18,6 +19,12 @@ from engine.receive.parse import parse
 
 LONGEST = 255
 """Characters a column may hold; Stripe's ids are at most 255."""
+
+AHEAD = timedelta(days=365)
+"""How far after it was received an event may say that it was created: clocks differ, and those of Stripe's tests are
+set ahead. What counts by time would take every other event of the account for a late one for so long."""
+
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
 
 _ACCOUNTS_V2 = "/v2/core/accounts/"
 
@@ -48,8 +55,9 @@ def normalize(body: bytes, endpoint: Endpoint, received: datetime) -> Event:
     """The event in a verified body.
 
     Every text that becomes a column is cleaned: no NUL, no lone surrogate, at most LONGEST characters, so that one
-    poisoned event cannot fail the batch it is stored with. `created` is `received` where Stripe's is missing or
-    unreadable. Raises MalformedEvent with a MalformedReason, and nothing else, whatever the bytes.
+    poisoned event cannot fail the batch it is stored with. `created` is `received` where Stripe's is missing,
+    unreadable, or further ahead than AHEAD. Raises MalformedEvent with a MalformedReason, and nothing else, whatever
+    the bytes.
     """
     data = _root(body)
     event_id, event_type = _key(data.get("id")), _key(data.get("type"))
@@ -71,6 +79,7 @@ def normalize(body: bytes, endpoint: Endpoint, received: datetime) -> Event:
         account = _account_of_v2(data, related)
     livemode = data.get("livemode")
     request = _request(data)
+    created = created_in(data)
     return Event(
         id=event_id,
         dedupe_key=(_key(data.get("snapshot_event")) or event_id) if thin else event_id,
@@ -86,7 +95,7 @@ def normalize(body: bytes, endpoint: Endpoint, received: datetime) -> Event:
         raw_account=raw_account,
         context=context,
         livemode=livemode if isinstance(livemode, bool) else endpoint.livemode is True,
-        created=_moment(data.get("created")) or received,
+        created=created if created is not None and created - received <= AHEAD else received,
         api_version=_text(data.get("api_version")),
         request_id=_text(request.get("id")),
         idempotency_key=_text(request.get("idempotency_key")),
@@ -165,17 +174,23 @@ def _request(data: dict[str, Json]) -> dict[str, Any]:
     return request if isinstance(request, dict) else {}
 
 
-def _moment(value: Json) -> datetime | None:
-    """Epoch seconds (snapshot) or an ISO 8601 string (thin) as aware UTC; None where it is neither."""
+def created_in(data: Mapping[str, Json]) -> datetime | None:
+    """When an event says that it was created, as aware UTC: epoch seconds (snapshot) or an ISO 8601 string (thin).
+
+    None where it is neither, before 1970 or after the year 2999.
+    """
+    value = data.get("created")
     try:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value)
-            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            moment = datetime.fromtimestamp(value, UTC)
+        else:
+            return None
     except (ValueError, OverflowError, OSError):
-        pass
-    return None
+        return None
+    return moment if _EARLIEST <= moment < _LATEST else None
 
 
 def _map(value: Json) -> dict[str, Json] | None:

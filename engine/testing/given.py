@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engine.errors import MalformedEvent
 from engine.model.event import Event, Json, Scope, object_of
-from engine.receive.normalize import normalize
+from engine.receive.normalize import created_in, normalize
 from engine.receive.parse import parse
 from engine.samples import sample
 from engine.samples.paths import assign
@@ -52,7 +52,7 @@ def event_at(given: Given, number: int, *, created: datetime, received: datetime
 def _event(given: Given, root: dict[str, Json]) -> Event:
     try:
         body = json.dumps(root).encode()
-        return normalize(body, _Endpoint(scope=given.scope), CREATED)
+        return normalize(body, _Endpoint(scope=given.scope), created_in(root) or CREATED)
     except MalformedEvent as error:
         raise CannotBeGiven(f"{given.file} is no event of Stripe's: {error}") from None
 

@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from engine.decision import Ripe, Undecided
 from engine.model.condition import Money, Reference
-from engine.model.delivery import Delivery, Firing
-from engine.model.event import Event
+from engine.model.delivery import Delivery, Firing, Plan
+from engine.model.event import Event, Json
 from engine.model.mute import Mute
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
 from engine.model.timing import (
@@ -40,6 +41,7 @@ from notifiers import Destination
 from tests.builders import event
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 END = NOON + timedelta(days=2)
 HOUR, TEN = timedelta(hours=1), timedelta(minutes=10)
 LEAVES = "account.application.deauthorized"
@@ -325,3 +327,43 @@ def _delivery(delivery: Delivery) -> object:
         *(delivery.rule, delivery.event, delivery.step, delivery.destination, delivery.account, delivery.digest),
         *(delivery.status, delivery.reason, delivery.silence, delivery.note, delivery.created, delivery.request),
     )
+
+
+ANY_TIME = st.one_of(
+    st.integers(-(10**12), 10**12),
+    st.floats(),
+    st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
+    st.sampled_from([0, 253_402_300_799, "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]),
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(TYPES), ANY_TIME), min_size=1, max_size=8))
+def test_an_event_created_at_any_time_is_decided_and_those_after_it(history: list[tuple[str, Json]]) -> None:
+    """What an event says of its time keeps no later one of its account from being decided."""
+    read = [event(type_, id=f"evt_{n}", created=created) for n, (type_, created) in enumerate(history)]
+    assert all(EPOCH <= each.created <= each.received + timedelta(days=365) for each in read)
+    _decided(read)
+
+
+@given(st.lists(st.tuples(st.sampled_from(TYPES), st.datetimes(timezones=st.just(UTC))), min_size=1, max_size=8))
+@example([("payout.failed", datetime.max.replace(tzinfo=UTC)), ("account.updated", datetime.max.replace(tzinfo=UTC))])
+@example([("charge.failed", datetime.max.replace(tzinfo=UTC)), ("charge.succeeded", datetime.min.replace(tzinfo=UTC))])
+def test_what_was_stored_with_any_time_is_decided(history: list[tuple[str, datetime]]) -> None:
+    """A database may hold events that were taken at their word."""
+    _decided([replace(event(type_, id=f"evt_{n}"), created=at) for n, (type_, at) in enumerate(history)])
+
+
+def _decided(events: Sequence[Event]) -> None:
+    """Feed the events and two later ones, without what catches a fault of ours."""
+    world = World(Rulebook(revision="r" * 64, rules=rules("t-")), expand, NOON)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Undecided, "alert", _raise_again)
+        patched.setattr(Ripe, "alert", _raise_again)
+        for each in [*events, event("payout.failed", id="evt_after"), event("charge.failed", id="evt_also")]:
+            world.feed(replace(each, received=NOON))
+        world.advance(END)
+    assert {"evt_after", "evt_also"} <= {firing.event for firing in world.firings.values()}
+
+
+def _raise_again(*_: object) -> Plan:
+    raise

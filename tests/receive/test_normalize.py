@@ -1,7 +1,7 @@
 """Every shape Stripe sends, and many it does not, as one Event."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -243,6 +243,12 @@ def test_data_of_any_shape_is_stored(data: object) -> None:
         (-(10**18), RECEIVED),
         (float("nan"), RECEIVED),
         (float("inf"), RECEIVED),
+        (253402300799, RECEIVED),
+        ("9999-12-31T23:59:59Z", RECEIVED),
+        (RECEIVED.timestamp() + 366 * 86_400, RECEIVED),
+        (RECEIVED.timestamp() + 364 * 86_400, RECEIVED + timedelta(days=364)),
+        (-1, RECEIVED),
+        ("1969-12-31T23:59:59Z", RECEIVED),
         ({}, RECEIVED),
     ],
 )
