@@ -301,7 +301,7 @@ def _working(service: Service, destinations: Destinations, deliverer: Deliverer)
         dict.fromkeys((str(verb) for verb in Verb if verb is not Verb.FETCH), deliverer),
         seats=seats,
         sweep=store.deliveries.sweep,
-        forget=partial(store.forget, keep=settings.retention.events),
+        forget=partial(store.forget, keep=settings.retention.events, capped=settings.stripe.longest_cap),
         keep=settings.retention.events,
         stop=service.stopping,
         drain=DRAIN,

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from engine.model.event import Scope
 from engine.model.rule import Severity
-from engine.source import Rate, did_you_mean, parse_duration, parse_rate
+from engine.source import Rate, did_you_mean, format_duration, parse_duration, parse_rate
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+", re.ASCII)
@@ -25,6 +25,12 @@ _SIZE = re.compile(r"(\d{1,12}) ?(B|KB|KiB|MB|MiB)?", re.ASCII)
 _SIZES = {None: 1, "B": 1, "KB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.", re.ASCII)
 _STRIPE_KEY = re.compile(r"[sr]k_(live|test)_[A-Za-z0-9_]+", re.ASCII)
+LONGEST = timedelta(days=36_500)
+"""Of any span of time: whatever is counted back from now has a date."""
+
+RESENT = timedelta(days=3)
+"""For so long Stripe sends an event again that was not acknowledged."""
+
 _CLAIMED = ("/healthz", "/readyz", "/metrics", "/-", "/api", "/static", "/incidents", "/ack")
 """Paths the service answers itself."""
 _SCOPE_WORDS = {
@@ -104,6 +110,25 @@ def duration(value: Any) -> timedelta:
         raise wrong("duration", str(problem)) from None
     if not span:
         raise wrong("duration", "a duration of nothing is not possible here")
+    if span > LONGEST:
+        raise wrong("duration", f"the longest duration is {format_duration(LONGEST)}, got {kind(value)}")
+    return span
+
+
+def kept(value: Any) -> timedelta:
+    """How long events are kept: one that Stripe sends again must be known still."""
+    span = duration(value)
+    if span < RESENT:
+        why = "for so long Stripe sends an event again, and one that is forgotten would fire a second time"
+        raise wrong("duration", f"events are kept for 3d at the least, got {kind(value)}: {why}", "write 3d or longer")
+    return span
+
+
+def statement_bound(value: Any) -> timedelta:
+    """How long a statement may take: PostgreSQL takes no more than 24 days of milliseconds."""
+    span = duration(value)
+    if span > timedelta(days=1):
+        raise wrong("duration", f"a statement may take 1d at the most, got {kind(value)}", "write 15s, or 5m")
     return span
 
 

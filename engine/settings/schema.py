@@ -167,7 +167,9 @@ class StorePart(Part):
     )
     connections: Count = Field(default=8, description="Connections kept for queries, in each process.")
     connect_timeout: Duration = Field(default=_seconds(seconds=5), description="How long connecting may take.")
-    statement_timeout: Duration = Field(default=_seconds(seconds=15), description="How long one statement may take.")
+    statement_timeout: Annotated[timedelta, checks.before(checks.statement_bound)] = Field(
+        default=_seconds(seconds=15), description="How long one statement may take, at most 1d."
+    )
 
 
 class ReceivePart(Part):
@@ -206,7 +208,10 @@ class ConsolePart(Part):
 
 
 class RetentionPart(Part):
-    events: Duration = Field(default=_seconds(days=90), description="How long events and what came of them are kept.")
+    events: Annotated[timedelta, checks.before(checks.kept)] = Field(
+        default=_seconds(days=90),
+        description="How long events and what came of them are kept; at least 3d, for Stripe sends them again.",
+    )
 
 
 class OpsPart(Part):

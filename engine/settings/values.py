@@ -61,6 +61,11 @@ class StripeSettings:
     account_rate: Rate | None = None
     breaker: BreakerPolicy | None = None
 
+    @property
+    def longest_cap(self) -> timedelta:
+        """The longest span that writes of an operation are counted over; nothing where none is allowed."""
+        return max((each.every for each in self.allow), default=timedelta())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:

@@ -57,8 +57,6 @@ FORGET_DELIVERIES = f"""
         for update skip locked
     ), attempts as (
         delete from tocsin.attempts a using old where a.delivery = old.id
-    ), writes as (
-        delete from tocsin.writes w using old where w.delivery = old.id
     )
     delete from tocsin.deliveries d using old where d.id = old.id
 """  # noqa: S608  of constants

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from engine.store.connect import Pool
 from engine.store.incidents import FORGET_INCIDENTS
 from engine.store.leftovers import UNFINISHED, forget_leftovers
+from engine.store.writes import FORGET_WRITES
 
 AHEAD = timedelta(days=1)
 """How far the clock may be ahead of the latest event without being mistrusted."""
@@ -49,25 +50,27 @@ DELETE_OLD = f"""
         delete from tocsin.deliveries d using firings f where d.firing = f.id returning d.id
     ), attempts as (
         delete from tocsin.attempts a using deliveries d where a.delivery = d.id
-    ), writes as (
-        delete from tocsin.writes w using deliveries d where w.delivery = d.id
     )
     select count(*) from old
 """  # noqa: S608  of constants
 
 
-async def forget(pool: Pool, before: datetime, keep: timedelta | None = None) -> int:
+async def forget(pool: Pool, before: datetime, keep: timedelta | None = None, capped: timedelta = timedelta()) -> int:
     """Delete up to BATCH events received before that moment, and what came of them; when there are none, up to BATCH of
     each kind of what is as old and hangs on no event. How many; 0: nothing is left.
     Incidents that were resolved before it go with them.
 
     `keep`: nothing is deleted that is not older by so much than a day after the latest event, whatever the clock says:
     one that was set a year ahead must not cost everything.
-    A Stripe write that counts in its cap is forgotten with its event, so retention has to be longer than any cap.
+    `capped`: Stripe writes count in their caps for so long, whatever becomes of their events.
     """
     younger = timedelta(days=365_000) if keep is None else AHEAD - keep
     row = await pool.first(HOW_OLD, before, younger)
     assert row is not None
-    await pool.execute(FORGET_INCIDENTS, row["moment"])
-    found: int = await pool.value(DELETE_OLD, row["moment"], BATCH) if row["any"] else 0
-    return found or await forget_leftovers(pool, row["moment"], BATCH)
+    moment = row["moment"]
+    await pool.execute(FORGET_INCIDENTS, moment)
+    found: int = await pool.value(DELETE_OLD, moment, BATCH) if row["any"] else 0
+    if found:
+        return found
+    counting = max(timedelta(), capped - (keep or timedelta()))
+    return await forget_leftovers(pool, moment, BATCH) + await pool.execute(FORGET_WRITES, moment - counting, BATCH)

@@ -159,12 +159,13 @@ class Store:
         """How the database and the queue are. Raises StoreUnavailable."""
         return await health(self._pool)
 
-    async def forget(self, before: datetime, keep: timedelta | None = None) -> int:
+    async def forget(self, before: datetime, keep: timedelta | None = None, capped: timedelta = timedelta()) -> int:
         """Delete some events received before that moment, with what came of them; how many, 0 when none is left.
 
-        `keep`: of the latest events always so many days, whatever the clock says.
+        `keep`: of the latest events always so many days, whatever the clock says. `capped`: the longest span that a cap
+        of Stripe writes is over; they count for so long, whatever becomes of their events.
         """
-        found = await forget(self._pool, before, keep)
+        found = await forget(self._pool, before, keep, capped)
         if not found:
             await self.rates.forget()
         return found

@@ -29,6 +29,15 @@ RELEASE_WRITE = """
 # A write that begins anew may have been claimed long ago.
 RENEW_CLAIMS = "update tocsin.writes set claimed = $2 where delivery = any($1)"
 
+# A claim says since when its delivery may write, for as long as there is one.
+FORGET_WRITES = """
+    delete from tocsin.writes where delivery in (
+        select delivery from tocsin.writes w
+        where claimed < $1 and not exists (select from tocsin.deliveries d where d.id = w.delivery)
+        limit $2
+    )
+"""
+
 
 async def let_through(connection: Connection, held: Sequence[Delivery], now: datetime) -> None:
     """Let held writes pass their cap; part of the caller's transaction."""

@@ -116,6 +116,20 @@ NAMES = "use letters, digits, '-', '_' and '.'"
             None,
         ),
         ("retention: {events: 0d}", "1:21", "a duration of nothing is not possible here", None),
+        (
+            "retention: {events: 71h}",
+            "1:21",
+            "events are kept for 3d at the least, got '71h': for so long Stripe sends an event again, and one that is "
+            "forgotten would fire a second time",
+            "write 3d or longer",
+        ),
+        (
+            "store: {statement_timeout: 25d}",
+            "1:28",
+            "a statement may take 1d at the most, got '25d'",
+            "write 15s, or 5m",
+        ),
+        ("ops: {queue_age: 999999w}", "1:18", "the longest duration is 36500d, got '999999w'", None),
         ("default_channel: rsik", "1:18", "no channel 'rsik'; configured: console", None),
         (
             "ops: {channel: rsik}",

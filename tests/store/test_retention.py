@@ -75,6 +75,30 @@ async def test_a_held_write_was_not_attempted(store: Store) -> None:
     assert (found.status, found.first_attempt) == (DeliveryStatus.HELD, None)
 
 
+async def test_a_write_counts_in_its_cap_longer_than_its_event_is_kept(store: Store, look: Database) -> None:
+    """A cap of one in a week stays one in a week; claims go when they count no more, and nothing tells of them."""
+    day, cap = timedelta(days=1), timedelta(days=7)
+    write = await commit(store, "evt_write", 5)
+    await store.committer.commit(event(id="evt_now", received=NOW), NOTHING, REVISION)
+    await store.deliveries.record(
+        write.id, attempt(write), status=DeliveryStatus.DELIVERED, reason=None, next_attempt=None, result=None
+    )
+
+    async def claim(delivery: str, days: int) -> datetime | None:
+        return await store.writes.claim("refunds.create", delivery, max=1, every=cap, now=NOW + days * day)
+
+    assert await claim(write.id, -5)
+    while await store.forget(NOW - 3 * day, 3 * day, cap):
+        pass
+    assert await look.count("deliveries") == 0
+    assert await claim("dlv_other", 1) is None
+    await store.committer.commit(event(id="evt_later", received=NOW + 3 * day), NOTHING, REVISION)
+    while await store.forget(NOW, 3 * day, cap):
+        pass
+    assert await look.count("writes") == 0
+    assert await claim("dlv_other", 3)
+
+
 async def test_what_is_to_be_in_a_digest_stays_until_it_has_gone_out(store: Store, look: Database) -> None:
     gathered = await commit(store, "evt_gathered", 9)
     await look.execute("update tocsin.deliveries set status = 'gathered', digest = 'weekly'")
