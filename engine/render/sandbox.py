@@ -20,10 +20,14 @@ from engine.render.budget import MAX_TEXT, current, weigh
 from engine.render.spelling import names, written
 from engine.source.nearest import nearest
 
-_STRING_METHODS = names(
+STRING_METHODS = names(
     "upper lower title capitalize strip lstrip rstrip startswith endswith split removeprefix removesuffix"
 )
-_MAPPING_METHODS = frozenset({"items", "keys", "values", "get"})
+"""The methods of texts that a text may call."""
+
+MAPPING_METHODS = frozenset({"items", "keys", "values", "get"})
+"""Those of maps that have no key of that name."""
+
 _LOOP_NAMES = names("index index0 revindex revindex0 first last length previtem nextitem depth depth0")
 _LOOP_METHODS = frozenset({"cycle", "changed"})
 
@@ -86,7 +90,7 @@ class Missing(StrictUndefined):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The mapping methods people know, where the mapping has no key of that name."""
         owner = self._undefined_obj
-        if isinstance(owner, Mapping) and self._undefined_name in _MAPPING_METHODS:
+        if isinstance(owner, Mapping) and self._undefined_name in MAPPING_METHODS:
             return getattr(owner, str(self._undefined_name))(*args, **kwargs)
         raise TemplateError(self._explanation())
 
@@ -127,7 +131,7 @@ class TextEnvironment(ImmutableSandboxedEnvironment):
             return obj[attribute] if attribute in obj else self._missing(obj, attribute)
         if isinstance(obj, Undefined):
             return obj
-        if isinstance(obj, str) and attribute in _STRING_METHODS:
+        if isinstance(obj, str) and attribute in STRING_METHODS:
             return getattr(obj, attribute)
         if isinstance(obj, LoopContext) and attribute in _LOOP_NAMES | _LOOP_METHODS:
             return getattr(obj, attribute)

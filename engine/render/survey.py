@@ -11,7 +11,7 @@ from engine.errors import TemplateError
 from engine.model.event import Json
 from engine.model.timing import TOLD
 from engine.render.budget import MAX_TEXT
-from engine.render.sandbox import nodes_of
+from engine.render.sandbox import MAPPING_METHODS, STRING_METHODS, nodes_of
 from engine.render.spelling import names
 from engine.render.syntax import ENVIRONMENT, OnlyTemplateErrors, Path, hint, parse_text, path_of, unknown_filter
 
@@ -36,6 +36,7 @@ _LONGEST = {"event": 2, "vars": 2, "tables": 3, "failed": 2, "account": 2, **dic
 _SETTABLE = frozenset({"event", *TOLD})
 """Names that a text may set itself and then mean something else by."""
 _FIELDS = frozenset({"object", "previous"})
+_METHODS = STRING_METHODS | MAPPING_METHODS
 _ADDED_UP = frozenset({"total", "totals", "groups"})
 """What a digest has of the objects of its events taken together."""
 _PATHS = (nodes.Getattr, nodes.Getitem, nodes.Name)
@@ -50,7 +51,7 @@ class Survey:
     not whole, like `("vars", "big")`, `("tables", "accounts", "csm")`, `("failed", "reason")`, `("event", "id")`; a
     name whose parts are not written out stands alone, `("vars",)` for `vars[event.type]`. `fields`: what it reads of
     the event's object and of what that was before, `("object", "evidence_details", "due_by")`, as far as the parts are
-    written out.
+    written out. `called`: those of which it calls a method, each with its name, `("object", "status", "upper")`.
     `filtered`: the fields of the object, or the object itself, that it sends through a filter, each with the filter's
     name and whether that is told more; a `default` in between does not matter. `names`: those that it reads and that it
     does not set itself. `reads_object`: whether it asks for the object of the event, or of those that it is told of
@@ -61,6 +62,7 @@ class Survey:
     steps: frozenset[str] = frozenset()
     shared: frozenset[tuple[str, ...]] = frozenset()
     fields: frozenset[Path] = frozenset()
+    called: frozenset[Path] = frozenset()
     filtered: frozenset[tuple[Path, str, bool]] = frozenset()
     names: frozenset[str] = frozenset()
     reads_object: bool = False
@@ -93,6 +95,7 @@ def _in_parts(text: str) -> Survey | None:
         steps=frozenset().union(*(part.steps for part in parts)),
         shared=frozenset().union(*(part.shared for part in parts)),
         fields=frozenset().union(*(part.fields for part in parts)),
+        called=frozenset().union(*(part.called for part in parts)),
         filtered=frozenset().union(*(part.filtered for part in parts)),
         names=frozenset().union(*(part.names for part in parts)),
         reads_object=any(part.reads_object for part in parts),
@@ -106,7 +109,9 @@ def _survey(text: str) -> Survey:
         free = _free(tree, found)
     except TemplateError as error:
         return Survey(problem=str(error))
-    paths = tuple(_whole_paths(found))
+    calls = {id(node.node) for node in found if isinstance(node, nodes.Call)}
+    whole = tuple(_whole_paths(found))
+    paths = tuple(path[:-1] if id(node) in calls and path[-1] in _METHODS else path for node, path in whole)
     problem = unknown_filter(found) or _unknown_name(free, paths)
     if problem is not None:
         return Survey(problem=problem)
@@ -118,6 +123,9 @@ def _survey(text: str) -> Survey:
             if path[0] in _LONGEST and (path[0] in free or path[0] not in _SETTABLE)
         ),
         fields=frozenset(path for path in paths if len(path) > 1 and path[0] in _FIELDS and path[0] in free),
+        called=frozenset(
+            path for node, path in whole if id(node) in calls and path[0] in _FIELDS & free and path[-1] in _METHODS
+        ),
         filtered=frozenset(_filtered(found)) if "object" in free else frozenset(),
         names=frozenset(free),
         reads_object="object" in free or any(map(_asks_object, found)),
@@ -155,8 +163,8 @@ def _last(node: nodes.Node) -> Json:
     return node.arg.value if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) else None
 
 
-def _whole_paths(found: Iterable[nodes.Node]) -> Iterator[Path]:
-    """The paths that are read, each only as long as it is."""
+def _whole_paths(found: Iterable[nodes.Node]) -> Iterator[tuple[nodes.Node, Path]]:
+    """The paths that are read, each only as long as it is, and the nodes that they are."""
     taken: set[int] = set()
     for node in found:  # a whole path comes before its beginning
         if not isinstance(node, _PATHS) or id(node) in taken:
@@ -168,7 +176,7 @@ def _whole_paths(found: Iterable[nodes.Node]) -> Iterator[Path]:
         while isinstance(inner, nodes.Getattr | nodes.Getitem):
             inner = inner.node
             taken.add(id(inner))
-        yield path
+        yield node, path
 
 
 def _filtered(found: Iterable[nodes.Node]) -> Iterator[tuple[Path, str, bool]]:

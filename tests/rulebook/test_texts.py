@@ -61,6 +61,39 @@ def test_what_a_text_may_read(text: str) -> None:
     assert [line for line in said(text) if "unknown-field" in line] == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{{ object.status.upper() }} {{ object.reason.split("_")[0] }} {{ object.charge.removeprefix("ch_") }}',
+        '{{ object.metadata.get("order") }} {{ object.metadata.order.upper() }} {{ previous.status.upper() }}',
+        '{% for name, value in object.evidence.items() %}{{ name }}{% endfor %} {{ object.get("status") }}',
+        '{{ account.get("name") }} {{ account.name.upper() }} {{ event.get("type") }} {{ event.type.upper() }}',
+        '{{ previous.items() }} {{ previous.get("status") }}',
+    ],
+)
+def test_the_methods_that_a_text_may_call_are_no_fields(text: str) -> None:
+    assert said(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{{ object.amount.upper() }}", "amount is an amount, and has no fields"),
+        ("{{ object.status.keys() }}", "status is a text, and has no fields"),
+        ("{{ object.status.encode() }}", "status is a text, and has no fields"),
+        ("{{ object.status.upper }}", "status is a text, and has no fields"),
+    ],
+)
+def test_a_method_that_there_is_not(text: str, says: str) -> None:
+    """Only what the sandbox has of that kind of value may be called, and nothing of it read."""
+    assert said(text) == [f"[unknown-field]  {says}"]
+
+
+def test_a_misspelt_field_whose_method_is_called_is_told_once() -> None:
+    (line,) = said("{{ object.staus.upper() }}")
+    assert line.startswith("[unknown-field]  dispute has no field 'staus'; did you mean 'object.status'?")
+
+
 def test_of_several_types_one_that_has_the_field_is_enough() -> None:
     assert said("{{ object.evidence_details.due_by }}", "[charge.failed, charge.dispute.created]") == []
 

@@ -9,9 +9,11 @@ from engine.model.rule import When
 from engine.model.schema import Field, Kind
 from engine.render import Survey
 from engine.render.filters import AMOUNT_FIELDS
+from engine.render.sandbox import STRING_METHODS
 from engine.rulebook.findings import Findings
 from engine.rulebook.lints.carried import Carried, Lost, carried, lead, with_ids
 from engine.rulebook.lints.paths import Context, spots_of
+from engine.rulebook.lints.values import MAPS, TEXTS
 from engine.rulebook.lints.wording import kind_in_words
 from engine.source import Scalar
 
@@ -27,12 +29,24 @@ def advise_text(found: Findings, text: Scalar, asks: Survey, whens: tuple[When, 
     if about.whole:
         for path, root in _paths(asks.fields):
             spots_of(found, parse_path(path), Context(about=about, within=root), text.position)
+        for path, root in _paths(asks.called):
+            if not _may_call(path, about):
+                spots_of(found, parse_path(path), Context(about=about, within=root), text.position)
         for path, name, told in _filtered(asks.filtered):
             ends = lead(parse_path(path), about, None) if path else about.spots
             doubts = [] if isinstance(ends, Lost) else [_doubt(path, name, told, spot.field, about) for spot in ends]
             first = doubts[0] if doubts and all(doubts) else None
             if first is not None:
                 found.warn("field-type", text, *first)
+
+
+def _may_call(path: str, about: Carried) -> bool:
+    """Whether what stands before the last name may be a text or a map with that method; also where it is unknown, which
+    is told by itself."""
+    owner, _, method = path.rpartition(".")
+    ends = lead(parse_path(owner), about, None) if owner not in ("", "$previous") else ()
+    wanted = TEXTS if method in STRING_METHODS else MAPS
+    return isinstance(ends, Lost) or not ends or any(spot.field.kind in (Kind.ANY, *wanted) for spot in ends)
 
 
 @lru_cache(maxsize=4_096)

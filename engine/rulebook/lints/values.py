@@ -17,7 +17,7 @@ from engine.source import nearest
 
 TEXTS = frozenset({Kind.TEXT, Kind.ID, Kind.TIMESTAMP})
 NUMBERS = frozenset({Kind.INTEGER, Kind.AMOUNT, Kind.NUMBER, Kind.TIME})
-_MAPS = frozenset({Kind.OBJECT, Kind.MAP})
+MAPS = frozenset({Kind.OBJECT, Kind.MAP})
 _ORDERED = frozenset({"gt", "gte", "lt", "lte", "between"})
 _OF_TEXT = frozenset({"prefix", "suffix", "glob", "matches", "cidr"})
 _AGES = frozenset({"older_than", "newer_than"})
@@ -86,7 +86,7 @@ def _equal(name: str, operation: Operation, operand: Json, spot: Spot) -> Doubt 
     kind = spot.field.kind
     if kind is Kind.ANY or not isinstance(operand, (bool, int, Decimal, str)):
         return None
-    if kind in _MAPS:
+    if kind in MAPS:
         return _type(f"{name} is a map, never {_shown(operand)}", _deeper(name, spot.field))
     if isinstance(operand, str) and kind in TEXTS:
         return _unknown_value(name, operation, operand, spot.field)
@@ -133,10 +133,10 @@ def _ordered(name: str, operation: Operation, operand: Json, spot: Spot) -> Doub
         return None
     if isinstance(operand, (Money, Bounds)):
         return _money(name, spot)
-    if kind in (Kind.TEXT, Kind.ID, Kind.BOOLEAN, *_MAPS):
+    if kind in (Kind.TEXT, Kind.ID, Kind.BOOLEAN, *MAPS):
         if isinstance(operand, Time) and kind is Kind.TEXT and not spot.field.values:
             return None  # a date as text
-        hint = _deeper(name, spot.field) if kind in _MAPS else None
+        hint = _deeper(name, spot.field) if kind in MAPS else None
         what = kind_in_words(spot.field)
         return _type(f"'{operation.operator}' compares numbers, money and times, and {name} is {what}", hint)
     if kind is Kind.TIMESTAMP and not isinstance(operand, Time):
