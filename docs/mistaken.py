@@ -62,6 +62,7 @@ FILES: Mapping[str, str] = {
     "unknown-field": where("amuont: {gte: 500 USD}"),
     "only-an-id": where("charge.amount: {gte: 500 USD}"),
     "enum-value": where("status: needs_respons"),
+    "wildcard": where('evidence.customer_name: "*refund*"'),
     "field-type": where("metadata.vip: true"),
     "never-holds": where("amount: {gte: 500 USD, lte: 100 USD}"),
     "redundant": rule(when="[payout.failed, {type: payout.*, scope: connected}, payout.*]"),

@@ -34,6 +34,7 @@ CODES: dict[str, str] = {
     "unknown-field": "a field that the object of such an event is not known to have (a warning)",
     "only-an-id": "a field of an object of which the event carries only the id (a warning)",
     "enum-value": "a value that Stripe is not known to use there (a warning)",
+    "wildcard": "a * in a condition where it stands for itself (a warning)",
     "field-type": "a test that cannot hold of a field of that type (a warning)",
     "never-holds": "conditions that nothing can meet (a warning)",
     "redundant": "something that could be left out and would change nothing (a warning)",
@@ -49,7 +50,7 @@ CODES: dict[str, str] = {
     "unknown-operation": "an operation that Stripe's SDK does not have",
     "write-not-allowed": "a Stripe operation that writes and is not in stripe.allow of the configuration",
     "disconnected": "a Stripe step as an account that has just disconnected",
-    "template": "a text that cannot be rendered",
+    "template": "a text that cannot be rendered, or one where a condition has a value",
     "unknown-step": "the result of a step that there is not",
     "step-cycle": "steps that wait for each other",
     "given": "an event of a test that cannot be made",
@@ -75,7 +76,7 @@ WARNINGS = frozenset(
         *("unknown-type", "account", "fetch", "money", "changed-needs-updated"),
         *("duplicate-rule", "shadowed-rule"),
         *("never-holds", "redundant", "no-effect", "scope", "other-accounts"),
-        *("unknown-field", "only-an-id", "enum-value", "field-type"),
+        *("unknown-field", "only-an-id", "enum-value", "field-type", "wildcard"),
     }
 )
 """The codes that a rule may ignore: warnings, some of which are errors in other places, where they are not ignored."""

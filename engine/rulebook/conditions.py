@@ -8,7 +8,15 @@ from engine.match.paths import TOLD, Base, Path
 from engine.model.condition import ALWAYS, All, Any, Changed, Condition, Nothing, Operation, PathTest
 from engine.rulebook.fields import check_keys, did_you_mean, expected, flag, kind_of, path_mistake
 from engine.rulebook.findings import Findings
-from engine.rulebook.foreign import block_hint, change_hint, is_field, operator_hint, thousands
+from engine.rulebook.foreign import (
+    block_hint,
+    change_hint,
+    is_field,
+    operator_hint,
+    star_hint,
+    template_hint,
+    thousands,
+)
 from engine.rulebook.money import looks_like_money
 from engine.rulebook.operands import READERS, table_column, value
 from engine.source import Entry, Mapping, Node, Scalar, Sequence
@@ -106,9 +114,12 @@ def _equals(found: Findings, path: Path, node: Scalar, at: Scalar) -> Condition 
     if node.value is None:
         hint = f"write {path.text}: {{exists: false}}"
         return found.error("null", node, f"{path.text} is never equal to null", hint)
+    if _is_template(found, node):
+        return None
     operand = value(found, node, "eq")
     if operand is None:
         return None
+    _doubt_star(found, path, "eq", node)
     if isinstance(operand, str) and looks_like_money(operand):
         hint = f"write {path.text}: {{between: [{operand}, {operand}]}}, or gte, gt, lte, lt"
         found.warn("money", node, f"this is the text '{operand}', which no amount is equal to", hint)
@@ -176,6 +187,24 @@ def _mistaken_for_keys(found: Findings, path: Path, node: Mapping) -> bool:
     return instead is not None
 
 
+def _is_template(found: Findings, node: Node) -> bool:
+    """Whether a value, or one in a list, is written as in a text, which a condition would take by the letter."""
+    if isinstance(node, Sequence):
+        mistaken = [_is_template(found, item) for item in node.items]
+        return any(mistaken)
+    hint = template_hint(node.text) if isinstance(node, Scalar) and isinstance(node.value, str) else None
+    if hint is not None:
+        found.error("template", node, "there are no templates in conditions", hint)
+    return hint is not None
+
+
+def _doubt_star(found: Findings, path: Path, operator: str, node: Node) -> None:
+    text = node.value if isinstance(node, Scalar) else None
+    hint = star_hint(operator, text, path.text) if isinstance(text, str) else None
+    if hint is not None:
+        found.warn("wildcard", node, f"'{operator}' takes * for the character itself", hint)
+
+
 def _ignores_case(found: Findings, node: Mapping) -> bool:
     entry = node.entry("ignore_case")
     if entry is None:
@@ -198,6 +227,9 @@ def _operand(found: Findings, path: Path, node: Mapping, entry: Entry) -> object
     if name == "changed":
         return _changed(found, path, entry)
     if name in READERS:
+        if _is_template(found, entry.value):
+            return None
+        _doubt_star(found, path, name, entry.value)
         return READERS[name](found, entry.value, name)
     return found.error("unknown-operator", entry.key, *_unknown_operator(path, node, entry))
 

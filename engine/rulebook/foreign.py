@@ -14,6 +14,10 @@ from engine.model.schema import field_at, objects
 from engine.source import Entry, Node, Scalar, Sequence, nearest
 from engine.source import Mapping as MappingNode
 
+_TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}", re.DOTALL)
+_NAME_IN_TEMPLATE = re.compile(
+    r"\{\{-?\s*(object|previous|event|account|vars|tables|steps)((?:\.\w+)+)\s*-?\}\}", re.ASCII
+)
 BLOCKS = ("any", "all", "none")
 _LONGEST_SHOWN = 80
 
@@ -195,6 +199,28 @@ def path_hint(path: Path) -> str | None:
             rest = text.removeprefix(start)
             return f"write $previous.{rest}, or {rest}: {{changed: {{from: ..}}}}"
     return f"write ${text}" if first in ("event", "account", "vars", "tables") else None
+
+
+def template_hint(text: str) -> str | None:
+    """What to write for `{{ vars.big }}` where a condition has a value; None where it is no template."""
+    if not _TEMPLATE.search(text):
+        return None
+    found = _NAME_IN_TEMPLATE.fullmatch(text.strip())
+    if found is None:
+        return "write a value, or a name like $vars.big or $account.id"
+    root, rest = found[1], found[2]
+    if root == "object":
+        return f"write $.data.object{rest}"
+    return f"write ${root}{rest}"
+
+
+def star_hint(operator: str, text: str, path: str) -> str | None:
+    """What to write for a text that begins or ends with `*` where that stands for nothing else; None for others."""
+    if operator not in ("eq", "prefix", "suffix", "contains") or not (text.startswith("*") or text.endswith("*")):
+        return None
+    if not text.strip("*"):
+        return f"write {path}: {{exists: true}}"
+    return f'write {path}: {{glob: "{text}"}}'
 
 
 def type_hint(pattern: str) -> str | None:

@@ -141,6 +141,65 @@ def test_what_is_a_field_is_no_word_of_another_language(written: str, field: str
     assert hint == f"a map under a path is operators; for a deeper field write '{field}' as the path"
 
 
+TEMPLATES = [
+    ('status: "{{ vars.big }}"', "$vars.big"),
+    ("reason: {prefix: '{{ vars.big }}'}", "$vars.big"),
+    ("reason: {matches: '{{ vars.big }}'}", "$vars.big"),
+    ("reason: [general, '{{ vars.big }}']", "$vars.big"),
+    ("reason: {not: '{{ account.country }}'}", "$account.country"),
+    ("amount: {gte: '{{ object.balance }}'}", "$.data.object.balance"),
+    ("amount: {between: [1, '{{ vars.big }}']}", "$vars.big"),
+    ("reason: {in_table: '{{ tables.vip }}'}", "$tables.vip"),
+    ("created: {newer_than: '{{ vars.big }}'}", "$vars.big"),
+    ("status: {changed: {from: '{{ vars.big }}'}}", "$vars.big"),
+]
+
+
+@pytest.mark.parametrize(("written", "ours"), TEMPLATES)
+def test_a_template_in_a_condition_is_an_error(written: str, ours: str) -> None:
+    """Neither taken by the letter nor put in: the name by itself is what conditions have."""
+    mistake = _only(where(f"{{{written}}}"))
+    assert (mistake.level, mistake.code, mistake.message) == (
+        "error",
+        "template",
+        "there are no templates in conditions",
+    )
+    assert mistake.hint == f"write {ours}"
+
+
+def test_a_template_that_is_more_than_a_name_has_no_twin_in_conditions() -> None:
+    mistake = _only(where("{reason: '{% if event.livemode %}fraudulent{% endif %}'}"))
+    assert mistake.hint == "write a value, or a name like $vars.big or $account.id"
+
+
+def test_braces_that_are_no_template_are_text() -> None:
+    assert mistakes(where("{'evidence.customer_name': {matches: 'a{2}'}, 'metadata.x': '{y}'}")) == []
+
+
+STARS = [
+    ("evidence.customer_name: '*refund*'", 'evidence.customer_name: {glob: "*refund*"}'),
+    ("evidence.customer_name: 'refund*'", 'evidence.customer_name: {glob: "refund*"}'),
+    ("evidence.customer_name: [a, '*b']", 'evidence.customer_name: {glob: "*b"}'),
+    ("evidence.customer_name: {not: '*refund'}", 'evidence.customer_name: {glob: "*refund"}'),
+    ("evidence.customer_name: {contains: 'refund*'}", 'evidence.customer_name: {glob: "refund*"}'),
+    ("evidence.customer_name: {prefix: 'refund*'}", 'evidence.customer_name: {glob: "refund*"}'),
+    ("evidence.customer_name: '*'", "evidence.customer_name: {exists: true}"),
+]
+
+
+@pytest.mark.parametrize(("written", "ours"), STARS)
+def test_a_star_that_stands_for_itself_is_doubted(written: str, ours: str) -> None:
+    """Elsewhere than under `glob` it is a character as any other."""
+    mistake = _only(where(f"{{{written}}}"))
+    assert (mistake.level, mistake.code, mistake.hint) == ("warning", "wildcard", f"write {ours}")
+    assert mistakes(where(f"{{{ours}}}")) == []
+
+
+@pytest.mark.parametrize("written", ["{glob: '*refund*'}", "{matches: 'a*'}", "'a*b'", "{length: 5}"])
+def test_a_star_elsewhere_is_no_doubt(written: str) -> None:
+    assert mistakes(where(f"{{evidence.customer_name: {written}}}")) == []
+
+
 PATHS = [
     ("data.object.amount: {gte: 500 USD}", "write amount: paths begin at the event's object"),
     ("object.amount: {gte: 500 USD}", "write amount: paths begin at the event's object"),
