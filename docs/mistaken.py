@@ -2,18 +2,27 @@
 says of each."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from textwrap import indent
 
 from docs.examples import KNOWN
+from engine.model.event import Scope
 from engine.model.mistake import Mistake
-from engine.rulebook import load
+from engine.rulebook import Listening, load
+from engine.rulebook.served import check_served
 from engine.source import print_mistakes
 from engine.testing import read_tests
 
 FILE = "rules/mine.yaml"
 BESIDE = {"rules/all.yaml": "vars: {small: 5 USD}\n", "rules/vip.csv": "account\nacct_1\n"}
 """What else is there."""
+
+
+CONFIGURED = replace(
+    KNOWN, endpoints=(Listening(name="connect", scope=Scope.CONNECTED, livemode=True),), stripe_keys=("test",)
+)
+"""What is configured where that matters."""
 
 
 def rule(**keys: str) -> str:
@@ -88,6 +97,8 @@ FILES: Mapping[str, str] = {
         '\n  - {callback: case-system, id: a, body: "{{ steps.b.ok }}"}'
         '\n  - {callback: case-system, id: b, body: "{{ steps.a.ok }}"}'
     ),
+    "no-endpoint": rule(when="{type: payout.failed, scope: organization}"),
+    "no-key": step("{stripe: payouts.retrieve}"),
     "unused-ignore": rule(lint="{ignore: unknown-field, because: our endpoint has an older version of the API}"),
     "given": rule(tests="[{given: {event: payout.failed, previous: {a.b: 1}}, expect: fires}]"),
     "unknown-rule": rule(),
@@ -126,7 +137,9 @@ def shown(code: str) -> str:
 def mistakes(code: str) -> tuple[Mistake, ...]:
     """Everything that is wrong with the file of that code."""
     loaded = load({**BESIDE, FILE: FILES[code]}, KNOWN)
-    return (*loaded.mistakes, *read_tests(_sources(code), loaded.rulebook.rules, Path()).mistakes)
+    rules = loaded.rulebook.rules
+    asked = check_served(rules, CONFIGURED)
+    return (*loaded.mistakes, *read_tests(_sources(code), rules, Path()).mistakes, *asked)
 
 
 def _sources(code: str) -> dict[str, str]:

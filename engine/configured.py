@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from engine.rulebook import Known, Loaded, load, read_rule_files
+from engine.rulebook import Known, Listening, Loaded, load, read_rule_files
 from engine.settings import Settings
 from engine.stripe_api import operations
 
 
 def known(settings: Settings) -> Known:
-    """What rules may name: channels, callbacks, hosts, Stripe operations."""
+    """What rules may name: channels, callbacks, hosts, Stripe operations; and what there is for them."""
     return Known(
         channels=tuple(settings.channels),
         callbacks=tuple(settings.callbacks),
@@ -16,6 +16,10 @@ def known(settings: Settings) -> Known:
         stripe_operations=operations,
         allowed_writes=frozenset(write.operation for write in settings.stripe.allow),
         stripe_keys=tuple(settings.stripe.keys),
+        endpoints=tuple(
+            Listening(name=each.name, scope=each.scope, livemode=each.livemode, key=each.key)
+            for each in settings.endpoints
+        ),
         default_livemode=settings.default_livemode,
     )
 

@@ -115,6 +115,7 @@ def examine(paths: Sequence[Path]) -> Examination:
     from engine.rulebook.effects import effects_of
     from engine.rulebook.files import TABLES
     from engine.rulebook.rules import in_order
+    from engine.rulebook.served import check_served
     from engine.settings import load_settings
     from engine.source import ParseOnce, collector_paused
     from engine.stripe_api.operations import is_write
@@ -135,11 +136,15 @@ def examine(paths: Sequence[Path]) -> Examination:
         mistakes += error.mistakes
     parse = ParseOnce()
     with collector_paused():
-        loaded = load(files.rules, configured.known(settings) if settings else Known(), parse=parse)
+        known = configured.known(settings) if settings else Known()
+        loaded = load(files.rules, known, parse=parse)
         tested = read_tests(files.rules | files.tests, loaded.rulebook.rules, Path.cwd(), parse=parse)
     rules = files.rules_of(loaded.rulebook.rules)
     return Examination(
-        mistakes=(*mistakes, *files.mistakes(in_order((*loaded.mistakes, *tested.mistakes)))),
+        mistakes=(
+            *mistakes,
+            *files.mistakes(in_order((*loaded.mistakes, *tested.mistakes, *check_served(rules, known)))),
+        ),
         sources={**sources, **files.rules, **files.tests},
         config=settings.file if settings else None,
         files=sum(name in files.names and not name.endswith(TABLES) for name in files.rules),

@@ -68,13 +68,15 @@ CODES: dict[str, str] = {
     "timezone": "a time zone that there is not",
     "calendar": "a calendar that cannot be used: its days, its times",
     "no-effect": "something that changes nothing in this rule (a warning)",
+    "no-endpoint": "a rule for events that no configured endpoint takes (a warning)",
+    "no-key": "a rule that needs a key to Stripe that is not configured (a warning)",
     "unused-ignore": "an ignored warning that there is not in the rule (a warning)",
 }
 
 WARNINGS = frozenset(
     {
         *("unknown-type", "account", "fetch", "money", "changed-needs-updated"),
-        *("duplicate-rule", "shadowed-rule"),
+        *("duplicate-rule", "shadowed-rule", "no-endpoint", "no-key"),
         *("never-holds", "redundant", "no-effect", "scope", "other-accounts"),
         *("unknown-field", "only-an-id", "enum-value", "field-type", "wildcard"),
     }
@@ -83,3 +85,6 @@ WARNINGS = frozenset(
 
 OF_SEVERAL_RULES = frozenset({"duplicate-rule", "shadowed-rule"})
 """Those of them that are found where all rules are held together."""
+
+OF_SETTINGS = frozenset({"no-endpoint", "no-key"})
+"""Those that depend on what is configured, besides names: they may be ignored where there is nothing to ignore."""

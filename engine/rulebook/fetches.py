@@ -54,11 +54,21 @@ def check_account_fields(found: Findings, node: Node, known: Known) -> None:
 
 
 def check_object(found: Findings, node: Node, when: When, known: Known, *, asked: bool) -> None:
-    """Warn of a rule on events of API v2 that asks for their object, which nothing can read. `asked`: by a text."""
+    """Warn of a rule on thin events that asks for their object, which nothing can read. `asked`: by a text.
+
+    A snapshot's type takes its thin twin too, but seldom gets it: that is no reason to warn.
+    """
     keyless = known.stripe_keys is not None and not known.stripe_keys
-    if keyless and (asked or when.reads_object) and all(pattern.startswith("v2.") for pattern in when.types):
-        what = "these events carry no object, and no key is configured to read it: the rule can never be judged"
+    thin = [pattern for pattern in when.types if is_thin(pattern)]
+    if keyless and (asked or when.reads_object) and thin:
+        which = "these events carry" if len(thin) == len(when.types) else f"{', '.join(thin)} carries"
+        what = f"{which} no object, and no key is configured to read it: the rule can never be judged"
         found.warn("fetch", node, what, _NO_KEY)
+
+
+def is_thin(pattern: str) -> bool:
+    """Whether a pattern takes thin events alone, which carry no object."""
+    return pattern.startswith(("v1.", "v2."))
 
 
 def _ids(found: Findings, node: Sequence, types: tuple[str, ...]) -> Fetch | None:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from engine.model.event import Scope
+
 
 class StripeOperations(Protocol):
     """What is known of the SDK's operations; `engine.stripe_api.operations` is one."""
@@ -20,6 +22,17 @@ class StripeOperations(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """An endpoint that is configured: the scope and the livemode of what comes to it, None for any; `key` names the key
+    that acts for its events, None where that is by their livemode."""
+
+    name: str
+    scope: Scope | None = None
+    livemode: bool | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """The names that rules may use. None: not known, every name is taken on trust.
 
@@ -33,4 +46,5 @@ class Known:
     stripe_operations: StripeOperations | None = None
     allowed_writes: Collection[str] | None = None
     stripe_keys: Collection[str] | None = None
+    endpoints: Collection[Listening] | None = None
     default_livemode: bool | None = None

@@ -69,6 +69,20 @@ def test_mistakes_in_the_configuration_do_not_hide_those_in_the_rules(folder: Pa
     assert "not checked until the configuration can be read" in result.stdout
 
 
+def test_rules_are_held_to_the_endpoints_that_are_configured(folder: Path) -> None:
+    secret = "whsec_" + "a" * 32
+    (folder / "config.yaml").write_text(
+        f"endpoints: [{{name: connect, scope: connected, secrets: [{secret}]}}]\nrules: [rules]\n"
+    )
+    text = GOOD.replace("when: payout.failed", "when: {type: payout.failed, scope: platform}")
+    (folder / "rules" / "good.yaml").write_text(text)
+    assert "rules/good.yaml:2:10  warning[no-endpoint]  no endpoint takes live events of scope platform" in (
+        check().stdout
+    )
+    (folder / "rules" / "good.yaml").write_text(GOOD)
+    assert "no mistakes" in check().stdout
+
+
 def test_warnings_fail_only_when_strict(folder: Path) -> None:
     (folder / "rules" / "odd.yaml").write_text(WARNED)
     assert check().exit_code == 0

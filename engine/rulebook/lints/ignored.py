@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from engine.model.position import Position
-from engine.rulebook.codes import CODES, OF_SEVERAL_RULES, WARNINGS
+from engine.rulebook.codes import CODES, OF_SETTINGS, OF_SEVERAL_RULES, WARNINGS
 from engine.rulebook.fields import check_keys, did_you_mean, listed, mapping, text
 from engine.rulebook.findings import Findings
 from engine.source import Mapping as MappingNode
@@ -59,11 +59,12 @@ def _check_code(found: Findings, node: Node) -> bool:
 def apply(found: Findings, since: int, ignored: Mapping[str, Position | None]) -> None:
     """Take the ignored warnings out of what was found from the place `since` on, and warn of codes without any.
 
-    Codes that only a comparison with other rules can find are left to that comparison.
+    Codes that only a comparison with other rules can find are left to that comparison; what depends on the
+    configuration may be ignored for another one.
     """
     seen = found.silence(since, ignored)
     for code, place in ignored.items():
-        if code not in seen and code not in OF_SEVERAL_RULES:
+        if code not in seen and code not in OF_SEVERAL_RULES | OF_SETTINGS:
             warn_unused(found, code, place)
 
 

@@ -1,0 +1,112 @@
+"""What rules need of the configuration: endpoints that take their events, and keys to read and act with on Stripe."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from engine.model.event import Scope
+from engine.model.mistake import Mistake
+from engine.model.rule import Rule, RuleMode, Verb, When
+from engine.rulebook.fetches import is_thin
+from engine.rulebook.findings import Findings
+from engine.rulebook.known import Known, Listening
+
+_FEW = 3
+_NAMED = 5
+_ANYTHING = Listening(name="")
+
+
+def check_served(rules: Iterable[Rule], known: Known) -> tuple[Mistake, ...]:
+    """Warn of rules none of whose events any endpoint takes, and of those for whose events there is no key that they
+    need. Of more than a few of a kind one warning speaks of all, at the first of them."""
+    found = Findings()
+    ours = [rule for rule in rules if rule.mode is not RuleMode.OFF]
+    endpoints = tuple(known.endpoints or (_ANYTHING,))
+    unserved = [
+        rule for rule in ours if not any(_takes(endpoint, when) for endpoint in endpoints for when in rule.when)
+    ]
+    said = f"there {'is' if len(endpoints) == 1 else 'are'} {_listed([_named(each) for each in endpoints])}"
+    hint = f"{said}; add one under endpoints in config.yaml, or widen scope or livemode of the rule"
+    _warn(found, "no-endpoint", unserved, lambda rule: f"no endpoint takes {_wanted(rule.when)}", hint)
+    served = [rule for rule in ours if rule not in unserved]
+    keyless = [rule for rule in served if _needs_key(rule, known) and not _has_key(rule, known, endpoints)]
+    hint = "add to config.yaml: stripe: {keys: {live: .., test: ..}}"
+    _warn(found, "no-key", keyless, _no_key, hint)
+    return tuple(found.mistakes)
+
+
+def _no_key(rule: Rule) -> str:
+    which = _wanted(rule.when)
+    what = "no key is configured" + ("" if which == "events" else f" for {which}")
+    return f"this rule reads or acts on Stripe, and {what}"
+
+
+def _warn(found: Findings, code: str, rules: Sequence[Rule], message: Callable[[Rule], str], hint: str) -> None:
+    doubted = [rule for rule in rules if code not in rule.ignored and rule.position is not None]
+    if len(doubted) > _FEW and doubted[0].position is not None:
+        ids = _listed([rule.id for rule in doubted])
+        found.warn(code, doubted[0].position, f"{message(doubted[0])}: so for {len(doubted)} rules, {ids}", hint)
+        return
+    for rule in doubted:
+        if rule.position is not None:
+            found.warn(code, rule.position, message(rule), hint)
+
+
+def _takes(endpoint: Listening, when: When) -> bool:
+    scoped = endpoint.scope is None or when.scopes is None or endpoint.scope in when.scopes
+    return scoped and bool(_modes(endpoint, when))
+
+
+def _modes(endpoint: Listening, when: When) -> set[bool]:
+    """The livemodes in which an endpoint may bring events for a `when`."""
+    return {mode for mode in (True, False) if when.livemode in (mode, None) and endpoint.livemode in (mode, None)}
+
+
+def _needs_key(rule: Rule, known: Known) -> bool:
+    """Whether something of it is read from Stripe or done there. Without any key what is to be read is told where it
+    stands."""
+    if any(step.verb is Verb.STRIPE for step in rule.every_step):
+        return True
+    if not known.stripe_keys:
+        return False
+    if any(when.fetch is not None for when in rule.when) or any(step.fetch is not None for step in rule.every_step):
+        return True
+    return any((when.reads_object or rule.reads_object) and all(map(is_thin, when.types)) for when in rule.when)
+
+
+def _has_key(rule: Rule, known: Known, endpoints: Sequence[Listening]) -> bool:
+    """Whether there is a key for some of its events; also where nothing is known of keys."""
+    if known.stripe_keys is None:
+        return True
+    return any(name in known.stripe_keys for when in rule.when for name in _keys(when, endpoints))
+
+
+def _keys(when: When, endpoints: Sequence[Listening]) -> Iterator[str]:
+    for endpoint in endpoints:
+        if _takes(endpoint, when):
+            yield from ([endpoint.key] if endpoint.key else map(_mode, _modes(endpoint, when)))
+
+
+def _mode(livemode: bool) -> str:
+    return "live" if livemode else "test"
+
+
+def _wanted(whens: Sequence[When]) -> str:
+    """`live events of scope platform`."""
+    modes = {when.livemode for when in whens}
+    mode = f"{_mode(bool(modes.pop()))} events" if len(modes) == 1 and None not in modes else "events"
+    scopes = {scope for when in whens for scope in when.scopes or Scope}
+    if len(scopes) == len(Scope):
+        return mode
+    return f"{mode} of scope {' or '.join(scope for scope in Scope if scope in scopes)}"
+
+
+def _named(endpoint: Listening) -> str:
+    """`connect (connected, live)`."""
+    what = [
+        *([endpoint.scope] if endpoint.scope else []),
+        *([] if endpoint.livemode is None else [_mode(endpoint.livemode)]),
+    ]
+    return f"{endpoint.name} ({', '.join(what)})" if what else endpoint.name
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join([*names[:_NAMED], *([".."] if len(names) > _NAMED else [])])
