@@ -40,7 +40,7 @@ from engine.work.fetch import Fetcher, rereading
 from engine.work.gate import Gate
 from engine.work.late import QueueWatch
 from engine.work.mutes import MuteBook
-from engine.work.ops import Ops
+from engine.work.ops import Ops, OpsLog, Reports
 from engine.work.prepare import Prepare
 from engine.work.recent import RecentEvents
 from engine.work.silence import silence_reports
@@ -187,13 +187,12 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         destinations.of,
         store.destinations,
         store.rates,
-        seen=observed(metrics, None if ops is None else BreakerReports(ops.report)),
+        seen=observed(metrics, BreakerReports(ops.report)),
         put_off=metrics.put_off,
     )
     events = RecentEvents(store.events.get)
     accounts = AccountBook(store.accounts)
-    tell = None if ops is None else ops.report
-    mutes = MuteBook(store.mutes, tell)
+    mutes = MuteBook(store.mutes, ops.report)
     await mutes.look()
     pipeline = Pipeline(
         rulebook=lambda: reloader.current,
@@ -233,7 +232,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
     running = {
         "accounts": accounts.run(service.stopping),
         "mutes": mutes.run(service.stopping),
-        "late": QueueWatch(store.health, tell, settings.queue_age).run(service.stopping),
+        "late": QueueWatch(store.health, ops.report, settings.queue_age).run(service.stopping),
         "watch-rules": reloader.watch(service.stopping),
     }
     if settings.role.works:
@@ -242,8 +241,8 @@ async def _assemble(settings: Settings, store: Store) -> Service:
             "destinations": gate.run(service.stopping),
             "members": store.members.run(service.stopping),
             "timers": clock.run(service.stopping),
-            "dead": dead_reports(store.dead, tell).run(service.stopping),
-            "silence": silence_reports(store.silences, tell).run(service.stopping),
+            "dead": dead_reports(store.dead, ops.report).run(service.stopping),
+            "silence": silence_reports(store.silences, ops.report).run(service.stopping),
             "warm": service.warm(),
         }
     service.tasks += [asyncio.create_task(task, name=f"tocsin-{name}") for name, task in running.items()]
@@ -256,7 +255,7 @@ def _deliverer(
     stripe: StripeNotifier,
     events: RecentEvents,
     accounts: AccountBook,
-    ops: Ops | None,
+    ops: Reports,
 ) -> Deliverer:
     """What attempts every delivery, those included that read for rules."""
     store, reloader, metrics = service.store, service.reloader, service.metrics
@@ -308,20 +307,19 @@ def _working(service: Service, destinations: Destinations, deliverer: Deliverer)
     )
 
 
-def _webhooks(settings: Settings, pipeline: Pipeline, metrics: Metrics, ops: Ops | None) -> WebhookPaths:
+def _webhooks(settings: Settings, pipeline: Pipeline, metrics: Metrics, ops: Reports) -> WebhookPaths:
     telling: set[asyncio.Task[None]] = set()
 
     def malformed(endpoint: str, reason: str) -> None:
         """Stripe signed what is no event, or our clock is wrong: the answer does not wait until somebody is told."""
-        if ops is not None:
-            text = f"Requests to endpoint {endpoint} are signed with its secret and refused: {reason}."
-            title = "Stripe sent what is no event"
-            if reason.startswith("too_"):
-                title = "Signed requests are refused for their time"
-                text += " The clock of this server may be wrong; or somebody sends again what was sent before."
-            task = asyncio.create_task(ops.report("malformed", title, text))
-            telling.add(task)
-            task.add_done_callback(_told(telling))
+        text = f"Requests to endpoint {endpoint} are signed with its secret and refused: {reason}."
+        title = "Stripe sent what is no event"
+        if reason.startswith("too_"):
+            title = "Signed requests are refused for their time"
+            text += " The clock of this server may be wrong; or somebody sends again what was sent before."
+        task = asyncio.create_task(ops.report("malformed", title, text))
+        telling.add(task)
+        task.add_done_callback(_told(telling))
 
     return WebhookPaths(
         settings.endpoints if settings.role.receives else (),
@@ -342,20 +340,20 @@ def _told(telling: "set[asyncio.Task[None]]") -> "Callable[[asyncio.Task[None]],
     return done
 
 
-def _ops(settings: Settings, store: Store) -> Ops | None:
-    """Where the service reports its own trouble; None: only the log."""
+def _ops(settings: Settings, store: Store) -> Reports:
+    """Where the service reports its own trouble."""
     if settings.ops_channel is None:
-        return None
+        return OpsLog()
     channel = settings.channels[settings.ops_channel]
     names = [f"{channel.name}/{label}" for label in recipients(channel)] or [channel.name]
     return Ops(names, report, store.deliveries.insert)
 
 
-def _reloader(settings: Settings, store: Store, metrics: Metrics, ops: Ops | None) -> Reloader:
+def _reloader(settings: Settings, store: Store, metrics: Metrics, ops: Reports) -> Reloader:
     async def tell(found: ReloadReport) -> None:
         by_mode = Counter(str(rule.mode) for rule in found.rulebook.rules)
         metrics.reload(ok=found.ok, at=time.time(), rules=by_mode, broken=len(found.broken))
-        if not found.ok and ops is not None:
+        if not found.ok:
             await ops.report("rules", f"Rules with mistakes: {', '.join(found.broken)}", found.summary())
 
     return Reloader(

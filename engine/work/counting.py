@@ -13,7 +13,7 @@ from engine.observe import Metrics
 from engine.store.destinations import Standing
 from engine.work.accounts import AccountBook
 from engine.work.breakers import BreakerReports
-from engine.work.ops import Ops
+from engine.work.ops import Reports
 from engine.work.recent import RecentEvents
 
 Counter = Callable[[Plan, Rule | None], None]
@@ -66,19 +66,18 @@ def counter(metrics: Metrics) -> Counter:
     return count
 
 
-def observed(metrics: Metrics, reports: BreakerReports | None) -> Callable[[Sequence[Standing]], Awaitable[None]]:
+def observed(metrics: Metrics, reports: BreakerReports) -> Callable[[Sequence[Standing]], Awaitable[None]]:
     """Shows which destinations are left alone, and tells the ops channel."""
 
     async def seen(standing: Sequence[Standing]) -> None:
         for each in standing:
             metrics.breaker(each.name, each.breaker.state is not BreakerState.CLOSED)
-        if reports is not None:
-            await reports(standing)
+        await reports(standing)
 
     return seen
 
 
-def finisher(metrics: Metrics, ops: Ops | None) -> Callable[[Delivery, Outcome, Decision, float], Awaitable[None]]:
+def finisher(metrics: Metrics, ops: Reports) -> Callable[[Delivery, Outcome, Decision, float], Awaitable[None]]:
     """Counts attempts and ends; tells the ops channel of a write that was held."""
 
     async def finished(delivery: Delivery, outcome: Outcome, decision: Decision, seconds: float) -> None:
@@ -87,8 +86,6 @@ def finisher(metrics: Metrics, ops: Ops | None) -> Callable[[Delivery, Outcome, 
             return
         delay = (datetime.now(UTC) - delivery.created).total_seconds() if delivery.event else None
         metrics.delivery(delivery.verb, decision.status, delay)
-        if ops is None:
-            return
         if delivery.verb is Verb.FETCH and decision.status is DeliveryStatus.DEAD:
             status = getattr(outcome, "status", None)
             why = (

@@ -13,7 +13,7 @@ _LONGEST = 200
 
 
 def dead_reports(
-    dead: Marked[Dead], report: Report | None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    dead: Marked[Dead], report: Report, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> Periodic[Dead]:
     """Reports what was given up."""
     return Periodic("dead", EVERY, dead, message, report, clock)

@@ -32,7 +32,7 @@ class QueueWatch:
     Late is more than `bound`; well again is less than half of it, so that a queue about the bound is told of once.
     """
 
-    def __init__(self, health: Callable[[], Awaitable[Queue]], report: Report | None, bound: timedelta) -> None:
+    def __init__(self, health: Callable[[], Awaitable[Queue]], report: Report, bound: timedelta) -> None:
         self._health = health
         self._report = report
         self._bound = bound
@@ -66,5 +66,4 @@ class QueueWatch:
             self._late = False
 
     async def _tell(self, title: str, text: str, severity: Severity) -> None:
-        if self._report is not None:
-            await self._report("queue", title, text.format(bound=self._bound.total_seconds()), severity)
+        await self._report("queue", title, text.format(bound=self._bound.total_seconds()), severity)

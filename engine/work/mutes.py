@@ -31,7 +31,7 @@ class MuteBook:
     """The mutes that have not ended."""
 
     def __init__(
-        self, stored: Stored, report: Report | None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, stored: Stored, report: Report, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._stored = stored
         self._report = report
@@ -45,7 +45,7 @@ class MuteBook:
         self.current = tuple(await self._stored.ls(now))
         for mute in self.current:
             ends_soon = mute.end - now <= SOON and mute.end - mute.start >= timedelta(days=1)
-            if ends_soon and mute.id not in self._told and self._report is not None:
+            if ends_soon and mute.id not in self._told:
                 self._told.add(mute.id)
                 title = f"A mute ends at {mute.end:%H:%M} UTC: {mute.described}"
                 told = f"{mute.author} muted it on {mute.start:%d %b %H:%M} UTC: {mute.comment}"

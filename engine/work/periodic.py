@@ -42,7 +42,7 @@ class Periodic(Generic[Row]):
         every: timedelta,
         counted: Marked[Row],
         message: Callable[[Sequence[Row], datetime, datetime], tuple[int, str, str]],
-        report: Report | None,
+        report: Report,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._subject = subject
@@ -78,8 +78,7 @@ class Periodic(Generic[Row]):
         if found:
             number, title, text = self._message(found, since, until)
             log.warning("reported", subject=self._subject, number=number, lines=len(found))
-            if self._report is not None:
-                await self._report(self._subject, title, text)
+            await self._report(self._subject, title, text)
         await self._counted.mark(since, until)
         return number
 

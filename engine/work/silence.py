@@ -12,7 +12,7 @@ _LINES = 20
 
 
 def silence_reports(
-    silence: Marked[Silence], report: Report | None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    silence: Marked[Silence], report: Report, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> Periodic[Silence]:
     """Reports what was kept quiet."""
     return Periodic("silence", EVERY, silence, message, report, clock)
