@@ -1,6 +1,7 @@
 """What rules need of the configuration: endpoints that take their events, and keys to read and act with on Stripe."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from engine.model.event import Scope
 from engine.model.mistake import Mistake
@@ -20,34 +21,48 @@ def check_served(rules: Iterable[Rule], known: Known) -> tuple[Mistake, ...]:
     found = Findings()
     ours = [rule for rule in rules if rule.mode is not RuleMode.OFF]
     endpoints = tuple(known.endpoints or (_ANYTHING,))
-    unserved = [
-        rule for rule in ours if not any(_takes(endpoint, when) for endpoint in endpoints for when in rule.when)
-    ]
-    said = f"there {'is' if len(endpoints) == 1 else 'are'} {_listed([_named(each) for each in endpoints])}"
-    hint = f"{said}; add one under endpoints in config.yaml, or widen scope or livemode of the rule"
-    _warn(found, "no-endpoint", unserved, lambda rule: f"no endpoint takes {_wanted(rule.when)}", hint)
-    served = [rule for rule in ours if rule not in unserved]
-    keyless = [rule for rule in served if _needs_key(rule, known) and not _has_key(rule, known, endpoints)]
-    hint = "add to config.yaml: stripe: {keys: {live: .., test: ..}}"
-    _warn(found, "no-key", keyless, _no_key, hint)
+    unserved = [doubt for rule in ours if (doubt := _no_endpoint(rule, endpoints)) is not None]
+    without = {doubt.rule.id for doubt in unserved}
+    served = [rule for rule in ours if rule.id not in without]
+    keyless = [doubt for rule in served if (doubt := _no_key(rule, known, endpoints)) is not None]
+    for doubts in (unserved, keyless):
+        _warn(found, doubts)
     return tuple(found.mistakes)
 
 
-def _no_key(rule: Rule) -> str:
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """Why nothing may come of a rule."""
+
+    rule: Rule
+    code: str
+    message: str
+    hint: str
+
+
+def _no_endpoint(rule: Rule, endpoints: Sequence[Listening]) -> _Doubt | None:
+    if any(_takes(endpoint, when) for endpoint in endpoints for when in rule.when):
+        return None
+    there = f"there {'is' if len(endpoints) == 1 else 'are'} {_listed([_named(each) for each in endpoints])}"
+    hint = f"{there}; add one under endpoints in config.yaml, or widen scope or livemode of the rule"
+    return _Doubt(rule, "no-endpoint", f"no endpoint takes {_wanted(rule.when)}", hint)
+
+
+def _no_key(rule: Rule, known: Known, endpoints: Sequence[Listening]) -> _Doubt | None:
+    if not _needs_key(rule, known) or _has_key(rule, known, endpoints):
+        return None
     which = _wanted(rule.when)
     what = "no key is configured" + ("" if which == "events" else f" for {which}")
-    return f"this rule reads or acts on Stripe, and {what}"
+    hint = "add to config.yaml: stripe: {keys: {live: .., test: ..}}"
+    return _Doubt(rule, "no-key", f"this rule reads or acts on Stripe, and {what}", hint)
 
 
-def _warn(found: Findings, code: str, rules: Sequence[Rule], message: Callable[[Rule], str], hint: str) -> None:
-    doubted = [rule for rule in rules if code not in rule.ignored and rule.position is not None]
-    if len(doubted) > _FEW and doubted[0].position is not None:
-        ids = _listed([rule.id for rule in doubted])
-        found.warn(code, doubted[0].position, f"{message(doubted[0])}: so for {len(doubted)} rules, {ids}", hint)
-        return
-    for rule in doubted:
-        if rule.position is not None:
-            found.warn(code, rule.position, message(rule), hint)
+def _warn(found: Findings, doubts: Sequence[_Doubt]) -> None:
+    said = [doubt for doubt in doubts if doubt.code not in doubt.rule.ignored]
+    many = f": so for {len(said)} rules, {_listed([doubt.rule.id for doubt in said])}" if len(said) > _FEW else ""
+    for doubt in said[:1] if many else said:
+        if doubt.rule.position is not None:
+            found.warn(doubt.code, doubt.rule.position, doubt.message + many, doubt.hint)
 
 
 def _takes(endpoint: Listening, when: When) -> bool:

@@ -161,7 +161,9 @@ def test_as_json_the_counts_and_the_mistakes(folder: Path) -> None:
 
 def test_it_says_what_the_rules_may_do(folder: Path) -> None:
     """In a few lines with the limits of the configuration, and rule by rule where that is asked for."""
-    (folder / "config.yaml").write_text("stripe: {allow: [{operation: accounts.update, max: 20, every: 1h}]}\n")
+    (folder / "config.yaml").write_text(
+        "stripe: {keys: {test: sk_test_x}, allow: [{operation: accounts.update, max: 20, every: 1h}]}\n"
+    )
     steps = "[{notify: risk}, {stripe: accounts.update, with: {metadata: {a: b}}}, {stripe: payouts.retrieve}]"
     (folder / "rules" / "acts.yaml").write_text(f"rules:\n  - {{id: acts, when: payout.failed, then: {steps}}}\n")
     (folder / "rules" / "off.yaml").write_text(GOOD.replace("fine", "idle").replace("then", "mode: off, then"))
