@@ -107,7 +107,7 @@ async def _of_store(
                     feed(event)
                 count += len(batch)
                 told(count)
-    meanwhile = sum(mute.end > since for mute in mutes)
+    meanwhile = sum(mute.end > since and mute.start < min(until, mute.end) for mute in mutes)
     total = sum(each.count for each in received.values())
     return Past(total=total, since=since, until=until, source="stored", mutes=meanwhile)
 

@@ -1,5 +1,6 @@
 """`tocsin mute`: messages that people silence for a while."""
 
+import contextlib
 import getpass
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 ADD_ENDING = ending(
     'tocsin mute add --rule payout-failed --account acct_1 --for 2h --comment "bank outage"',
+    "tocsin mute add --all --from '2026-01-05 22:00' --until '2026-01-06 02:00' --comment \"bank maintenance\"",
     _0="muted",
     _1="the store cannot be reached, or the configuration has mistakes",
     _2="usage: what, for how long, and why have to be said",
@@ -31,25 +33,67 @@ END_ENDING = ending(
     "tocsin mute end mut_3f2c9a10", _0="ended", _1="no such mute has still to end, or the store cannot be reached"
 )
 
+A_MINUTE = timedelta(minutes=1)
+
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Silence messages for a while.")
 
 
-def _for(text: str) -> timedelta:
+def _span(text: str) -> timedelta:
     from engine.source import parse_duration
 
     try:
-        found = parse_duration(text)
+        return parse_duration(text)
     except ValueError as error:
         raise Usage(str(error)) from None
-    if not timedelta() < found <= LONGEST:
+
+
+def _when(text: str) -> datetime:
+    """A time, in UTC where it names no other zone, or so long from now."""
+    with contextlib.suppress(ValueError, OverflowError):
+        found = datetime.fromisoformat(text.removesuffix(" UTC"))
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    try:
+        return datetime.now(UTC) + _span(text)
+    except (Usage, OverflowError):
+        raise Usage(f"expected a time like '2026-01-05 22:00' (UTC) or a duration like 2h, got '{text[:40]}'") from None
+
+
+def _lasting(
+    begin: datetime | None, end: datetime | None, lasting: timedelta | None, now: datetime
+) -> tuple[datetime, datetime]:
+    """When a mute begins and ends. Raises Usage where it cannot be meant."""
+    start = now if begin is None else begin
+    if now - A_MINUTE < start < now:  # a time is written to the minute
+        start = now
+    if start < now:
+        raise Usage(f"--from {full_moment(start)} is past: what was sent then cannot be muted")
+    if (end is None) == (lasting is None):
+        raise Usage("say how long: --for 2h, or --until and a time, and not both")
+    try:
+        end = end or start + (lasting or timedelta())
+    except OverflowError:
+        raise Usage("there is no such time") from None
+    if end <= start:
+        raise Usage(f"it would end at {full_moment(end)}, and begins at {full_moment(start)}")
+    if end - start > LONGEST:
         raise Usage(f"a mute lasts up to {LONGEST.days}d; what is to be silent for ever is a rule to be changed")
-    return found
+    return start, end
 
 
 @app.command("add", epilog=ADD_ENDING, short_help="Mute messages.")
 def add(
-    lasting: Annotated[timedelta, typer.Option("--for", metavar="SPAN", parser=_for, help="How long: 30m 2h 7d.")],
     comment: Annotated[str, typer.Option("--comment", "-c", metavar="WHY", help="Why, for whoever wonders.")],
+    lasting: Annotated[
+        timedelta | None, typer.Option("--for", metavar="SPAN", parser=_span, help="How long: 30m 2h 7d.")
+    ] = None,
+    end: Annotated[
+        datetime | None,
+        typer.Option("--until", metavar="TIME", parser=_when, help="Instead: until then; a span is from now."),
+    ] = None,
+    begin: Annotated[
+        datetime | None,
+        typer.Option("--from", metavar="TIME", parser=_when, help="From then on; a span is from now. [default: now]"),
+    ] = None,
     rule: Annotated[str | None, typer.Option("--rule", metavar="RULE", help="Of this rule; * for anything.")] = None,
     account: Annotated[str | None, typer.Option("--account", metavar="ACCT", help="About this account.")] = None,
     severity: Annotated[str | None, typer.Option("--severity", metavar="S", help="Of at most this severity.")] = None,
@@ -61,7 +105,7 @@ def add(
     """Mute messages for a while: all that is said of them has to hold.
 
     Rules go on firing, callbacks and Stripe calls run, and each message that is kept quiet stays on record. It holds
-    in every running process within seconds.
+    in every running process within seconds. Times are UTC, like '2026-01-05 22:00', or have their own zone.
     """
     if everything == any((rule, account, severity, tag)):
         raise Usage("say what to mute: --rule, --account, --severity or --tag, or --all and none of them")
@@ -69,14 +113,15 @@ def add(
         raise Usage("say why with --comment: whoever misses an alert will look here")
     bar = None if severity is None else Severity(chosen(severity, "severity", [str(each) for each in Severity]))
     now = datetime.now(UTC)
+    start, until = _lasting(begin, end, lasting, now)
     mute = Mute(
         id=f"mut_{secrets.token_hex(6)}",
         rule=rule,
         account=account,
         severity=bar,
         tag=tag,
-        start=now,
-        end=now + lasting,
+        start=start,
+        end=until,
         author=author or _you(),
         comment=comment.strip()[:500],
     )
@@ -89,7 +134,8 @@ def add(
     if as_json:
         print_json(_json(mute, None))
         return
-    say(f"muted until {full_moment(mute.end)}: {mute.described}", "green")
+    begins = f"from {full_moment(mute.start)} " if mute.start > now else ""
+    say(f"muted {begins}until {full_moment(mute.end)}: {mute.described}", "green")
     note(f"it is {mute.id}; tocsin mute end {mute.id} ends it")
 
 
@@ -98,7 +144,8 @@ def ls(
     ended: Annotated[bool, typer.Option("--ended", help="Also those that have ended.")] = False,
     as_json: JsonOut = False,
 ) -> None:
-    """List mutes with what each has kept quiet, those that end first before others. Times are UTC."""
+    """List mutes with what each has kept quiet, also those that have still to begin; those that end first before
+    others. Times are UTC."""
     now = datetime.now(UTC)
 
     async def run(store: "Store") -> "tuple[list[Mute], dict[str, Silenced]]":
@@ -115,7 +162,7 @@ def ls(
     columns = [
         Column(title="MUTE", whole=True),
         Column(title="WHAT"),
-        Column(title="ENDS"),
+        Column(title="WHEN"),
         Column(title="KEPT QUIET"),
         Column(title="BY"),
         Column(title="WHY"),
@@ -142,9 +189,16 @@ def end(mute: Annotated[str, typer.Argument(metavar="MUTE", help="Its id.")], as
 
 
 def _row(mute: Mute, silenced: "Silenced | None", now: datetime) -> Row:
-    ends = f"in {span(mute.end - now)}" if mute.end > now else f"ended {moment(mute.end, now)}"
     number = f"{silenced.number:,}" if silenced else "0"
-    return Row(cells=(mute.id, mute.described, ends, number, mute.author, mute.comment))
+    return Row(cells=(mute.id, mute.described, _standing(mute, now), number, mute.author, mute.comment))
+
+
+def _standing(mute: Mute, now: datetime) -> str:
+    if mute.end <= now:
+        return f"ended {moment(mute.end, now)}"
+    if mute.start > now:
+        return f"begins in {span(mute.start - now)}, for {span(mute.end - mute.start)}"
+    return f"ends in {span(mute.end - now)}"
 
 
 def _json(mute: Mute, silenced: "Silenced | None") -> dict[str, object]:

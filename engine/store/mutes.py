@@ -62,11 +62,11 @@ class Mutes:
         return added > 0
 
     async def ls(self, since: datetime | None = None) -> list[Mute]:
-        """Mutes that end after `since`, those that end first before others."""
+        """Mutes that end after `since`, also those that have still to begin; those that end first before others."""
         return [_mute(row) for row in await self._pool.fetch(SELECT_MUTES, since)]
 
     async def end(self, mute_id: str, now: datetime) -> Mute | None:
-        """End a mute now; None where there is none that has not ended."""
+        """End a mute now, also one that has still to begin; None where there is none that has not ended."""
         row = await self._pool.first(END_MUTE, mute_id, now)
         return None if row is None else _mute(row)
 

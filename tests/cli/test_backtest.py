@@ -109,10 +109,12 @@ def muted(place: Path, database: str) -> Path:
     start = NOW - timedelta(days=2, hours=1)
     mute = Mute(id="mut_1", rule="talk*", start=start, end=start + timedelta(days=1), author="kim", comment="known")
     old = replace(mute, id="mut_0", start=start - timedelta(days=99), end=start - timedelta(days=98))
+    planned = replace(mute, id="mut_2", start=NOW + timedelta(days=99), end=NOW + timedelta(days=100))
 
     async def add(store: Store) -> None:
         await store.mutes.add(mute, mute.start)
         await store.mutes.add(old, old.start)
+        await store.mutes.add(planned, mute.start)
 
     stock(database, add)
     return place
