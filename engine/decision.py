@@ -268,7 +268,7 @@ class Ripe:
         return Plan(settled=(settled,), deliveries=tuple(deliveries), timers=quiet.timers)
 
     def _gather(self, memory: Memory, now: datetime) -> Plan:
-        """A digest is due: what was gathered for it goes out, or waits on where it is quiet now."""
+        """A digest is due: what was gathered for it, and is not muted now, goes out, or waits on where it is quiet."""
         kept = memory.open(Cell(self.timer.rule, self.timer.part, self.timer.key), shapes.ANY)
         name = kept.state.get("name")
         if name is None:
@@ -278,7 +278,8 @@ class Ripe:
             kept.state["due"] = until.timestamp()
             return Plan(timers=(replace(self.timer, due=until),))
         kept.state.clear()
-        return Plan(digests=(DueDigest(name, acted_late(self.timer.due, now)),))
+        silencings = () if self.rule is None else noise.silencings(self.rule, now, self.mutes)
+        return Plan(digests=(DueDigest(name, acted_late(self.timer.due, now), silencings),))
 
     def _course(self, memory: Memory, now: datetime) -> Course:
         return Course(

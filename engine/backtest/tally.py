@@ -158,6 +158,8 @@ class Tally:
         first = next((each for each in own if each.status in OPEN), own[0])
         if first.status is DeliveryStatus.SUPPRESSED:
             tally.quiet[(first.silence or "").partition(" ")[0]] += 1
+            if first.digest is not None:  # it was gathered, and is in no digest
+                tally.gathered = max(tally.gathered - 1, 0)
         elif first.status is DeliveryStatus.GATHERED:
             tally.gathered += 1
         elif first.status is DeliveryStatus.SKIPPED:

@@ -12,7 +12,7 @@ from engine.decide import shapes, throttle
 from engine.decide.calendars import next_due, quiet_until
 from engine.decide.keys import key_of
 from engine.decide.memory import Cell, Memory
-from engine.model.delivery import Timer
+from engine.model.delivery import Silencing, Timer
 from engine.model.event import Event, Json
 from engine.model.mute import Mute
 from engine.model.rule import Rule
@@ -79,10 +79,21 @@ def quieten(
 def muting(rule: Rule, account: str | None, now: datetime, mutes: Sequence[Mute]) -> Noise:
     """What a mute does with the messages of a rule about an account."""
     mute = next((each for each in mutes if each.mutes(rule, account, now)), None)
-    if mute is None:
-        return ALOUD
-    reason = f"muted until {clock_text(mute.end, now)} by {mute.author}: {mute.comment}"
-    return Noise(silence=f"mute {mute.id}", reason=reason)
+    return ALOUD if mute is None else Noise(silence=_name(mute), reason=_why_muted(mute, now))
+
+
+def silencings(rule: Rule, now: datetime, mutes: Sequence[Mute]) -> tuple[Silencing, ...]:
+    """What mutes do with messages of a rule, about whichever account, that were gathered before."""
+    found = (each for each in mutes if each.mutes(rule, each.account, now))
+    return tuple(Silencing(_name(each), _why_muted(each, now), each.account) for each in found)
+
+
+def _name(mute: Mute) -> str:
+    return f"mute {mute.id}"
+
+
+def _why_muted(mute: Mute, now: datetime) -> str:
+    return f"muted until {clock_text(mute.end, now)} by {mute.author}: {mute.comment}"
 
 
 def belated(noise: Noise, due: datetime, now: datetime) -> Noise:

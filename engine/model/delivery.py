@@ -179,11 +179,21 @@ class Left:
     at: datetime
 
 
+class Silencing(NamedTuple):
+    """What keeps quiet messages about an account (None: about any), as `Delivery.silence` names it, and why."""
+
+    silence: str
+    reason: str
+    account: str | None = None
+
+
 class DueDigest(NamedTuple):
-    """A digest that is to be made of what was gathered under its name; `note` is a line that is sent with it."""
+    """A digest that is to be made of what was gathered under its name; `note` is a line that is sent with it,
+    `silencings` keep messages out of it."""
 
     name: str
     note: str | None = None
+    silencings: tuple[Silencing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

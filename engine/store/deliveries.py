@@ -41,6 +41,13 @@ INSERT_DELIVERIES = """
     returning id
 """
 
+# What was gathered for a digest, about an account or about any, is kept quiet where it is muted when that is due.
+SILENCE_GATHERED = """
+    update tocsin.deliveries
+    set status = 'suppressed', finished = $2, silence = $3, reason = $4
+    where digest = $1 and status = 'gathered' and ($5::text is null or account = $5)
+"""
+
 # What was gathered for a digest, by step and destination, is part of it from now on.
 MERGE_GATHERED = """
     with merged as (
@@ -143,7 +150,11 @@ async def insert(connection: Connection, deliveries: Sequence[Delivery]) -> set[
 
 
 async def merge(connection: Connection, digest: DueDigest, now: datetime) -> list[Delivery]:
-    """Make of what was gathered for a digest one delivery for each step and destination; those, inserted."""
+    """Make of what was gathered for a digest, and is not kept quiet now, one delivery for each step and destination;
+    those, inserted."""
+    for each in digest.silencings:
+        reason = text(each.reason)
+        await connection.execute(SILENCE_GATHERED, digest.name, now, each.silence, reason, each.account)
     found = [
         Delivery(
             id=delivery_id(digest.name, row["step"], row["destination"]),

@@ -19,6 +19,7 @@ from engine.decision import Ripe, Summary, Undecided, left_of, muted
 from engine.model.delivery import (
     Delivery,
     DeliveryStatus,
+    DueDigest,
     Firing,
     FiringStatus,
     Left,
@@ -47,7 +48,8 @@ class Change:
     """What came of an event, or of a time that was waited for, as it was carried out.
 
     `event` is the one that it is about, None where that is forgotten. `firings` are new ones and those of which
-    something else became; `deliveries` are new ones, `merged` those that are part of a digest from now on.
+    something else became; `deliveries` are new ones, and gathered ones that were muted when their digest was due,
+    `merged` those that are part of a digest from now on.
     """
 
     at: datetime
@@ -243,10 +245,13 @@ class World:
                     self._waited_for[each.event] += 1
         ended: list[Delivery] = []
         if plan.digests:
-            notes = dict(plan.digests)
-            merged = [each for name in notes for each in self._gathered.pop(name, ())]
-            made += tuple(self._as_wanted(each, merged) for each in _digests(merged, notes, self.now))
-            self._waited_for.subtract(each.event for each in merged if each.event and self._asks_digest(each))
+            due = {digest.name: digest for digest in plan.digests}
+            gathered = [each for name in due for each in self._gathered.pop(name, ())]
+            standing = [_silenced(each, due[each.digest or ""], self.now) for each in gathered]
+            merged = [each for each in standing if each.status is DeliveryStatus.GATHERED]
+            made += tuple(each for each in standing if each.status is DeliveryStatus.SUPPRESSED)
+            made += tuple(self._as_wanted(each, merged) for each in _digests(merged, due, self.now))
+            self._waited_for.subtract(each.event for each in gathered if each.event and self._asks_digest(each))
             ended = [replace(d, status=DeliveryStatus.MERGED, finished=self.now, reason=MERGED) for d in merged]
         if keep:
             self.deliveries.update((each.id, each) for each in (*made, *ended))
@@ -356,8 +361,17 @@ class World:
             self.deliveries = {id_: each for id_, each in self.deliveries.items() if each.firing not in gone}
 
 
-def _digests(merged: Sequence[Delivery], notes: Mapping[str, str | None], now: datetime) -> Iterator[Delivery]:
-    """One delivery for each step and destination of what was gathered; `notes` by the digest's name."""
+def _silenced(gathered: Delivery, due: DueDigest, now: datetime) -> Delivery:
+    """What was gathered for a digest that is due: as it is, or kept quiet."""
+    for each in due.silencings:
+        if each.account in (None, gathered.account):
+            silence, reason = each.silence, each.reason
+            return replace(gathered, status=DeliveryStatus.SUPPRESSED, silence=silence, reason=reason, finished=now)
+    return gathered
+
+
+def _digests(merged: Sequence[Delivery], due: Mapping[str, DueDigest], now: datetime) -> Iterator[Delivery]:
+    """One delivery for each step and destination of what was gathered; `due` by the digest's name."""
     places: dict[tuple[str, str, str], list[Delivery]] = {}
     for each in merged:
         places.setdefault((each.digest or "", each.step, each.destination), []).append(each)
@@ -376,7 +390,7 @@ def _digests(merged: Sequence[Delivery], notes: Mapping[str, str | None], now: d
             livemode=any(each.livemode for each in own),
             next_attempt=now,
             created=now,
-            note=notes.get(digest),
+            note=due[digest].note,
             digest=digest,
         )
 

@@ -148,6 +148,13 @@ def test_messages_that_were_muted_are_counted_beside_what_keys_left_out() -> Non
     assert plain.calls == {"callback case": 4}
 
 
+def test_what_was_gathered_and_muted_when_it_was_due_is_in_no_digest() -> None:
+    mute = Mute(id="m", account="acct_1", start=NOON + HOUR, end=NOON + DAY, author="kim", comment="known")
+    gathers = rule("r", "charge.failed", Timing(digest=Digest(every=2 * HOUR)))
+    found = tally([gathers], [at(0), at(0, account="acct_2")], mutes=[mute], after=3 * HOUR)
+    assert (found.gathered, found.digests, found.sent, found.quiet) == (1, 1, 1, {"mute": 1})
+
+
 def test_a_sample_knows_the_first_event_of_its_incident() -> None:
     found = tally([rule("r", "charge.failed", Timing(incident=Incident(resolve_after=HOUR)))], [at(0)], after=2 * HOUR)
     context = found.samples[-1].context or {}

@@ -247,6 +247,33 @@ async def test_a_mute_keeps_quiet_what_a_throttle_left_out(world: Callable[..., 
     assert (said.status, said.silence) == (DeliveryStatus.SUPPRESSED, "mute mut_1")
 
 
+async def test_a_mute_keeps_out_of_a_digest_what_was_gathered_before(world: Callable[..., World]) -> None:
+    """When it is due, about whom it is for; all of it is on record and counted, and nothing is sent later."""
+    w = world(rule(Timing(digest=Digest(every=HOUR))))
+    await w.send(at(0), at(1), at(2, account="acct_2"))
+    end = datetime.now(UTC) + timedelta(hours=2)
+    w.mutes.append(Mute(id="mut_1", account="acct_1", start=NOON, end=end, author="kim", comment="known outage"))
+    await w.later(HOUR + timedelta(seconds=2))
+    assert sorted(await w.sent()) == ["merged", "pending", "suppressed", "suppressed"]
+    found = [d for d in await w.store.deliveries.ls(limit=9) if d.status is DeliveryStatus.SUPPRESSED]
+    assert {(d.account, d.silence, d.finished is not None) for d in found if d.reason} == {
+        ("acct_1", "mute mut_1", True)
+    }
+    assert (await w.store.mutes.silenced(["mut_1"]))["mut_1"].number == 2
+
+
+async def test_a_digest_of_nothing_but_what_is_muted_is_not_sent(world: Callable[..., World]) -> None:
+    w = world(rule(Timing(digest=Digest(every=HOUR))))
+    await w.send(at(0))
+    end = datetime.now(UTC) + timedelta(hours=2)
+    w.mutes.append(Mute(id="mut_1", rule="r", start=NOON, end=end, author="kim", comment="known outage"))
+    w.mutes.append(Mute(id="mut_2", rule="q", start=NOON, end=end, author="kim", comment="of another"))
+    await w.later(HOUR + timedelta(seconds=2))
+    assert await w.sent() == ["suppressed"]
+    await w.later(4 * HOUR)
+    assert await w.sent() == ["suppressed"]
+
+
 async def test_a_mute_keeps_messages_quiet_of_rules_with_and_without_memory(world: Callable[..., World]) -> None:
     silent = Mute(
         id="mut_1",
