@@ -15,12 +15,22 @@ from engine.model.event import Json
 from engine.model.rule import Severity
 from engine.render import Form
 from engine.render.digest import LONGEST
+from engine.render.grid import tamed
+from engine.render.spelling import names
 from engine.settings import Channel
 from engine.source import nearest
 from notifiers.failures import Notes
 
 _LISTS = ("targets", "channels", "phones", "topics", "emails", "devices", "recipients")
 """Where plugins keep the recipients of a URL that names several."""
+
+_CHATS = names(
+    "cliq dingtalk discord feishu flock fluxer github google_chat guilded humhub kook lark mastodon matrix mattermost "
+    "misskey nextcloudtalk notifiarr reddit revolt rocketchat ryver slack synology twist webexteams wecombot workflows "
+    "zulip"
+)
+"""Plugins of services that make links or mentions of what they are given as plain text: Apprise has them send it as it
+is, or escapes Markdown in the text alone and mentions nowhere."""
 
 _LONGEST_LABEL = 80
 _SHORTEST = 100  # characters of a digest, however short messages are
@@ -150,6 +160,8 @@ def _notify(service: Any, notes: Notes, *, title: str, text: str, markup: str, s
     # One object for one destination: Apprise's own fan-out, retries and shared thread pool have nothing to do.
     sender = apprise.Apprise(asset=service.asset)
     sender.add(service)
+    if _reads_markup(service):
+        title, text = tamed(title), tamed(text) if markup == "text" else text
     return sender.notify(
         body=text or title,
         title=title if text else "",
@@ -158,6 +170,14 @@ def _notify(service: Any, notes: Notes, *, title: str, text: str, markup: str, s
         log_callback=lambda entry, _: notes.add(entry.message),
         log_level=logging.DEBUG,
     )
+
+
+def _reads_markup(service: Any) -> bool:
+    """Whether the service makes more of a plain text than its letters."""
+    if not _CHATS.isdisjoint(type(service).__module__.split(".")):
+        return True
+    formats = _apprise().NotifyFormat
+    return bool(service.resolve_format(formats.TEXT) == formats.MARKDOWN)
 
 
 def _type(severity: Severity) -> str:

@@ -17,7 +17,8 @@ _SHORT = 12  # columns of a day and a time, `22 Nov 23:12`
 
 _NUMBER = re.compile(r"[-(]?\D{0,4}\d[\d,.  ]*( ?[A-Z]{3,5}| ?%|\))?\Z")
 _LOOKALIKES = str.maketrans({"<": "‹", ">": "›", "`": "'", "*": "∗", "~": "∼"})
-_MENTION = re.compile(r"(?<!\w)@")
+_MENTION = re.compile(r"(?<!\w)@|@(?=(?:everyone|here|channel|all|room|online)\b)", re.IGNORECASE)
+_LINK = re.compile(r"\](?=[(\[:])")
 
 _TABLE = "border-collapse:collapse;font:14px/1.4 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 _HEAD = "border-bottom:2px solid #888"
@@ -76,7 +77,7 @@ def one_line(text: str, longest: int = LONGEST_CELL) -> str:
 def tamed(text: str) -> str:
     """Plain text as Markdown that makes nothing of it: no links, no emphasis, no code, nobody mentioned. Some services
     show the backslashes of escapes, so letters that look alike stand for the others."""
-    return _MENTION.sub("＠", text.translate(_LOOKALIKES)).replace("](", "] (")
+    return _LINK.sub("] ", _MENTION.sub("＠", text.translate(_LOOKALIKES)))
 
 
 def as_aligned(grid: Grid, *, widest: int) -> str:

@@ -1,6 +1,8 @@
 """What a preview shows is what is sent: each is held against what really arrived."""
 
 import io
+import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -136,3 +138,68 @@ async def test_a_channel_that_is_gone_says_so() -> None:
     made = NotifyNotifier({"payments": channel("payments", timeout=timedelta(seconds=1))}, io.StringIO())
     with pytest.raises(DestinationError, match="no channel 'gone'"):
         made.preview(rendered(made, step(Verb.NOTIFY, "gone"), "gone"))
+
+
+HOSTILE = (
+    "x@everyone @here <!channel> <@U1> <https://evil.example|a> [verify](https://evil.example) ![i](https://e.example)"
+)
+CHATS = {
+    "Discord": "discord://123456789012345678/abcdefghijklmnopqrstuvwxyz",
+    "Discord with embeds": "discord://123456789012345678/abcdefghijklmnopqrstuvwxyz?format=markdown",
+    "Mattermost": "mmost://host/abcdefghijklmnopqrstuvwx",
+    "Rocket.Chat": "rocket://aaaaa/bbbbbbbbbbbb@host/#ch",
+    "Rocket.Chat as text": "rocket://aaaaa/bbbbbbbbbbbb@host/#ch?format=text",
+    "Matrix": "matrix://user:pass@host/#room",
+    "Teams": "workflow://host:443/aaaaaaaa/bbbbbbbb",
+    "Teams as text": "workflow://host:443/aaaaaaaa/bbbbbbbb?format=text",
+    "Google Chat": "gchat://ws/key/token",
+    "Google Chat as text": "gchat://ws/key/token?format=text",
+    "Zulip": f"zulip://bot@org/{'a' * 32}/stream",
+    "Webex": f"wxteams://{'a' * 80}",
+    "Mastodon": "mastodon://token@host",
+    "Slack": f"slack://AAAAAAAAA/BBBBBBBBB/{'c' * 24}/#x",
+    "Ryver": f"ryver://org/{'a' * 15}",
+    "Guilded": f"guilded://{'a' * 24}/{'b' * 64}",
+    "Nextcloud Talk": "nctalk://u:p@host/room",
+    "Notifiarr": "notifiarr://key/123",
+}
+
+
+@pytest.mark.parametrize("url", CHATS.values(), ids=CHATS)
+async def test_a_plain_text_is_no_link_and_mentions_nobody(url: str) -> None:
+    """Whatever a chat makes of what it is given: neither of the text, nor of the title."""
+    made = NotifyNotifier({"payments": channel("payments", url)}, io.StringIO())
+    hostile = builders.event(object={"failure_message": HOSTILE})
+    options = {"title": "{{ object.failure_message }}", "text": "{{ object.failure_message }} https://ok.example/pi_1"}
+    shown = made.preview(rendered(made, step(Verb.NOTIFY, "payments", **options), "payments", hostile))
+    for message in shown["messages"]:
+        told = message["title"] + message["text"]
+        assert not re.search(r"@\W*(everyone|here|channel|all|U1)|<[!@h]|\][\\\\]?\(", told), told
+        assert "verify" in told
+        assert "https://ok.example/pi_1" in told.replace("\\", "")
+
+
+async def test_markdown_of_a_rule_stays_but_for_its_title() -> None:
+    made = NotifyNotifier({"payments": channel("payments", CHATS["Mattermost"])}, io.StringIO())
+    options = {"title": "[t](https://a.example)", "text": "@here [look](https://a.example)", "format": "markdown"}
+    (message,) = made.preview(rendered(made, step(Verb.NOTIFY, "payments", **options), "payments"))["messages"]
+    assert "@here [look](https://a.example)" in message["title"] + message["text"]
+    assert "[t](" not in message["title"] + message["text"]
+
+
+async def test_what_only_carries_text_gets_it_as_it_is(sink: HttpSink) -> None:
+    """A webhook's receiver, or a mail, makes nothing of it."""
+    made = NotifyNotifier({"payments": channel("payments", f"json://127.0.0.1:{sink.port}/x")}, io.StringIO())
+    options = {"title": "T @here", "text": "@everyone [verify](https://a.example)"}
+    await made.deliver(rendered(made, step(Verb.NOTIFY, "payments", **options), "payments"))
+    assert json.loads(sink.requests[0].body)["message"] == "@everyone [verify](https://a.example)"
+
+
+async def test_mattermost_is_sent_no_link_and_no_mention(sink: HttpSink) -> None:
+    made = NotifyNotifier({"payments": channel("payments", f"mmost://127.0.0.1:{sink.port}/{'a' * 24}")}, io.StringIO())
+    hostile = builders.event(object={"failure_message": HOSTILE})
+    options = {"title": "{{ object.failure_message }}", "text": "{{ object.failure_message }}"}
+    await made.deliver(rendered(made, step(Verb.NOTIFY, "payments", **options), "payments", hostile))
+    sent = json.loads(sink.requests[0].body)["text"]
+    assert "＠here" in sent
+    assert not re.search(r"@|\]\(|<", sent)

@@ -137,9 +137,11 @@ def test_any_text_becomes_one_line_that_ends_nothing(text: str) -> None:
     assert width(as_aligned(table, widest=40).splitlines()[-1]) <= 40
 
 
-@given(st.text("`<>*~[]()@a b", max_size=40))
+@given(st.text("`<>*~[]():@a b", max_size=40))
 def test_tamed_text_makes_no_markup(text: str) -> None:
     """No link, no code, no emphasis, no mention; addresses stay."""
     made = tamed(text)
-    assert not re.search(r"[<>`*~]|\]\(|(?<!\w)@", made)
+    assert not re.search(r"[<>`*~]|\][(\[:]|(?<!\w)@", made)
+    assert tamed(made) == made
     assert tamed("anna@example.com") == "anna@example.com"
+    assert tamed("x@everyone x@Here.") == "x＠everyone x＠Here."
