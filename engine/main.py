@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from engine import wiring
 from engine.console import incidents
 from engine.errors import ConfigError, TocsinError
+from engine.observe import logs
 from engine.service import Service
 
 
@@ -100,6 +101,7 @@ class Application:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await service.stop()
+        logs.finish()
         await send({"type": "lifespan.shutdown.complete"})
 
 

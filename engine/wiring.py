@@ -143,7 +143,7 @@ def links_of(settings: Settings) -> Links | None:
 async def start() -> Service:
     """A running service on the configuration of this process. Raises TocsinError."""
     settings = load()
-    logs.configure(log_format=settings.logs.format, level=settings.logs.level, secrets=settings.secrets())
+    logs.configure(log_format=settings.logs.format, level=settings.logs.level, secrets=settings.secrets(), apart=True)
     store = await _opened(settings)
     try:
         if settings.role.works:

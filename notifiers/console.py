@@ -53,6 +53,12 @@ class Alert:
 
 def write_alert(stream: TextIO, alert: Alert) -> None:
     """Print one alert in a single write, so that log lines do not come between. Raises what the stream raises."""
+    stream.write(written_alert(stream, alert))
+    stream.flush()
+
+
+def written_alert(stream: TextIO, alert: Alert) -> str:
+    """The alert as that stream shows and can write it. Raises ValueError for one that is closed."""
     color = _wants_color(stream)
     width = min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST) if color else None
     text = print_alert(alert, color=color, width=width)
@@ -61,8 +67,7 @@ def write_alert(stream: TextIO, alert: Alert) -> None:
         text.encode(encoding)
     except (UnicodeEncodeError, LookupError):
         text = text.translate(_ASCII).encode("ascii", "replace").decode()
-    stream.write(text)
-    stream.flush()
+    return text
 
 
 def print_alert(alert: Alert, *, color: bool = False, width: int | None = None) -> str:

@@ -14,15 +14,16 @@ from engine.model.delivery import Delivery
 from engine.model.event import Json
 from engine.model.outcome import Delivered, Outcome, Refused, Retry, Scene
 from engine.model.rule import Severity, Step, Verb
+from engine.observe.outlet import Unread, outlet
 from engine.render import Form, acknowledge_line, render_alert, render_digest, sent_late
 from engine.render.digest import LONGEST
 from engine.settings import Channel
 from notifiers import channels
 from notifiers.answers import clean
 from notifiers.channels import Sent
-from notifiers.console import Alert, print_alert, write_alert
+from notifiers.console import Alert, print_alert, write_alert, written_alert
 from notifiers.failures import judge_failure
-from notifiers.lanes import Busy, Lanes
+from notifiers.lanes import LATER, Busy, Lanes
 
 FORMATS = ("markdown", "text")
 
@@ -50,6 +51,7 @@ class NotifyNotifier:
         self._clock = clock
         self._channels = channels
         self._console = console
+        self._outlet = outlet(console)
         self._lanes = lanes or Lanes()
         self._share = share
 
@@ -98,7 +100,7 @@ class NotifyNotifier:
             return Refused(reason=str(error))
         request = _belated(delivery.request, sent_late(delivery.created, self._clock()))
         if channel.url is None:
-            return self._print(_alert(channel.name, delivery, request))
+            return await self._print(channel, _alert(channel.name, delivery, request))
         return await self._send(channel, recipient, request)
 
     def preview(self, delivery: Delivery) -> Json:
@@ -127,9 +129,16 @@ class NotifyNotifier:
     async def close(self) -> None:
         """Nothing is kept open between messages; a thread that still sends is left to end by itself."""
 
-    def _print(self, alert: Alert) -> Outcome:
+    async def _print(self, channel: Channel, alert: Alert) -> Outcome:
         try:
-            write_alert(self._console, alert)
+            if self._outlet is None:
+                write_alert(self._console, alert)
+            else:  # behind a write that hangs it holds no place and uses up no attempt, as in a lane that is busy
+                await self._outlet.write(written_alert(self._console, alert), channel.timeout.total_seconds())
+        except Unread:
+            return Retry(reason="console is busy: nobody reads it", after=LATER, attempted=False)
+        except TimeoutError:
+            return Retry(reason="console: cannot be written: nobody reads it", maybe_delivered=True)
         except (OSError, ValueError) as error:  # a closed or full stream; ValueError is Python's for a closed one
             return Retry(reason=f"console: cannot be written ({type(error).__name__})")
         return Delivered()

@@ -13,6 +13,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from engine.observe.outlet import Outlet, Piece, outlet
 from engine.observe.redaction import Redactor
 
 _QUIET = ("pgqueuer", "asyncio", "watchfiles", "aiohttp.access", "uvicorn.access", "stripe", "urllib3")
@@ -23,13 +24,23 @@ _ROUTED = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "pgqueu
 """Loggers that may bring handlers of their own; theirs are taken off, so that everything is redacted."""
 
 
+FINISH = 1.0
+"""Seconds at the end in which what was logged may still be written."""
+
+
 def configure(
-    *, log_format: str = "auto", level: str = "info", secrets: Iterable[str] = (), stream: TextIO | None = None
+    *,
+    log_format: str = "auto",
+    level: str = "info",
+    secrets: Iterable[str] = (),
+    stream: TextIO | None = None,
+    apart: bool = False,
 ) -> None:
     """Set up logging for the process; may be called again.
 
     `log_format` is console, json, or auto: console where `stream` (default: standard error) is a terminal.
-    `secrets` are the values that may never be written, in clear.
+    `secrets` are the values that may never be written, in clear. `apart`: nobody waits for a stream that is not read;
+    lines beyond a bound are left out and counted. Call `finish` at the end then.
     """
     out = sys.stderr if stream is None else stream
     is_terminal = out.isatty()
@@ -42,7 +53,8 @@ def configure(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    handler = logging.StreamHandler(out)
+    way = outlet(out) if apart else None
+    handler = logging.StreamHandler(out) if way is None else Apart(way)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *shared],
@@ -60,6 +72,43 @@ def configure(
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         cache_logger_on_first_use=False,
     )
+
+
+def finish() -> None:
+    """Wait for a moment until all lines are written; later ones are written only where they keep nobody waiting."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, Apart):
+            handler.finish()
+
+
+class Apart(logging.Handler):
+    """Hands lines to an outlet, and says how many it did not take once it takes lines again."""
+
+    def __init__(self, way: Outlet) -> None:
+        super().__init__()
+        self._way = way
+        self._left_out = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """As StreamHandler's."""
+        try:
+            line = Piece(f"{self.format(record)}\n")
+        except Exception:  # as logging has it: a line that cannot be written ends nothing
+            self.handleError(record)
+            return
+        if not self._way.put(line):
+            self._left_out += 1
+        elif self._left_out:
+            number, self._left_out = self._left_out, 0
+            structlog.get_logger("tocsin.log").warning("log_lines_left_out", lines=number)
+
+    def finish(self) -> None:
+        """Wait for a moment until what was said is written; from now on nothing waits any more."""
+        self._way.finish(FINISH)
+
+    def drained(self, within: float) -> bool:
+        """Wait until what was said is written; whether it was in time."""
+        return self._way.drained(within)
 
 
 class Redaction:

@@ -32,6 +32,7 @@ class Service:
 
     `dies_at`: a step of tests.crash.launcher and how often it is reached before the process kills itself.
     `listener`: a socket that it is given, as by systemd; others may be given the same. `options`: uvicorn's.
+    `output`: where it writes instead of its log.
     """
 
     def __init__(
@@ -41,8 +42,10 @@ class Service:
         *,
         listener: socket.socket | None = None,
         options: Sequence[str] = (),
+        output: int | None = None,
     ) -> None:
         self.folder = folder
+        self._output = output
         self.port = int(listener.getsockname()[1]) if listener else free_port()
         self._options = [*options, *(("--fd", str(listener.fileno())) if listener else ("--port", str(self.port)))]
         self._given = [listener.fileno()] if listener else []
@@ -58,8 +61,8 @@ class Service:
                 pass_fds=self._given,
                 cwd=self.folder,
                 env={**own, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
-                stdout=log,
-                stderr=log,
+                stdout=log if self._output is None else self._output,
+                stderr=log if self._output is None else self._output,
             )
 
     def kill(self) -> None:

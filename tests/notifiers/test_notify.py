@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import os
 import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -13,9 +14,10 @@ import pytest
 from engine.errors import DestinationError, TemplateError
 from engine.model.outcome import Delivered, Outcome, Refused, Retry
 from engine.model.rule import Severity, Verb
+from engine.observe.outlet import AT_ONCE
 from engine.settings import Channel
 from notifiers import channels
-from notifiers.lanes import Lanes
+from notifiers.lanes import LATER, Lanes
 from notifiers.notify import NotifyNotifier, report
 from tests import builders
 from tests.fakes.http_sink import (
@@ -337,6 +339,34 @@ async def test_a_closed_console_is_retried() -> None:
     notifier = NotifyNotifier({"console": channel("console")}, out)
     outcome = await notifier.deliver(rendered(notifier, step(Verb.NOTIFY, "console"), "console"))
     assert isinstance(outcome, Retry)
+
+
+async def test_a_console_that_nobody_reads_keeps_nobody_waiting_and_is_written_when_it_is_read() -> None:
+    """Only what one write holds may have arrived; the rest comes back without a try, as to any channel that is busy."""
+    from_, to = os.pipe()
+    with os.fdopen(to, "w") as out:
+        os.write(to, b"-" * 65536)  # what a pipe holds
+        notifier = NotifyNotifier({"console": channel("console", timeout=timedelta(seconds=1.5))}, out)
+        long = rendered(notifier, step(Verb.NOTIFY, "console", text="x" * 30_000), "console")
+        first = asyncio.create_task(notifier.deliver(long))
+        await asyncio.sleep(0)
+        waiting = [asyncio.create_task(notifier.deliver(long)) for _ in range(40)]
+        began = asyncio.get_running_loop().time()
+        outcomes = await asyncio.gather(first, *waiting)
+        assert asyncio.get_running_loop().time() - began < 4
+        busy = Retry(reason="console is busy: nobody reads it", after=LATER, attempted=False)
+        unread = Retry(reason="console: cannot be written: nobody reads it", maybe_delivered=True)
+        assert outcomes[0] == unread
+        assert set(outcomes) == {busy, unread}
+        assert outcomes.count(unread) <= AT_ONCE
+        assert await notifier.deliver(long) == busy
+        reading = threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(from_, 65536), b"")], daemon=True)
+        reading.start()
+        async with asyncio.timeout(10):
+            while await notifier.deliver(long) != Delivered():  # noqa: ASYNC110  another thread reads
+                await asyncio.sleep(0.05)
+    reading.join(10)
+    os.close(from_)
 
 
 async def test_a_report_of_tocsins_own_is_sent_like_any_message(sink: HttpSink) -> None:

@@ -1,0 +1,157 @@
+"""A stream that nobody reads: who has something to say does not wait for it, and nothing that was taken is lost."""
+
+import asyncio
+import io
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+import structlog
+
+from engine.observe import logs
+from engine.observe.outlet import AT_ONCE, MOST, PATIENCE, Outlet, Piece, outlet
+
+FULL = 64 * 1024
+"""Bytes that a pipe takes before it holds up who writes."""
+
+
+class Pipe:
+    """A pipe, and what was read of it once somebody reads."""
+
+    def __init__(self) -> None:
+        self._from, to = os.pipe()
+        self.stream: TextIO = os.fdopen(to, "w")
+        self._read: list[bytes] = []
+        self._reader = threading.Thread(target=self._follow, daemon=True)
+
+    def _follow(self) -> None:
+        while data := os.read(self._from, FULL):
+            self._read.append(data)
+
+    def read(self) -> None:
+        """Read from now on."""
+        self._reader.start()
+
+    def all(self) -> str:
+        """Everything that came, once the other end is closed."""
+        if not self._reader.is_alive():
+            self.read()
+        self.stream.close()
+        self._reader.join(10)
+        return b"".join(self._read).decode()
+
+
+@pytest.fixture
+def pipe() -> Pipe:
+    return Pipe()
+
+
+@pytest.fixture
+def logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+async def settled(pieces: list[Piece]) -> list[Exception | None]:
+    """How each ended, in time."""
+    async with asyncio.timeout(10):
+        return [await piece.written for piece in pieces if piece.written is not None]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for what another thread does."""
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110  of a thread
+            await asyncio.sleep(0.01)
+
+
+def waited_for(text: str) -> Piece:
+    return Piece(text, asyncio.get_running_loop().create_future())
+
+
+async def test_what_comes_is_written_in_order_once_somebody_reads(pipe: Pipe) -> None:
+    out = Outlet(pipe.stream)
+    pieces = [waited_for(f"{number:04d}" + "x" * 1000 + "\n") for number in range(300)]
+    began = time.monotonic()
+    assert all(out.put(piece) for piece in pieces)
+    assert time.monotonic() - began < PATIENCE, "nobody waits"
+    await until(lambda: out.stuck)
+    assert not out.drained(0.05)
+    pipe.read()
+    assert await settled(pieces) == [None] * 300
+    await until(lambda: not out.stuck)
+    assert pipe.all() == "".join(piece.text for piece in pieces)
+
+
+async def test_what_is_not_begun_can_be_withdrawn(pipe: Pipe) -> None:
+    out = Outlet(pipe.stream)
+    first, second = waited_for("1" * 2 * FULL), waited_for("2")
+    out.put(first)
+    await until(lambda: first.begun)
+    out.put(second)
+    assert not out.withdraw(first)
+    assert out.withdraw(second)
+    pipe.read()
+    assert await settled([first]) == [None]
+    assert out.finish(5)
+    assert pipe.all() == first.text
+
+
+async def test_an_end_that_is_closed_is_told(pipe: Pipe) -> None:
+    out = Outlet(pipe.stream)
+    os.close(pipe._from)
+    piece = waited_for("nobody there")
+    out.put(piece)
+    [error] = await settled([piece])
+    assert isinstance(error, BrokenPipeError)
+    pipe.stream.close()
+
+
+def test_more_than_may_wait_is_not_taken(pipe: Pipe) -> None:
+    out = Outlet(pipe.stream)
+    out.put(Piece("x" * 2 * FULL))
+    taken = sum(out.put(Piece("y" * FULL)) for _ in range(2 * MOST // FULL))
+    assert MOST // FULL - 2 <= taken <= MOST // FULL + AT_ONCE
+    pipe.read()
+    assert out.finish(10)
+    assert len(pipe.all()) == (taken + 2) * FULL
+
+
+def test_files_and_buffers_are_written_as_ever(tmp_path: Path) -> None:
+    """They wait for no reader."""
+    assert outlet(io.StringIO()) is None
+    with (tmp_path / "log").open("w") as file:
+        assert outlet(file) is None
+    assert outlet(file) is None, "a closed one"
+
+
+@pytest.mark.usefixtures("logging_as_it_was")
+def test_a_log_that_nobody_reads_holds_up_nobody_and_says_what_it_left_out(pipe: Pipe) -> None:
+    logs.configure(stream=pipe.stream, apart=True)
+    log = structlog.get_logger("tocsin.x")
+    text, began = "x" * FULL, time.monotonic()
+    for number in range(100):
+        log.info("line", number=number, text=text)
+    assert time.monotonic() - began < 10
+    pipe.read()
+    [handler] = [each for each in logging.getLogger().handlers if isinstance(each, logs.Apart)]
+    assert handler.drained(10)
+    log.info("after")
+    logs.finish()
+    log.info("at the very end")
+    lines = pipe.all().splitlines()
+    said = sum('"event": "line"' in line for line in lines)
+    assert 50 < said < 100
+    [left_out] = [line for line in lines if "log_lines_left_out" in line]
+    assert f'"lines": {100 - said}' in left_out
+    assert '"after"' in lines[-3]
+    assert "at the very end" in lines[-1]
