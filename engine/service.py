@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from engine.errors import StoreError
 from engine.links import Links
@@ -15,6 +16,7 @@ from engine.observe import CONTENT_TYPE, Health, Metrics
 from engine.receive.webhook import WebhookPaths
 from engine.rulebook.reload import Reloader, ReloadReport
 from engine.settings import Settings
+from engine.settings.checks import is_loopback
 from engine.store import Store
 from engine.work.banner import banner
 from engine.work.gate import Gate
@@ -71,13 +73,25 @@ class Service:
         """Read the rules again now."""
         return await self.reloader.reload()
 
-    def may_operate(self, client: str | None, authorization: str | None) -> bool:
-        """Whether a request may change something: with the console's token, or without one from this machine."""
+    def may_operate(self, client: str | None, authorization: str | None, host: str | None) -> bool:
+        """Whether a request may change something: with the console's token, or without one from this machine.
+
+        Without one it has to name this machine too, or `console.url`, by its Host: a page in a browser here may be of
+        a name that has come to lead here.
+        """
         token = self.settings.console.token
         if token is None:
-            return client in ("127.0.0.1", "::1")
+            return client in ("127.0.0.1", "::1") and (host is None or self._is_own(host))
         expected = f"Bearer {token.get_secret_value()}".encode()
         return hmac.compare_digest(expected, (authorization or "").encode("utf-8", "replace"))
+
+    def _is_own(self, host: str) -> bool:
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        url = self.settings.console.url
+        return is_loopback(name) or (url is not None and name == urlsplit(url).hostname)
 
     def banner(self) -> str:
         """What to tell whoever started it."""

@@ -21,10 +21,10 @@ rules:
 TOKEN = "token-of-the-console-for-tests"
 
 
-async def reload(service: Service, *headers: str) -> tuple[int, bytes]:
+async def reload(service: Service, *headers: str, host: str = "localhost") -> tuple[int, bytes]:
     """POST /-/reload with these headers."""
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-    lines = ["POST /-/reload HTTP/1.1", "Host: localhost", "Connection: close", "Content-Length: 0", *headers]
+    lines = ["POST /-/reload HTTP/1.1", f"Host: {host}", "Connection: close", "Content-Length: 0", *headers]
     writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
     answer = await reader.read()
     writer.close()
@@ -93,6 +93,25 @@ async def test_with_a_token_only_its_bearer_may_reload() -> None:
         finally:
             service.terminate()
         assert TOKEN not in service.log
+
+
+async def test_without_a_token_no_page_of_another_site_may_reload() -> None:
+    """Neither one that a browser of this machine shows, nor one whose name has come to lead to this machine."""
+    with deployment(RULES, {"console": {"url": "https://tocsin.example.com"}}) as folder:
+        service = Service(folder)
+        service.start()
+        try:
+            await service.ready()
+            for host in ("localhost", f"127.0.0.1:{service.port}", "[::1]:80", "tocsin.example.com"):
+                assert (await reload(service, host=host))[0] == 200, host
+                assert (await reload(service, f"Origin: http://{host}", host=host))[0] == 200, host
+            assert (await reload(service, "Origin: http://evil.example"))[0] == 403
+            assert (await reload(service, "Origin: null"))[0] == 403
+            for host in ("evil.example:8334", "[", "localhost.evil.example", "127.0.0.1.evil.example"):
+                assert (await reload(service, host=host))[0] == 403, host
+                assert (await reload(service, f"Origin: http://{host}", host=host))[0] == 403, host
+        finally:
+            service.terminate()
 
 
 async def test_whatever_goes_wrong_at_start_nothing_is_served(

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from engine.console.access import may_operate
 from engine.console.page import HEADERS, Page, page
 from engine.errors import StoreError
 from engine.links import PATH
@@ -50,8 +51,7 @@ async def resolve(request: Request) -> Response:
 
 async def _act(request: Request, choose: Callable[[Incidents], Action]) -> Response:
     service: Service = request.app.state.service
-    client = request.client.host if request.client else None
-    if not service.may_operate(client, request.headers.get("authorization")) or _foreign(request):
+    if not may_operate(request):
         return _json({"error": "act from this machine, or send the console token as a Bearer token"}, 403)
     said = await _said(request)
     if said is None:
@@ -176,12 +176,6 @@ async def _said(request: Request) -> tuple[str, str | None] | None:
 
 def _line(text: str, longest: int) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:longest]
-
-
-def _foreign(request: Request) -> bool:
-    """Whether a page of another site had a browser of this machine send it."""
-    origin = request.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
 
 
 def _json(content: Any, status: int = 200) -> Response:

@@ -29,7 +29,7 @@ class Stand:
     store: Store
     links: Links | None = LINKS
 
-    def may_operate(self, client: str | None, authorization: str | None) -> bool:
+    def may_operate(self, client: str | None, authorization: str | None, host: str | None) -> bool:
         return authorization == AUTHOR["authorization"]
 
 
