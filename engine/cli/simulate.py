@@ -14,8 +14,9 @@ from engine.cli.help import FAILED, ending, plural
 from engine.cli.inputs import of_endpoint
 from engine.cli.options import JsonOut, Usage
 from engine.cli.report import mode_word, note, print_fields, print_json, say
-from engine.errors import TocsinError
+from engine.errors import ConfigError, TocsinError
 from engine.model.event import Json, Scope
+from engine.model.rule import RuleMode
 
 if TYPE_CHECKING:
     from engine.cli.post import Answer, Poster
@@ -63,7 +64,8 @@ def simulate(
         str | None, typer.Option("--account", metavar="ACCT", help="The connected account it is about.")
     ] = None,
     scope: Annotated[
-        Scope | None, typer.Option("--scope", help="Whose event it is. Default: connected with --account.")
+        Scope | None,
+        typer.Option("--scope", help="Whose event it is. Default: connected with --account, else as such events come."),
     ] = None,
     live: Annotated[bool, typer.Option("--live/--test", help="The mode it claims.")] = False,
     id: Annotated[  # noqa: A002 (Stripe's word)
@@ -92,7 +94,8 @@ def simulate(
     from engine.settings import load_settings
 
     settings = load_settings()
-    endpoint = fitting(settings, scope or (Scope.CONNECTED if account else None), live)
+    wanted = scope or (Scope.CONNECTED if account else None)
+    endpoint = fitting(settings, wanted or _usual(settings, type, live), live)
 
     def make(event_id: str | None = None) -> Signed:
         return _signed(sample_root(type, changes, before, account, live, scope or endpoint.scope, event_id), endpoint)
@@ -113,16 +116,52 @@ def fitting(settings: "Settings", scope: Scope | None, live: bool) -> "Endpoint"
 
     Raises TocsinError where there is none, naming those there are.
     """
-    fits = [
-        endpoint
-        for endpoint in settings.endpoints
-        if endpoint.livemode in (None, live) and (scope is None or endpoint.scope in (None, scope))
-    ]
+    fits = _taking(settings, scope, live)
     if not fits:
         named = ", ".join(f"{e.name} ({e.scope or 'any scope'}, {_mode(e)})" for e in settings.endpoints)
         asked = f"{mode_word(live)} events" + (f" of scope {scope}" if scope else "")
         raise TocsinError(f"no endpoint takes {asked}; there are: {named}; choose with --scope and --live")
     return max(fits, key=lambda e: (scope is not None and e.scope is scope, e.livemode is live))
+
+
+def _taking(settings: "Settings", scope: Scope | None, live: bool) -> "list[Endpoint]":
+    return [
+        endpoint
+        for endpoint in settings.endpoints
+        if endpoint.livemode in (None, live) and (scope is None or endpoint.scope in (None, scope))
+    ]
+
+
+def _usual(settings: "Settings", type_: str, live: bool) -> Scope | None:
+    """The scope that events of a type come in, where endpoints of several could take one: as is known of it, else as
+    the rules say that look at it. None where it may be any, or no endpoint has it."""
+    if len({endpoint.scope for endpoint in _taking(settings, None, live)}) < 2:
+        return None
+    scope = _known_scope(type_) or _scope_of_rules(settings, type_, live)
+    return scope if _taking(settings, scope, live) else None
+
+
+def _known_scope(type_: str) -> Scope | None:
+    root = sample_root(type_, {}, {}, None, False, None, None)
+    if root.get("account") or root.get("context"):
+        return Scope.CONNECTED
+    return Scope.PLATFORM if type_.startswith("v2.core.account") else None
+
+
+def _scope_of_rules(settings: "Settings", type_: str, live: bool) -> Scope | None:
+    """The one scope that all rules which take such an event are for."""
+    from engine import configured
+    from engine.rulebook import looking
+
+    try:
+        loaded = configured.rules(settings)
+    except ConfigError:  # rules that are not there are for `check` to tell
+        return None
+    rules = [rule for rule in loaded.rulebook.rules if rule.mode is not RuleMode.OFF]
+    whens = [when for rule in rules for when in looking(rule, type_) if when.livemode in (None, live)]
+    named = {scope for when in whens if type_ in when.types for scope in when.scopes or Scope}
+    named = named or {scope for when in whens for scope in when.scopes or Scope}
+    return named.pop() if len(named) == 1 else None
 
 
 def _mode(endpoint: "Endpoint") -> str:

@@ -81,6 +81,7 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
 
 def test_check_loads_nothing_of_what_stores_sends_or_serves(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
+    (tmp_path / "config.yaml").write_text("stripe: {keys: {test: sk_test_x}}\n")
     text = "{{ object.amount | money }}"
     (tmp_path / "rules" / "a.yaml").write_text(
         "rules:\n"

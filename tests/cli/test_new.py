@@ -90,7 +90,7 @@ def test_where_only_files_are_configured_it_does_not_guess(folder: Path) -> None
 
 def test_a_real_event_is_written_beside_its_rule(folder: Path) -> None:
     """In test mode, too, where rules look at live events."""
-    (folder / "config.yaml").write_text("default_livemode: true\n")
+    (folder / "config.yaml").write_text("endpoints: [{name: all, secrets: [whsec_x]}]\ndefault_livemode: true\n")
     body = snapshot("payout.failed", object={"amount": 75000, "currency": "gbp"}, livemode=False)
     (folder / "captured.json").write_text(json.dumps(body))
     result = run("new", "--from", "captured.json", "--id", "mine")

@@ -76,6 +76,44 @@ def test_the_endpoint_is_the_one_that_takes_that_scope_and_mode(
     assert stripe.Webhook.construct_event(body, headers["Stripe-Signature"], secret)
 
 
+@pytest.mark.parametrize(
+    ("type_", "path"),
+    [
+        ("topup.failed", "/webhooks/own"),  # the rule that looks at it is for the platform
+        ("payout.failed", "/webhooks/first"),  # rules for both
+        ("payout.paid", "/webhooks/first"),  # no rule: the first
+        ("account.updated", "/webhooks/first"),  # about a connected account
+        ("v2.core.account.closed", "/webhooks/own"),  # one's own v2 accounts come to the platform
+        ("transfer.reversed", "/webhooks/first"),  # that rule is for test events, and this is none
+    ],
+)
+def test_of_several_endpoints_it_goes_to_that_of_the_scope_such_events_come_in(
+    sink: Sink, folder: Path, type_: str, path: str
+) -> None:
+    endpoints = [("connect", "first", "connected"), ("own", "own", "platform")]
+    (folder / "config.yaml").write_text(
+        "rules: [rules]\nendpoints:\n"
+        + "".join(
+            f"  - {{name: {name}, path: /webhooks/{path}, scope: {scope}, secrets: [whsec_{name}]}}\n"
+            for name, path, scope in endpoints
+        )
+    )
+    (folder / "rules").mkdir()
+    whens = {
+        "topup": "{type: topup.failed, scope: platform}",
+        "payout": "[{type: payout.failed, scope: platform}, {type: payout.failed, scope: connected}]",
+        "transfer": "{type: transfer.reversed, scope: platform, livemode: false}",
+        "other": "'*'",
+    }
+    (folder / "rules" / "mine.yaml").write_text(
+        "rules:\n" + "".join(f"  - {{id: {id_}, when: {w}, then: {{notify: console}}}}\n" for id_, w in whens.items())
+    )
+    result = simulate(sink, type_, "--live")
+    assert result.exit_code == 0, result.output
+    assert sink.got[0][0] == path
+    assert ("account" in posted(sink)) is (path == "/webhooks/first")
+
+
 def test_without_a_fitting_endpoint_it_says_which_there_are(sink: Sink) -> None:
     result = simulate(sink, "payout.failed", "--scope", "organization")
     assert result.exit_code == 1
