@@ -1,6 +1,6 @@
 """`tocsin database`: all that is stored, backed up, restored, or moved to another PostgreSQL."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -32,7 +32,7 @@ BACKUP_ENDING = ending(
 RESTORE_ENDING = ending(
     "tocsin database restore tocsin-2026-11-27.dump",
     _0="restored",
-    _1="nothing was restored: Tocsin is running, or the database is not an empty embedded one",
+    _1="nothing was restored: Tocsin is running or older than the backup, or the database is not an empty embedded one",
 )
 
 Result = TypeVar("Result")
@@ -100,18 +100,24 @@ def restore(
 ) -> None:
     """Read a backup into the embedded database, which has to be empty. All of it, or nothing. Stop Tocsin first.
 
-    What was still to be delivered then is delivered when Tocsin is started.
+    What was still to be delivered then is delivered when Tocsin is started. Stripe writes that are more than 23 hours
+    old are held: they may have been made since, and Stripe may have forgotten their keys.
     """
     from engine.store import dump
 
-    async def run(settings: "Settings") -> dict[str, int]:
+    async def run(settings: "Settings") -> dump.Restored:
         return await _embedded(settings, lambda server, address: dump.restore(server, address, file))
 
-    rows = _with_settings(run)
+    restored = _with_settings(run)
     if as_json:
-        print_json({"rows": rows})
+        print_json({"rows": dict(restored.rows), "held": restored.held})
         return
-    say(f"restored: {_told(rows)}", "green")
+    say(f"restored: {_told(restored.rows)}", "green")
+    if restored.held:
+        note(
+            f"held: {plural(restored.held, 'Stripe write')} that may have been made since the backup; see "
+            "'tocsin deliveries ls --status held', look at Stripe, then 'tocsin retry ID --again'"
+        )
 
 
 def _target(url: str) -> "Target":
@@ -122,7 +128,7 @@ def _target(url: str) -> "Target":
     return Target.from_url(url)
 
 
-def _told(rows: dict[str, int]) -> str:
+def _told(rows: Mapping[str, int]) -> str:
     return f"{plural(rows['events'], 'event')}, {plural(rows['deliveries'], 'delivery')}"
 
 

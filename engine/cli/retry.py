@@ -56,7 +56,7 @@ class Chosen:
 def retry(
     ids: Annotated[list[str] | None, typer.Argument(metavar="IDS", help="Deliveries, by id.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All that were given up (dead).")] = False,
-    held: Annotated[bool, typer.Option("--held", help="All Stripe writes held beyond their cap.")] = False,
+    held: Annotated[bool, typer.Option("--held", help="All Stripe writes that are held.")] = False,
     since: Since = None,
     channel: Destination = None,
     rule: RulePattern = None,

@@ -68,7 +68,7 @@ class DeliveryStatus(StrEnum):
     DELIVERED = "delivered"
     DEAD = "dead"  # gave up; `reason` says why
     SKIPPED = "skipped"  # not meant for this destination (livemode, min_severity, a dead step before it)
-    HELD = "held"  # a Stripe write beyond its cap
+    HELD = "held"  # a Stripe write beyond its cap, or restored and perhaps made since
     SUPPRESSED = "suppressed"  # kept quiet: throttled, muted, in quiet times, or of an incident that is known
     GATHERED = "gathered"  # waits for the digest it will be part of
     MERGED = "merged"  # was part of a digest

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from importlib import resources
 
 from engine.errors import SchemaTooNew, StoreUnavailable
@@ -68,10 +68,15 @@ async def _take_lock(connection: Connection) -> None:
 
 async def _applied(connection: Connection) -> set[int]:
     applied = {row["number"] for row in await connection.fetch(READ_APPLIED)}
+    refuse_newer(applied, "the database")
+    return applied
+
+
+def refuse_newer(applied: Collection[int], what: str) -> None:
+    """Raises SchemaTooNew where newer code than this has applied a migration; `what` is what it was applied to."""
     known = migrations()[-1][0]
     if applied and max(applied) > known:
         raise SchemaTooNew(
-            f"the database is at migration {max(applied)}, this code knows {known}: "
+            f"{what} is at migration {max(applied)}, this code knows {known}: "
             "it was used by a newer Tocsin; run that one"
         )
-    return applied

@@ -103,6 +103,10 @@ class StripeApi:
             self._objects[(livemode, None), f"/v1/accounts/{account}"] = made
             self._objects[(livemode, None), f"/v2/core/accounts/{account}"] = {**made, "object": "v2.core.account"}
 
+    def forget_keys(self) -> None:
+        """What Stripe does with idempotency keys after a day."""
+        self._idempotent.clear()
+
     def disconnect(self, account: str) -> None:
         """Revoke the platform's access to an account."""
         self._accounts.discard(account)

@@ -1,22 +1,33 @@
 """Everything stored can be taken elsewhere: to another PostgreSQL, or to a file and back, and nothing is missing."""
 
 import asyncio
+import re
+import textwrap
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 
-from engine.errors import StoreError
+from engine.errors import SchemaTooNew, StoreError
 from engine.model.delivery import DeliveryStatus
+from engine.model.rule import Verb
 from engine.store import Store
 from engine.store.adapter import install
 from engine.store.connect import Target
-from engine.store.dump import backup, restore
-from engine.store.embedded import EmbeddedServer
+from engine.store.dump import DATE_WRITES, HOLD_WRITES, backup, restore
+from engine.store.embedded import Address, EmbeddedServer
 from engine.store.migrate import migrate
 from engine.store.move import move
+from engine.stripe_api.operations import operations
 from tests.builders import event
-from tests.store.plans import REVISION, attempt, plan, until
+from tests.store.conftest import ROOT
+from tests.store.plans import REVISION, Database, attempt, plan, until
+
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 
 async def fill(database: str, events: int = 3) -> list[str]:
@@ -125,12 +136,96 @@ async def test_a_backup_under_load_misses_nothing_that_was_acknowledged_before(f
     await restored(second, file, before)
 
 
+async def test_a_backup_of_a_newer_tocsin_is_refused_before_anything_is_restored(folder: Path) -> None:
+    """And the database that was to take it takes another."""
+    right, newer = folder / "right.dump", folder / "newer.dump"
+    async with running(folder / "first") as (server, address):
+        await (await Store.connect(Target.from_address(address))).close()
+        await backup(server, address, right)
+        connection = await Target.from_address(address).connect("look")
+        await connection.execute("insert into tocsin.migrations values (9999, '9999_later.sql')")
+        await connection.close()
+        await backup(server, address, newer)
+    async with running(folder / "second") as (server, address):
+        with pytest.raises(SchemaTooNew, match=r"newer\.dump is at migration 9999"):
+            await restore(server, address, newer)
+        await (await Store.connect(Target.from_address(address))).close()
+        assert (await restore(server, address, right)).rows["events"] == 0
+
+
+WRITES = {
+    # name: (operation, status, days since it was made, attempted then)
+    "old": ("refunds.create", "pending", 2, False),
+    "fresh": ("refunds.create", "pending", 0, False),
+    "read": ("charges.retrieve", "pending", 2, False),
+    "waiting": ("refunds.create", "waiting", 2, False),
+    "held": ("refunds.create", "held", 2, False),
+    "tried": ("refunds.create", "pending", 2, True),
+    "done": ("refunds.create", "delivered", 2, True),
+}
+
+
+async def fill_writes(database: str) -> None:
+    """Stripe calls of all kinds."""
+    store = await Store.connect(Target.from_url(database))
+    (planned,) = plan(sent := event()).deliveries
+    now = datetime.now(UTC)
+    made = [
+        replace(
+            planned,
+            id=name,
+            verb=Verb.STRIPE,
+            destination=operation,
+            status=DeliveryStatus(status),
+            created=now - timedelta(days=days),
+            first_attempt=now - timedelta(hours=1) if tried else None,
+        )
+        for name, (operation, status, days, tried) in WRITES.items()
+    ]
+    await store.committer.commit(sent, replace(plan(sent), deliveries=tuple(made)), REVISION)
+    await store.close()
+
+
+async def test_what_docs_say_holds_the_writes_that_may_have_been_made(database: str, look: Database) -> None:
+    """As restoring the embedded database does; what the keys at Stripe still cover goes on."""
+    await fill_writes(database)
+    for statement in (DATE_WRITES, HOLD_WRITES):
+        told = textwrap.dedent(statement).strip()
+        assert f"{told};" in OPERATIONS
+        await look.execute(told)
+    rows = {row["id"]: row for row in await look.rows("select * from tocsin.deliveries")}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        name: "held" if name == "old" else status for name, (_, status, _, _) in WRITES.items()
+    }
+    assert "it may have been made since" in rows["old"]["reason"]
+    assert rows["old"]["next_attempt"] is None
+    for name in ("old", "fresh", "waiting", "held"):
+        assert rows[name]["first_attempt"] == rows[name]["created"]
+    assert rows["tried"]["first_attempt"] > rows["tried"]["created"]
+
+
+def test_reads_are_told_from_writes_by_their_names() -> None:
+    """By those that the SDK has."""
+    (pattern,) = re.findall(r"!~ '(.*)'", HOLD_WRITES)
+    assert [name for name, each in operations().items() if bool(re.search(pattern, name)) is each.is_write] == []
+
+
+@asynccontextmanager
+async def running(data: Path) -> AsyncIterator[tuple[EmbeddedServer, Address]]:
+    """A server on that folder."""
+    server = EmbeddedServer(data)
+    try:
+        yield server, await server.start()
+    finally:
+        await server.stop()
+
+
 async def restored(data: Path, file: Path, before: set[str]) -> None:
     """The file, read into a database of its own, has all of those and a job for each."""
     server = EmbeddedServer(data)
     address = await server.start()
     try:
-        rows = await restore(server, address, file)
+        rows = (await restore(server, address, file)).rows
         store = await Store.connect(Target.from_address(address))
         try:
             assert rows["events"] == rows["deliveries"] >= len(before)

@@ -1,7 +1,9 @@
 """A Stripe write happens once, wherever between request and record its worker dies, and however often."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,14 +13,18 @@ from engine.model.delivery import DeliveryStatus
 from engine.model.rule import Verb
 from engine.settings import StripeSettings
 from engine.store import Store
+from engine.store.connect import Target
+from engine.store.dump import backup, restore
+from engine.store.embedded import Address, EmbeddedServer
 from engine.stripe_api.client import StripeApi
 from notifiers.stripe import StripeNotifier
 from tests.fakes.stripe_api import LIVE, Fault
 from tests.fakes.stripe_api import StripeApi as FakeApi
 from tests.notifiers.stripe_steps import allowed, fake
+from tests.store.conftest import folder
 from tests.work.delivering import Desk
 
-__all__ = ["fake"]
+__all__ = ["fake", "folder"]
 
 WRITE = "refunds.create"
 
@@ -115,3 +121,53 @@ async def test_what_died_a_day_ago_is_not_made_again(desk: Desk, fake: FakeApi) 
     assert state.status is DeliveryStatus.DEAD
     assert "idempotency window" in (state.reason or "")
     assert len(fake.effects) == 1
+
+
+@pytest.mark.parametrize(("age", "status"), [(timedelta(hours=1), "delivered"), (timedelta(days=2), "held")])
+async def test_a_restored_backup_makes_no_write_again(fake: FakeApi, folder: Path, age: timedelta, status: str) -> None:
+    """Made since the backup: under the key that Stripe still has, or not before a person has looked."""
+    settings = StripeSettings(keys={"live": SecretStr(LIVE)}, api_base=fake.url, allow=(allowed(WRITE),))
+    file = folder / "tocsin.dump"
+    async with embedded(folder / "first") as (server, address), opened(address) as store:
+        notifier = StripeNotifier(settings, (), store.writes.claim)
+        first = Desk(store, {Verb.STRIPE: notifier}, now=datetime.now(UTC) - age)
+        (write,) = await first.fire(WRITE, verb=Verb.STRIPE)
+        await store._pool.execute("update tocsin.deliveries set created = $1", first.now)
+        await backup(server, address, file)
+        assert await first.deliverer(write) is None
+        await notifier.close()
+    assert len(fake.effects) == 1
+    if age > timedelta(days=1):
+        fake.forget_keys()
+    async with embedded(folder / "second") as (server, address):
+        assert (await restore(server, address, file)).held == (status == "held")
+        async with opened(address) as store:
+            notifier = StripeNotifier(settings, (), store.writes.claim)
+            second = Desk(store, {Verb.STRIPE: notifier}, rules=first.rules)
+            await second.deliverer(write)
+            assert (await second.state(write)).status == status
+            assert len(fake.effects) == 1
+            assert await store.deliveries.retry([write]) == 0
+            if status == "held":
+                assert await store.deliveries.retry([write], again=True) == 1
+                await second.deliverer(write)
+                assert len(fake.effects) == 2
+            await notifier.close()
+
+
+@asynccontextmanager
+async def embedded(data: Path) -> AsyncIterator[tuple[EmbeddedServer, Address]]:
+    server = EmbeddedServer(data)
+    try:
+        yield server, await server.start()
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def opened(address: Address) -> AsyncIterator[Store]:
+    store = await Store.connect(Target.from_address(address))
+    try:
+        yield store
+    finally:
+        await store.close()
