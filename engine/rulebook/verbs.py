@@ -7,6 +7,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from engine.match import Base, PathError, parse_path
+from engine.model.address import is_private_host
 from engine.model.condition import Column
 from engine.model.event import Json
 from engine.model.rule import Verb
@@ -124,6 +125,9 @@ def _check_url(found: Findings, node: Node, url: str, known: Known) -> bool:
         problem, hint = "a rule may call only https URLs", "configure a callback for anything else"
     elif parts.username is not None or parts.password is not None:
         problem, hint = "a name or password stands in the URL", "write an Authorization header in config.yaml"
+    elif is_private_host(host):
+        problem = f"{host} is not a public address, and a rule may call no other directly"
+        hint = "configure a callback with allow_private: true, and write its name here"
     elif known.callback_hosts is not None and host not in {each.lower().rstrip(".") for each in known.callback_hosts}:
         problem = f"rules may not call {host}"
         hint = f"add to config.yaml: callback_hosts: [{host}]"

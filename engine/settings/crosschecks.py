@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from engine.model.address import is_private_host
 from engine.settings.checks import is_loopback
 from engine.settings.places import Loc
 from engine.settings.values import ALIASES, CONSOLE
@@ -115,6 +116,9 @@ def _callbacks(callbacks: dict[str, Any]) -> Iterator[Finding]:
             yield Finding(("callbacks", name, "url"), "url", "a callback must use https", hint)
         elif parts.hostname and is_loopback(parts.hostname):
             yield Finding(("callbacks", name, "url"), "url", "this address is this machine", "set allow_private: true")
+        elif parts.hostname and is_private_host(parts.hostname):
+            message = "this address is not a public one, and would be refused at every delivery"
+            yield Finding(("callbacks", name, "url"), "url", message, "set allow_private: true")
 
 
 def _list(value: Any) -> list[Any]:

@@ -290,3 +290,13 @@ def test_a_condition_beside_where_is_led_into_it(key: str, hint: str) -> None:
 def test_a_key_of_when_that_is_misspelt_is_still_that_key() -> None:
     """Nearly the same letters are one slip, not another language."""
     assert "did you mean 'scope'?" in mistakes(rule(when="{type: payout.failed, scpoe: connected}"))[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "every"), [("daily", "day"), ("Weekly", "week"), ("hourly", "1h"), ("nightly", "day")]
+)
+def test_how_often_a_digest_comes(written: str, every: str) -> None:
+    """Alone or under `every`: the hint is a digest."""
+    assert _only(rule(more=f"digest: {written}")).hint == f"write {{every: {every}}}"
+    assert _only(rule(more=f"digest: {{every: {written}}}")).hint == f"write {every}"
+    assert mistakes(rule(more=f"digest: {{every: {every}}}")) == []

@@ -352,3 +352,16 @@ def test_a_variable_can_be_a_whole_when_beside_defaults() -> None:
     assert [str(mistake) for mistake in loaded.mistakes] == []
     (when,) = loaded.rulebook.rules[0].when
     assert (when.types, when.scopes) == (("payout.failed",), frozenset({"connected"}))
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "[::ffff:10.0.0.1]", "2130706433", "localhost"])
+def test_a_rule_may_call_no_private_address(host: str) -> None:
+    """Not even one of callback_hosts: the connection would be refused at every delivery."""
+    bare = host.strip("[]")
+    (line,) = mistakes(
+        rule(then=f"{{callback: 'https://{host}/x'}}"), replace(KNOWN, callback_hosts=(bare, "hooks.example.com"))
+    )
+    assert line == (
+        f"{A}:4:22  error[callback-host]  {bare} is not a public address, and a rule may call no other directly; "
+        "configure a callback with allow_private: true, and write its name here"
+    )

@@ -6,7 +6,7 @@ from engine.decide.calendars import never_ends
 from engine.model.rule import Severity
 from engine.model.timing import BY_ACCOUNT, DAY, MAX_ITEMS, WEEK, Calendar, Digest, Quiet, QuietDo, Throttle
 from engine.rulebook.calendars import read_weekday
-from engine.rulebook.fields import check_keys, listed, mapping, read, text, whole_number, word
+from engine.rulebook.fields import check_keys, expected, listed, mapping, read, text, whole_number, word
 from engine.rulebook.findings import Findings
 from engine.rulebook.lints.carried import Carried
 from engine.rulebook.names import UnknownName
@@ -20,6 +20,9 @@ EXCEPT_KEYS = ("severity",)
 DIGEST_KEYS = ("every", "at", "timezone", "weekday", "per", "max_items", "group_by")
 BY_CLOCK = {"day": DAY, "week": WEEK}
 """What a digest may come every, at a clock time."""
+
+_OTHER_WORDS = {"daily": "day", "nightly": "day", "weekly": "week", "hourly": "1h", "hour": "1h", "minute": "1m"}
+"""What people write for how often a digest comes, and what is read."""
 
 _ANY_MOMENT = datetime(2001, 1, 3, tzinfo=UTC)
 """What is always quiet is so at any moment, apart from single dates."""
@@ -81,6 +84,9 @@ def _bar(found: Findings, node: Node) -> Severity | None:
 
 def read_digest(found: Findings, node: Node, about: Carried) -> Digest | None:
     """`digest`; None with a mistake where it cannot be used."""
+    if isinstance(node, Scalar) and node.text.lower() in _OTHER_WORDS:
+        hint = f"write {{every: {_OTHER_WORDS[node.text.lower()]}}}"
+        return expected(found, node, 'a map like {every: day, at: "09:00", timezone: Europe/Berlin}', hint)
     given = as_map(found, node, '{every: day, at: "09:00", timezone: Europe/Berlin}', "every")
     if given is None:
         return None
@@ -113,8 +119,8 @@ def _every(found: Findings, node: Node) -> timedelta | None:
     if isinstance(node, Scalar) and node.text in BY_CLOCK:
         return BY_CLOCK[node.text]
     if isinstance(node, Scalar) and node.text.isalpha():
-        near = nearest(node.text, BY_CLOCK)
-        hint = f"did you mean '{near}'?" if near else None
+        instead, near = _OTHER_WORDS.get(node.text.lower()), nearest(node.text, BY_CLOCK)
+        hint = f"write {instead}" if instead else f"did you mean '{near}'?" if near else None
         return found.error("duration", node, f"expected day, week, or a duration like 1h, got '{node.text[:40]}'", hint)
     return read_span(found, node)
 
