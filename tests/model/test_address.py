@@ -8,19 +8,8 @@ from engine.model.address import is_private_host
 @pytest.mark.parametrize(
     "host",
     [
-        "10.0.0.1",
-        "127.0.0.1",
-        "::1",
-        "::ffff:10.0.0.1",
-        "fe80::1%eth0",
-        "2130706433",
-        "0x7f.1",
-        "0177.0.0.1",
-        "127.1",
-        "localhost",
-        "LOCALHOST.",
-        "app.localhost",
-        "169.254.169.254",
+        *("10.0.0.1", "127.0.0.1", "::1", "::ffff:10.0.0.1", "fe80::1%eth0", "169.254.169.254"),
+        *("2130706433", "0x7f.1", "0177.0.0.1", "127.1", "localhost", "LOCALHOST.", "app.localhost"),
     ],
 )
 def test_a_host_that_is_not_public(host: str) -> None:
