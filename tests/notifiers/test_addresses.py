@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifiers.addresses import PrivateAddress, is_public, public_socket
+from engine.model.address import is_public
+from notifiers.addresses import PrivateAddress, public_socket
 
 PUBLIC = "8.8.8.8 1.1.1.1 172.32.0.1 100.128.0.1 2606:4700::1111 ::ffff:8.8.8.8 64:ff9b::808:808 2002:808:808::1"
 NOT_PUBLIC = (
