@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from engine.errors import StoreError
@@ -21,6 +22,15 @@ from engine.store import Store
 from engine.work.banner import banner
 from engine.work.gate import Gate
 from engine.work.readiness import Queue, readiness
+
+
+def is_this_machine(client: str | None) -> bool:
+    """Whether that is an address of this machine's own, also one of IPv4 as a socket of IPv6 has it."""
+    try:
+        address = ip_address(client or "")
+    except ValueError:  # the path of a socket, say
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 @dataclass(kw_only=True)
@@ -50,6 +60,7 @@ class Service:
         return readiness(
             store=queue,
             backlog=self.store.committer.backlog,
+            failing=self.store.committer.failing,
             role=self.settings.role,
             worker_running=not any(task.done() for task in self.tasks if task.get_name() != "tocsin-warm"),
             rules=len(self.reloader.current.rules),
@@ -81,7 +92,7 @@ class Service:
         """
         token = self.settings.console.token
         if token is None:
-            return client in ("127.0.0.1", "::1") and (host is None or self._is_own(host))
+            return is_this_machine(client) and (host is None or self._is_own(host))
         expected = f"Bearer {token.get_secret_value()}".encode()
         return hmac.compare_digest(expected, (authorization or "").encode("utf-8", "replace"))
 

@@ -94,8 +94,14 @@ class Metrics:
             "tocsin_open_destinations", "Whether a destination is left alone because it fails.", "destination"
         )
         self._reloads = self._counts("tocsin_rulebook_reloads_total", "Times the rules were read again.", "result")
-        self._queue_age = self._gauge("tocsin_queue_age_seconds", "How long the oldest due delivery has been waiting.")
-        self._queue_size = self._gauge("tocsin_queue_deliveries", "Deliveries that are due and not yet attempted.")
+        self._queue_age = self._gauge(
+            "tocsin_queue_age_seconds",
+            "How long what is due has been waiting at the most: deliveries, and what rules wait for.",
+        )
+        self._queue_size = self._gauge(
+            "tocsin_queue_deliveries",
+            "Deliveries that are pending: due, being attempted, or waiting for their next attempt.",
+        )
         self._reload_time = self._gauge(
             "tocsin_rulebook_reload_timestamp_seconds", "When the rules were last read without a mistake."
         )

@@ -6,6 +6,7 @@ acknowledges is durable. A lost connection is made again and the batch repeated:
 """
 
 import asyncio
+import contextlib
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -37,8 +38,24 @@ BACKLOG = 32 * 1024 * 1024
 BATCH_EVENTS = 500
 BATCH_BYTES = 8 * 1024 * 1024
 
+PROBE_EVERY = 1.0
+"""Seconds between two attempts to write while commits fail and no event comes: where a process that is not ready gets
+none, nobody else would find out that it works again."""
+
+PROBE = """
+    insert into tocsin.marks (name, at) values ('commits', now()) on conflict (name) do update set at = excluded.at
+"""
+
 CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 CONFLICT_RETRIES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failing:
+    """Since when commits fail, and why they did the last time."""
+
+    since: datetime
+    reason: str
 
 
 @dataclass(slots=True, eq=False)
@@ -89,7 +106,8 @@ class Committer:
         self._connection: Connection | None = None
         self._pid = 0
         self._closing = False
-        self._failing = False
+        self._failing: Failing | None = None
+        self._refused = False
         self._clock = asyncio.get_running_loop().time
         self._task = asyncio.create_task(self._run(), name="tocsin-committer")
 
@@ -142,9 +160,16 @@ class Committer:
         """Events that wait for their commit to begin."""
         return len(self._waiting) + (self._apart.backlog if self._apart is not None else 0)
 
+    @property
+    def failing(self) -> Failing | None:
+        """Why events are refused, None: they are not. A failure that nobody was refused for is not one."""
+        if self._failing is not None and self._refused:
+            return self._failing
+        return None if self._apart is None else self._apart.failing
+
     async def _run(self) -> None:
         while True:
-            await self._arrived.wait()
+            await self._arrival()
             batch = self._take()
             if batch:
                 await self._serve(batch)
@@ -152,6 +177,36 @@ class Committer:
                 return
             else:
                 self._arrived.clear()
+
+    async def _arrival(self) -> None:
+        """Wait until something has arrived. As long as commits fail, see meanwhile whether they still do."""
+        while self._failing is not None and not self._arrived.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PROBE_EVERY):
+                    await self._arrived.wait()
+                    return
+            try:
+                async with asyncio.timeout(self._patience / 2):
+                    await (await self._connected()).execute(PROBE)
+                self._succeeds()
+            except Exception as error:  # whatever it was, events would meet it too
+                self._fails(error)
+                await self._disconnect()
+        await self._arrived.wait()
+
+    def _fails(self, error: BaseException) -> str:
+        """Note that commits fail; why."""
+        reason = str(error) or type(error).__name__
+        if self._failing is None:  # once an outage, not once an attempt
+            log.warning("commits_fail", reason=reason)
+        since = datetime.now(UTC) if self._failing is None else self._failing.since
+        self._failing = Failing(since=since, reason=reason)
+        return reason
+
+    def _succeeds(self) -> None:
+        if self._failing is not None:
+            log.info("commits_succeed_again")
+            self._failing, self._refused = None, False
 
     def _take(self) -> list[_Entry]:
         """The next batch, sorted by key: every process locks keys in the same order."""
@@ -197,15 +252,13 @@ class Committer:
     async def _put_back(self, batch: list[_Entry], error: BaseException) -> None:
         await self._disconnect()
         now = self._clock()
-        reason = str(error) or type(error).__name__
-        if not self._failing:  # once an outage, not once an attempt
-            log.warning("commits_fail", events=len(batch), reason=reason)
-            self._failing = True
+        reason = self._fails(error)
         self._waiting.extendleft(sorted(batch, key=lambda entry: entry.arrived, reverse=True))
         # Not of this batch alone: in a flood each of them waits for an attempt, and the last would wait for all.
         late = [entry for entry in self._waiting if now - entry.arrived >= self._patience]
         if late:
             self._waiting = deque(entry for entry in self._waiting if now - entry.arrived < self._patience)
+        self._refused = self._refused or bool(late)
         for entry in late:
             entry.fail(StoreUnavailable(f"not stored within {self._patience:g} seconds: {reason}"))
         if self._waiting:
@@ -237,20 +290,22 @@ class Committer:
                     raise
                 await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311  no secret
         self.on_commit(self._clock() - began, len(batch))
-        if self._failing:
-            log.info("commits_succeed_again")
-            self._failing = False
+        self._succeeds()
         for entry in batch:
             entry.resolve(entry.event.dedupe_key in new)
 
-    async def _write(self, batch: list[_Entry]) -> set[str]:
-        """Everything of a new event at once; the keys of the events that were not there in any form."""
+    async def _connected(self) -> Connection:
+        """The connection that is written on, made anew where it is lost."""
         if self._connection is None or self._connection.is_closed():
             self._connection = await self._target.connect("ingest", planned_once=True, indexed=True)
             self._handoff.pids.discard(self._pid)
             self._pid = self._connection.get_server_pid()
             self._handoff.pids.add(self._pid)
-        connection = self._connection
+        return self._connection
+
+    async def _write(self, batch: list[_Entry]) -> set[str]:
+        """Everything of a new event at once; the keys of the events that were not there in any form."""
+        connection = await self._connected()
         certain = [entry for entry in batch if entry.undecided is None]
         new: set[str] = set()
         if any(entry.plan.firings for entry in certain):

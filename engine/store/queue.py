@@ -69,7 +69,12 @@ def kind(delivery: Delivery) -> str:
     What is read for rules goes with all else that goes to Stripe: each class has a manager of its own, and every one of
     them is woken by every commit that leaves jobs.
     """
-    return Verb.STRIPE if delivery.verb is Verb.FETCH else delivery.verb
+    return kind_of(delivery.verb)
+
+
+def kind_of(verb: Verb) -> str:
+    """The class of jobs of that verb's deliveries."""
+    return Verb.STRIPE if verb is Verb.FETCH else verb
 
 
 def lane(delivery: Delivery) -> str:

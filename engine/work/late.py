@@ -19,9 +19,10 @@ Report = Callable[[str, str, str, Severity], Awaitable[None]]
 """Tells the ops channel: subject, title, text, severity. The same subject and text is told once an hour."""
 
 LATE = (
-    "Deliveries are due and were not attempted for more than {bound:.0f} seconds. Either more comes than is delivered, "
-    "or a destination is slow.\n\nSee the age of the queue: /metrics, tocsin_queue_age_seconds. See what waits: "
-    "tocsin deliveries ls --status pending. More processes on the same database deliver more."
+    "Deliveries, or what rules wait for, are due and were not done for more than {bound:.0f} seconds. Either more "
+    "comes than is done, or a destination is slow, or no process works.\n\nSee the age of the queue: /metrics, "
+    "tocsin_queue_age_seconds. See what waits: tocsin deliveries ls --status pending. More processes on the same "
+    "database do more."
 )
 WELL = "Deliveries that are due are attempted within {bound:.0f} seconds again."
 

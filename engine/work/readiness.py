@@ -6,7 +6,9 @@ from typing import Protocol
 
 from engine.observe import Check, Health
 from engine.settings import Role
+from engine.store.committer import Failing
 from engine.store.destinations import Standing
+from engine.store.health import TIMERS
 
 QUEUE_LIMIT = timedelta(minutes=1)
 """A delivery that has been due for longer than this without being attempted is worth somebody's look, where the
@@ -28,6 +30,8 @@ class Queue(Protocol):
     @property
     def queue_age(self) -> Mapping[str, timedelta]: ...
     @property
+    def read_only(self) -> str | None: ...
+    @property
     def dead(self) -> int: ...
     @property
     def held(self) -> int: ...
@@ -37,6 +41,7 @@ def readiness(
     *,
     store: Queue | str,
     backlog: int,
+    failing: Failing | None = None,
     worker_running: bool,
     role: Role,
     rules: int,
@@ -49,16 +54,16 @@ def readiness(
 ) -> Health:
     """All checks.
 
-    `store` is a reason when the database does not answer; `broken` names the rule files that run as their last good
-    version or not at all; `memory` says of which rules it has started anew; `conflicts` says of endpoints what
-    contradicts their configuration; `destinations` are those that are left alone.
+    `store` is a reason when the database does not answer; `failing` says why events are refused; `broken` names the
+    rule files that run as their last good version or not at all; `memory` says of which rules it has started anew;
+    `conflicts` says of endpoints what contradicts their configuration; `destinations` are those that are left alone.
     """
     return Health(
         checks=(
             _store(store),
             *(() if isinstance(store, str) else (_queue(store, queue_age), _deliveries(store))),
             Check(name="role", ok=True, reason=ROLES[role]),
-            *((Check(name="ingest", ok=True, reason=f"{backlog} events wait for their commit"),) * role.receives),
+            *((_ingest(backlog, failing),) * role.receives),
             Check(name="worker", ok=worker_running, reason=None if worker_running else "the worker has stopped"),
             _rules(rules, loaded, broken, memory),
             _destinations(destinations),
@@ -73,15 +78,28 @@ def readiness(
 def _store(store: Queue | str) -> Check:
     if isinstance(store, str):
         return Check(name="store", ok=False, reason=store)
+    if store.read_only is not None:
+        return Check(name="store", ok=False, reason=f"nothing can be written to the database: {store.read_only}")
     return Check(name="store", ok=True)
 
 
+def _ingest(backlog: int, failing: Failing | None) -> Check:
+    if failing is None:
+        return Check(name="ingest", ok=True, reason=f"{backlog} events wait for their commit")
+    reason = f"events are answered 503, for they cannot be stored since {failing.since:%Y-%m-%d %H:%M:%S}Z"
+    return Check(name="ingest", ok=False, reason=f"{reason}: {failing.reason}")
+
+
 def _queue(store: Queue, limit: timedelta) -> Check:
-    late = {kind: age for kind, age in store.queue_age.items() if age > limit}
+    late = {kind: _seconds(age) for kind, age in store.queue_age.items() if age > limit}
     if not late:
         return Check(name="queue", ok=True, blocking=False)
-    kinds = ", ".join(f"{kind} for {_seconds(age)}" for kind, age in sorted(late.items()))
-    return Check(name="queue", ok=False, reason=f"deliveries are due and not attempted: {kinds}", blocking=False)
+    timers = late.pop(TIMERS, None)
+    kinds = ", ".join(f"{kind} for {age}" for kind, age in sorted(late.items()))
+    reasons = [f"deliveries are due and not attempted: {kinds}"] if late else []
+    if timers is not None:
+        reasons.append(f"what rules wait for is due and not decided for {timers}")
+    return Check(name="queue", ok=False, reason="; ".join(reasons), blocking=False)
 
 
 def _deliveries(store: Queue) -> Check:

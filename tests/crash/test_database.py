@@ -57,6 +57,8 @@ async def test_a_database_that_may_only_be_read(trouble: Trouble) -> None:
     """A standby after a failover: it answers everything but writes."""
     await trouble.database.execute("alter system set default_transaction_read_only = on", "select pg_reload_conf()")
     await trouble.refuses()
+    await trouble.unready("read-only transaction")
+    await trouble.unready("its transactions are read-only", of="store")
     await trouble.database.execute(
         "set default_transaction_read_only = off",
         "alter system reset default_transaction_read_only",
@@ -130,6 +132,7 @@ async def test_a_full_disk(small_disk: Path) -> None:
             fill(filler)  # again: PostgreSQL still finds room in files that it has already
             assert time.monotonic() < deadline, "a full disk is noticed"
         await trouble.refuses()
+        await trouble.unready("No space left on device")
         filler.unlink()
         await trouble.over()
 

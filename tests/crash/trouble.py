@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -105,6 +106,14 @@ class Trouble:
     def _probe(self) -> tuple[bytes, str]:
         body = snapshot_body("payout.failed", id=self.ledger.key())
         return body, signed(body)
+
+    async def unready(self, why: str, *, of: str = "ingest") -> None:
+        """What /readyz says, once it says 503: `why` is in the reason of that check."""
+        deadline = time.monotonic() + PATIENCE
+        while (answer := await self.service.get("/readyz"))[0] != 503:
+            assert time.monotonic() < deadline, "it says that it is not ready"
+            await asyncio.sleep(0.05)
+        assert why in str(json.loads(answer[1])["checks"][of]["reason"])
 
     async def over(self) -> Balance:
         """The trouble is over: the same process goes on, holds no more connections than it should, lost nothing."""

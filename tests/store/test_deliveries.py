@@ -327,6 +327,7 @@ async def test_health_counts_what_needs_attention(store: Store, look: Database) 
     await end(store, dead, DEAD, reason="gone")
     await end(store, held, HELD, reason="cap")
     await look.execute("update tocsin_queue.pgqueuer set execute_after = now() - interval '1 minute'")
+    await look.execute("update tocsin.deliveries set next_attempt = now() - interval '1 minute'")
     health = await store.health()
     assert (health.pending, health.dead, health.held) == (3, 1, 1)
     assert list(health.queue_age) == ["callback"]

@@ -14,6 +14,7 @@ class Queue:
     """A queue of a given age."""
 
     queue_age: dict[str, timedelta] = field(default_factory=dict)
+    read_only: str | None = None
     dead: int = 0
     held: int = 0
 
