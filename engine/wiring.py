@@ -82,8 +82,8 @@ def load() -> Settings:
 
 @contextlib.asynccontextmanager
 async def stored(settings: Settings) -> AsyncIterator[Store]:
-    """The store, opened and closed. Raises StoreError."""
-    store = await Store.open(settings, parse=parse)
+    """The store for a command, opened and closed. Raises StoreError."""
+    store = await Store.open(settings, parse=parse, serves=False)
     try:
         yield store
     finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from engine import wiring
 from engine.main import Application
+from engine.service import is_this_machine
 from tests.builders import signed, snapshot_body
 from tests.crash.service import Service, deployment
 
@@ -21,9 +23,9 @@ rules:
 TOKEN = "token-of-the-console-for-tests"
 
 
-async def reload(service: Service, *headers: str, host: str = "localhost") -> tuple[int, bytes]:
-    """POST /-/reload with these headers."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+async def reload(service: Service, *headers: str, host: str = "localhost", to: str = "127.0.0.1") -> tuple[int, bytes]:
+    """POST /-/reload with these headers, to that address."""
+    reader, writer = await asyncio.open_connection(to, service.port)
     lines = ["POST /-/reload HTTP/1.1", f"Host: {host}", "Connection: close", "Content-Length: 0", *headers]
     writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
     answer = await reader.read()
@@ -79,6 +81,39 @@ async def broken_and_mended(service: Service, file: Path) -> None:
     file.write_text(RULES)  # noqa: ASYNC240  the same
     assert (await reload(service))[0] == 200
     assert (await service.ready())["status"] == "ok"
+
+
+async def test_this_machine_may_reload_by_whatever_address_it_comes() -> None:
+    """A socket of IPv6 that takes IPv4 too, as uvicorn's of several workers does, has other names for the same."""
+    with (
+        deployment(RULES, {}) as folder,
+        socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener,
+    ):
+        service = Service(folder, listener=listener)
+        service.start()
+        try:
+            await service.ready()
+            assert (await reload(service))[0] == 200
+            assert (await reload(service, host="[::1]", to="::1"))[0] == 200
+        finally:
+            service.terminate()
+
+
+@pytest.mark.parametrize(
+    ("client", "may"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("10.0.0.1", False),
+        ("::ffff:10.0.0.1", False),
+        ("2001:db8::1", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_only_this_machine_may_operate_without_a_token(client: str | None, may: bool) -> None:
+    assert is_this_machine(client) is may
 
 
 async def test_with_a_token_only_its_bearer_may_reload() -> None:

@@ -88,10 +88,11 @@ class Store:
         self._watch = asyncio.create_task(_watch(server), name="tocsin-watch") if server else None
 
     @classmethod
-    async def open(cls, settings: Settings, *, parse: Parse = json.loads) -> "Store":
+    async def open(cls, settings: Settings, *, parse: Parse = json.loads, serves: bool = True) -> "Store":
         """The database of the settings, started if it is the embedded one, at the schema of this code.
 
-        `parse` reads a stored body as it was read when it arrived. Raises EmbeddedServerError, SchemaTooNew or
+        `parse` reads a stored body as it was read when it arrived. `serves` False: for a command, which has no use for
+        all the connections of a process that serves. Raises EmbeddedServerError, SchemaTooNew or
         StoreUnavailable.
         """
         options = settings.store
@@ -103,11 +104,13 @@ class Store:
         backlog = settings.receive.backlog
         if not options.embedded:
             target = Target.from_url(options.url, timeouts)
-            return await cls.connect(target, pool_size=options.connections, parse=parse, backlog=backlog)
+            return await cls.connect(target, pool_size=options.connections, parse=parse, backlog=backlog, serves=serves)
         server = EmbeddedServer(settings.data)
         target = Target.from_address(await server.start(), timeouts)
         try:
-            return await cls.connect(target, pool_size=options.connections, parse=parse, server=server, backlog=backlog)
+            return await cls.connect(
+                target, pool_size=options.connections, parse=parse, server=server, backlog=backlog, serves=serves
+            )
         except BaseException:
             await server.stop()
             raise
@@ -121,12 +124,14 @@ class Store:
         parse: Parse = json.loads,
         server: EmbeddedServer | None = None,
         backlog: int = BACKLOG,
+        serves: bool = True,
     ) -> "Store":
-        """A database that is running; `server`, if given, is looked after until `close`. Raises as `open` does."""
+        """A database that is running; `server`, if given, is looked after until `close`. Else as `open`."""
         connection = await target.connect("migration", unbounded=True)
         try:
             with translated():
-                await capacity(connection, pool_size)
+                if serves:
+                    await capacity(connection, pool_size)
                 await migrate(connection, install)
         finally:
             await connection.close()

@@ -33,3 +33,14 @@ async def test_a_limit_of_the_database_itself_counts(database: str, look: Databa
     assert [each["event"] for each in logs] == ["connections_scarce"]
     with pytest.raises(StoreUnavailable, match="allows 9 connections"):
         await Store.connect(Target.from_url(database), pool_size=8)
+
+
+async def test_a_command_asks_for_no_more_than_it_uses(database: str, look: Database) -> None:
+    """A listing has no use for the connections of a process that serves, and does not warn of too few."""
+    (name,) = (await look.rows("select current_database()"))[0]
+    await look.execute(f'alter database "{name}" connection limit 9')
+    with capture_logs() as logs:
+        store = await Store.connect(Target.from_url(database), pool_size=8, serves=False)
+    assert await store.deliveries.ls() == []
+    await store.close()
+    assert logs == []
