@@ -1,6 +1,7 @@
 """`tocsin deliveries`: what was sent, what was not, and why."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -27,6 +28,7 @@ from engine.cli.stored import SHORT, delivery_of, with_store
 from engine.cli.table import Column, Row, print_table
 from engine.model.delivery import Attempt, Delivery, DeliveryStatus
 from engine.model.event import Json
+from engine.model.rule import Verb
 
 if TYPE_CHECKING:
     from engine.store import Store
@@ -156,6 +158,13 @@ def print_deliveries(deliveries: list[Delivery], *, indent: int = 0, of_one_even
         for each in deliveries
     ]
     print_table(columns, rows, indent=indent)
+
+
+def why_unread(deliveries: Iterable[Delivery]) -> str | None:
+    """Why what rules want from Stripe could not be read for an event, of its deliveries; None: it was, or is still
+    tried."""
+    dead = (each for each in deliveries if each.verb is Verb.FETCH and each.status is DeliveryStatus.DEAD)
+    return next((each.reason or "no reason on record" for each in dead), None)
 
 
 def summary(delivery: Delivery) -> dict[str, Json]:

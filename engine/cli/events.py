@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.deliveries import print_deliveries, summary
+from engine.cli.deliveries import print_deliveries, summary, why_unread
 from engine.cli.help import ending
 from engine.cli.options import Account, JsonOut, Limit, Live, Since, start_of
 from engine.cli.report import full_moment, mode_word, moment, note, print_fields, print_json, say
@@ -15,7 +15,7 @@ from engine.cli.stored import event_of, with_store
 from engine.cli.table import Column, Row, print_table
 from engine.model.delivery import Delivery, Firing, FiringStatus
 from engine.model.event import Event, Json, ScopeSource
-from engine.model.rule import RuleMode
+from engine.model.rule import RuleMode, Verb
 
 if TYPE_CHECKING:
     from engine.store import Store
@@ -35,6 +35,15 @@ SHOW_ENDING = ending(
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, rich_markup_mode=None, help="What Stripe sent, and what came of it."
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """An event with the rules that fired for it; `unread`: why others could not be judged, None where all were."""
+
+    event: Event
+    firings: list[Firing]
+    unread: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +69,13 @@ def ls(
 ) -> None:
     """List stored events, the latest received first, with the rules that fired. Times are UTC."""
 
-    async def read(store: "Store") -> list[tuple[Event, list[Firing]]]:
+    async def read(store: "Store") -> list[_Listed]:
         found = await store.events.ls(type=type, account=account, livemode=live, since=start_of(since), limit=limit)
-        return [(event, await store.events.firings(event.dedupe_key)) for event in found]
+        return [await _listed(store, event) for event in found]
 
     found = with_store(read)
     if as_json:
-        print_json([{**event_summary(event), **_by_status(firings)} for event, firings in found])
+        print_json([{**event_summary(each.event), **_by_status(each.firings), "unread": each.unread} for each in found])
     elif not found:
         asked = any((type, account, since)) or live is not None
         note("no events like that" if asked else "no events yet; try: tocsin simulate payout.failed")
@@ -122,7 +131,16 @@ def _fields(event: Event) -> dict[str, Json]:
     return {name: getattr(event, name) for name in Event.__slots__}
 
 
-def _print_events(found: list[tuple[Event, list[Firing]]]) -> None:
+async def _listed(store: "Store", event: Event) -> _Listed:
+    reads = await store.deliveries.ls(event=event.dedupe_key, verb=Verb.FETCH, limit=10)
+    return _Listed(event=event, firings=await store.events.firings(event.dedupe_key), unread=why_unread(reads))
+
+
+def _unread(reason: str | None) -> str | None:
+    return None if reason is None else f"rules could not be judged: {reason}"
+
+
+def _print_events(found: list[_Listed]) -> None:
     now = datetime.now(UTC)
     columns = [
         Column(title="ID", whole=True),
@@ -134,15 +152,15 @@ def _print_events(found: list[tuple[Event, list[Firing]]]) -> None:
     rows = [
         Row(
             cells=(
-                event.id,
-                event.type,
-                event.account or "",
-                mode_word(event.livemode),
-                moment(event.received, now),
+                each.event.id,
+                each.event.type,
+                each.event.account or "",
+                mode_word(each.event.livemode),
+                moment(each.event.received, now),
             ),
-            note="; ".join(filter(None, (_fired(firings), event.conflict))),
+            note="; ".join(filter(None, (_fired(each.firings), _unread(each.unread), each.event.conflict))),
         )
-        for event, firings in found
+        for each in found
     ]
     print_table(columns, rows)
 
@@ -179,6 +197,7 @@ def _print_event(told: Told) -> None:
             "context": event.context,
             "request": event.request_id,
             "judged by": f"rules revision {told.revision[:12]}" if told.revision else None,
+            "unread": _unread(why_unread(told.deliveries)),
             "fired": _fired(told.firings).removeprefix("fired ") or "no rule",
         },
         indent=2,

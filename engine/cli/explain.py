@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.deliveries import summary
+from engine.cli.deliveries import summary, why_unread
 from engine.cli.explained import Explained, print_explained
 from engine.cli.given import event_in, is_file, source_of
 from engine.cli.help import ending
@@ -16,9 +16,9 @@ from engine.cli.report import print_json
 from engine.cli.rules import rules_now
 from engine.cli.stored import event_of, with_store
 from engine.errors import TocsinError
-from engine.model.delivery import Delivery, DeliveryStatus, Firing, FiringStatus
+from engine.model.delivery import Delivery, Firing, FiringStatus
 from engine.model.event import Event, Json
-from engine.model.rule import Severity, Step, Verb
+from engine.model.rule import Severity, Step
 from engine.model.verdict import Because, Verdict, VerdictKind
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _stored(event_id: str, rule: str | None, all_rules: bool) -> Explained:
             for firing in await store.events.firings(event.dedupe_key)
             if not firing.replay and firing.status is not FiringStatus.FOLLOW_UP
         }
-        explained = _explained(event, rulebook, rule, all_rules, unread=_why_unread(deliveries))
+        explained = _explained(event, rulebook, rule, all_rules, unread=why_unread(deliveries))
         return replace(
             explained,
             verdicts=tuple(on_record(verdict, firings.get(verdict.rule)) for verdict in explained.verdicts),
@@ -129,12 +129,6 @@ def _by_rule(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
     for delivery in deliveries:
         found.setdefault(delivery.rule, []).append(delivery)
     return found
-
-
-def _why_unread(deliveries: Sequence[Delivery]) -> str | None:
-    """Why what rules want from Stripe could not be read; None: it was, or is still tried."""
-    dead = (each for each in deliveries if each.verb is Verb.FETCH and each.status is DeliveryStatus.DEAD)
-    return next((each.reason or "no reason on record" for each in dead), None)
 
 
 def _from_file(file: str, rule: str | None, all_rules: bool) -> Explained:

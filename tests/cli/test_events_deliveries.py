@@ -73,6 +73,21 @@ def test_events_are_listed_latest_first_with_the_rules_that_fired(filled: Path) 
     assert by_id["evt_2"].endswith("a test event at a live endpoint")
 
 
+def test_an_event_whose_rules_could_not_be_judged_says_so(workplace: Path, database: str) -> None:
+    """What they want could not be read from Stripe: that is no plain no."""
+
+    async def fill(store: Store) -> None:
+        wanted = delivery(
+            "stripe", rule="tocsin", verb=Verb.FETCH, step="fetch", status=DeliveryStatus.DEAD, reason="object: no key"
+        )
+        await commit(store, event("v1.payout.failed", id="evt_1", received=NOW), wanted)
+
+    stock(database, fill)
+    assert run("events", "ls").splitlines()[1].endswith("rules could not be judged: object: no key")
+    assert found("events", "ls")[0]["unread"] == "object: no key"
+    assert "rules could not be judged: object: no key" in run("events", "show", "evt_1")
+
+
 def test_events_are_chosen_by_type_account_mode_and_age(filled: Path) -> None:
     for arguments, ids in (
         (["--type", "payout.*"], ["evt_1"]),
