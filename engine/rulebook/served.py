@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from engine.model.event import Scope
 from engine.model.mistake import Mistake
 from engine.model.rule import Rule, RuleMode, Verb, When
-from engine.rulebook.fetches import is_thin
+from engine.rulebook.effects import read_first
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known, Listening
 
@@ -82,9 +82,7 @@ def _needs_key(rule: Rule, known: Known) -> bool:
         return True
     if not known.stripe_keys:
         return False
-    if any(when.fetch is not None for when in rule.when) or any(step.fetch is not None for step in rule.every_step):
-        return True
-    return any((when.reads_object or rule.reads_object) and all(map(is_thin, when.types)) for when in rule.when)
+    return any(True for _ in read_first(rule))
 
 
 def _has_key(rule: Rule, known: Known, endpoints: Sequence[Listening]) -> bool:
