@@ -31,7 +31,7 @@ from engine.source import print_mistakes
 from engine.store import Store
 from engine.work.accounts import AccountBook
 from engine.work.breakers import BreakerReports
-from engine.work.counting import counter, finisher, observed, observer
+from engine.work.counting import adding, counter, finisher, observed, observer
 from engine.work.dead import dead_reports
 from engine.work.deliver import Deliverer
 from engine.work.destinations import Destinations
@@ -226,6 +226,7 @@ async def _assemble(settings: Settings, store: Store) -> Service:
         fired=counter(metrics),
     )
     store.committer.on_commit = metrics.commit
+    store.committer.on_added = adding(metrics)
 
     if settings.role.works:
         await store.members.beat()

@@ -10,7 +10,7 @@ import contextlib
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import asyncpg
@@ -84,7 +84,8 @@ class _Entry:
 
 
 class Committer:
-    """Where events become durable; one per process. `on_commit` is told the seconds and events of each commit.
+    """Where events become durable; one per process. `on_commit` is told the seconds and events of each commit,
+    `on_added` what snapshots added to their thin twins: the firings that were not there yet.
 
     `apart` decides: what takes several statements has a committer and a connection of its own, so that what takes one
     does not wait for it. To the database they are as two processes.
@@ -94,9 +95,11 @@ class Committer:
         self, target: Target, handoff: Handoff, most: int = BACKLOG, *, apart: "Committer | None" = None
     ) -> None:
         self.on_commit: Callable[[float, int], None] = lambda seconds, events: None
+        self.on_added: Callable[[Plan], None] = lambda plan: None
         self._apart = apart
         if apart is not None:
             apart.on_commit = lambda seconds, events: self.on_commit(seconds, events)
+            apart.on_added = lambda plan: self.on_added(plan)
         self._target = target
         self._handoff = handoff
         self._patience = target.timeouts.commit.total_seconds()
@@ -316,8 +319,10 @@ class Committer:
             new |= await self._decide(connection, [entry for entry in batch if entry.undecided is not None])
         late = [e for e in batch if e.event.dedupe_key not in new and e.event.payload is Payload.SNAPSHOT]
         if late:
-            await _supplement(connection, late)
+            added = await _supplement(connection, late)
             self._handoff.look()
+            for plan in added:
+                self.on_added(plan)
         return new
 
     async def _write_all(self, connection: Connection, batch: list[_Entry]) -> set[str]:
@@ -369,23 +374,27 @@ def _arguments(batch: Sequence[_Entry]) -> tuple[list[Event], list[str]]:
 
 async def _plan(
     connection: Connection, batch: Sequence[_Entry], *, queue: Queue = enqueue, fresh: bool = False
-) -> None:
+) -> list[Plan]:
     """Carry out what is to come of stored events, decided under lock where that is needed, in the order in which they
-    happened. `fresh`: stored just now."""
+    happened; the plans, with the firings that were not there yet. `fresh`: stored just now."""
     open_ = sorted((e for e in batch if e.undecided is not None), key=lambda entry: entry.event.created)
     now = datetime.now(UTC)
     undecided = [e.undecided for e in open_ if e.undecided is not None]
     plans = await decide(connection, undecided, now, queue=queue, fresh=fresh)
     for entry, plan in zip(open_, plans, strict=True):
         entry.plan = plan
-    await carry_out(connection, [entry.plan for entry in batch if entry.undecided is None], now)
+    certain = [entry.plan for entry in batch if entry.undecided is None]
+    fired = await carry_out(connection, certain, now)
+    new = [replace(plan, firings=tuple(each for each in plan.firings if each.id in fired)) for plan in certain]
+    return [*plans, *new]
 
 
-async def _supplement(connection: Connection, late: Sequence[_Entry]) -> None:
-    """Let snapshots take over the rows of their thin twins, with what that adds to be done, in one transaction."""
+async def _supplement(connection: Connection, late: Sequence[_Entry]) -> list[Plan]:
+    """Let snapshots take over the rows of their thin twins, with what that adds to be done, in one transaction; what it
+    is."""
     if not any(entry.plan.firings or entry.undecided for entry in late):
         await events.supplement(connection, *_arguments(late))
-        return
+        return []
     async with connection.transaction():
         taken = await events.supplement(connection, *_arguments(late))
-        await _plan(connection, [entry for entry in late if entry.event.dedupe_key in taken])
+        return await _plan(connection, [entry for entry in late if entry.event.dedupe_key in taken])

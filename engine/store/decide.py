@@ -76,13 +76,15 @@ def _plan(undecided: Deciding, taken: Memory, known: Mapping[str, Firing], now: 
         return undecided.alert(known)
 
 
-async def carry_out(connection: Connection, plans: Sequence[Plan], now: datetime, *, queue: Queue = enqueue) -> None:
-    """Insert firings, deliveries, jobs and timers, and send digests that are due.
+async def carry_out(
+    connection: Connection, plans: Sequence[Plan], now: datetime, *, queue: Queue = enqueue
+) -> set[str]:
+    """Insert firings, deliveries, jobs and timers, and send digests that are due; the ids of firings that were new.
 
     Of a firing that is there already nothing is made again.
     """
     wanted = sorted((firing for plan in plans for firing in plan.firings), key=lambda firing: firing.id)
-    fired = await firings.insert(connection, wanted) if wanted else set()
+    fired: set[str] = await firings.insert(connection, wanted) if wanted else set()
     settled = [each for plan in plans for each in plan.settled]
     if settled:
         await firings.settle(connection, settled)
@@ -106,3 +108,4 @@ async def carry_out(connection: Connection, plans: Sequence[Plan], now: datetime
     for plan in plans:
         if plan.left is not None:
             await leave(connection, plan.left)
+    return fired

@@ -66,6 +66,12 @@ def counter(metrics: Metrics) -> Counter:
     return count
 
 
+def adding(metrics: Metrics) -> Callable[[Plan], None]:
+    """Counts what a snapshot adds to its thin twin that came first."""
+    count = counter(metrics)
+    return lambda plan: count(plan, None)
+
+
 def observed(metrics: Metrics, reports: BreakerReports) -> Callable[[Sequence[Standing]], Awaitable[None]]:
     """Shows which destinations are left alone, and tells the ops channel."""
 

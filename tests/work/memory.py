@@ -1,5 +1,6 @@
 """Rules with a memory at work, on a clock that the test sets."""
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from engine.observe import Metrics
 from engine.pipeline import Pipeline
 from engine.rulebook import Rulebook
 from engine.store import Store
-from engine.work.counting import counter
+from engine.work.counting import adding, counter
 from engine.work.timers import Clock
 from notifiers import Destination
 from tests.builders import event
@@ -49,6 +50,7 @@ class World:
 
         self.metrics = Metrics()
         count = counter(self.metrics)
+        self.store.committer.on_added = adding(self.metrics)
         self.pipeline = Pipeline(
             rulebook=lambda: book,
             expand=expand,
@@ -67,11 +69,14 @@ class World:
             now=lambda: self.now,
         )
 
-    def counted(self) -> dict[str, float]:
+    def counted(self) -> dict[str, int]:
         """What metrics say of what fired, by cause."""
         found = self.metrics.registry.collect()
         samples = [each for metric in found if metric.name == "tocsin_firings" for each in metric.samples]
-        return {each.labels["cause"]: each.value for each in samples}
+        counted: Counter[str] = Counter()
+        for each in samples:
+            counted[each.labels["cause"]] += int(each.value)
+        return dict(counted)
 
     async def send(self, *events: Event) -> None:
         for each in events:

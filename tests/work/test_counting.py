@@ -3,7 +3,11 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
+from engine.model.condition import Operation, PathTest
 from engine.model.event import Event
+from engine.model.rule import When
 from engine.model.timing import Absence, Escalation, Incident, Timing
 from engine.observe import Metrics
 from engine.store import Store
@@ -12,7 +16,7 @@ from engine.work.counting import observer
 from engine.work.recent import RecentEvents
 from tests.builders import event
 from tests.store.plans import plan
-from tests.work.memory import World
+from tests.work.memory import World, at
 from tests.work.test_incidents import HOUR, PAID, failed, notify, paid, rule
 from tests.work.test_reminders import days, dispute, reminding
 
@@ -69,3 +73,20 @@ async def test_a_match_that_is_reminded_of_twice_has_fired_once(world: Callable[
     again = world(replace(reminding(), id="at-once"))
     await again.send(dispute(1, days=0.5, id="evt_soon"))
     assert again.counted() == {"match": 1, "follow_up": 1}
+
+
+@pytest.mark.parametrize("timing", [Timing(), Timing(max_age=HOUR)], ids=["without a memory", "with one"])
+async def test_what_a_snapshot_adds_to_its_thin_twin_is_counted_once(
+    world: Callable[..., World], timing: Timing
+) -> None:
+    """What the thin one fired is not fired again, and what the snapshot adds is."""
+    large = PathTest(path="amount", operations=(Operation(operator="gte", operand=5),))
+    asks = When(types=("payout.failed",), livemode=None, where=large)
+    w = world(rule(timing), replace(rule(timing), id="large", when=(asks,)))
+    thin = at(0, type="v1.payout.failed", id="evt_thin", snapshot_event="evt_1")
+    await w.send(thin)
+    assert w.counted() == {"match": 1}
+    whole = at(0, type="payout.failed", id="evt_1", object={"amount": 9})
+    await w.send(whole, whole, thin)
+    assert w.counted() == {"match": 2}
+    assert sorted(each.rule for each in await w.firings()) == ["large", "r"]
