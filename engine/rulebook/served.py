@@ -12,6 +12,10 @@ from engine.rulebook.known import Known, Listening
 
 _FEW = 3
 _NAMED = 5
+_OF_MANY = {
+    "no-endpoint": "no endpoint takes the events of {} rules",
+    "no-key": "{} rules read or act on Stripe, and no key is configured for their events",
+}
 _ANYTHING = Listening(name="")
 
 
@@ -59,10 +63,12 @@ def _no_key(rule: Rule, known: Known, endpoints: Sequence[Listening]) -> _Doubt 
 
 def _warn(found: Findings, doubts: Sequence[_Doubt]) -> None:
     said = [doubt for doubt in doubts if doubt.code not in doubt.rule.ignored]
-    many = f": so for {len(said)} rules, {_listed([doubt.rule.id for doubt in said])}" if len(said) > _FEW else ""
+    many = (
+        f"{_OF_MANY[said[0].code].format(len(said))}: {_listed([d.rule.id for d in said])}" if len(said) > _FEW else ""
+    )
     for doubt in said[:1] if many else said:
         if doubt.rule.position is not None:
-            found.warn(doubt.code, doubt.rule.position, doubt.message + many, doubt.hint)
+            found.warn(doubt.code, doubt.rule.position, many or doubt.message, doubt.hint)
 
 
 def _takes(endpoint: Listening, when: When) -> bool:
