@@ -35,6 +35,8 @@ def after_attempt(delivery: Delivery, outcome: Outcome, policy: RetryPolicy, now
             return Decision(status=DeliveryStatus.SKIPPED, reason=reason)
         case Refused(reason=reason):
             return Decision(status=DeliveryStatus.DEAD, reason=reason)
+        case Retry(reason=reason, stopped=True):
+            return Decision(status=DeliveryStatus.PENDING, reason=reason, next_attempt=now)
         case Retry(reason=reason, after=after):
             tries = delivery.attempts + 1
             if tries >= policy.attempts:

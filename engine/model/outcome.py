@@ -26,7 +26,8 @@ class Retry:
     `after` is what the destination asked for (Retry-After), None: as the ladder says.
     `maybe_delivered`: the answer was lost, so it may have arrived. `attempted` False: nothing was sent because it
     was not this delivery's turn (the destination is busy); no attempt is used up by that. `ours`: the fault was in this
-    process, and says nothing of the destination.
+    process, and says nothing of the destination. `stopped`: the process was asked to end; it is due again at once, also
+    where it was the last attempt.
     """
 
     reason: str
@@ -36,6 +37,7 @@ class Retry:
     maybe_delivered: bool = False
     attempted: bool = True
     ours: bool = False
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """One wake-up of one delivery: read it, render it once, attempt it, record how it went."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -35,14 +36,11 @@ CLOCK_SKEW = timedelta(seconds=5)
 Release = Callable[[Sequence[Delivery]], Sequence[tuple[str, DeliveryStatus, str | None]]]
 """Given all deliveries of a firing as they stand, those that may go on or end: (id, status, reason)."""
 
-
 Account = Callable[[str, bool], Awaitable[Mapping[str, Json] | None]]
 """What is told of the account of that id and mode, as it was last seen; None where it never was."""
 
-
 Digest = Callable[[Delivery, Rule, datetime], Awaitable[Scene]]
 """The names of the texts of a delivery of a digest. Raises DestinationError where nothing of it is left."""
-
 
 Reread = Callable[[Event, Fetch], Awaitable[Event | Retry | Refused]]
 """The event with what a step wants read anew, or why it could not be."""
@@ -169,7 +167,7 @@ class Deliverer:
                 if not isinstance(prepared, Delivery):
                     return prepared
                 delivery = prepared
-            return await notifier.deliver(delivery)
+            return await _answered(notifier, delivery)
         except (TemplateError, DestinationError) as error:
             return Refused(reason=str(error))
         except StoreError:
@@ -251,7 +249,7 @@ class Deliverer:
             status=None if isinstance(outcome, Held | Skipped) else outcome.status,
             excerpt=None if isinstance(outcome, Held | Skipped) else outcome.excerpt,
         )
-        await self._deliveries.record(
+        recording = self._deliveries.record(
             delivery.id,
             attempt,
             status=decision.status,
@@ -260,6 +258,29 @@ class Deliverer:
             result=outcome.result if isinstance(outcome, Delivered) else None,
             release=(lambda siblings: released(rule, siblings)) if rule and rule.waits else None,
         )
+        # Asked to end meanwhile: what was done is written down all the same, or it would be done again.
+        await (_to_its_end(recording) if rule and rule.waits else recording)
+
+
+async def _answered(notifier: Notifier, delivery: Delivery) -> Outcome:
+    """One attempt. Cancelled, for the process is to end, it may have arrived; what is only read has not."""
+    try:
+        return await notifier.deliver(delivery)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if delivery.verb is Verb.FETCH or task is None:
+            raise
+        task.uncancel()
+        return Retry(reason="stopped while waiting for the answer", maybe_delivered=True, ours=True, stopped=True)
+
+
+async def _to_its_end(recording: Awaitable[None]) -> None:
+    task = asyncio.ensure_future(recording)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def with_first(context: Mapping[str, Json], rule: Rule, first: Event | None, url: str | None) -> dict[str, Json]:

@@ -1,5 +1,6 @@
 """A wake-up attempts what is due, records how it went, and does nothing twice."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from engine.model.condition import Operation, PathTest
 from engine.model.delivery import Delivery, DeliveryStatus
 from engine.model.event import Json
 from engine.model.outcome import Delivered, Held, Outcome, Refused, Retry, Scene
-from engine.model.rule import OnError, Rule, Step, Verb, When
+from engine.model.rule import OnError, RetryPolicy, Rule, Step, Verb, When
 from engine.plan import make_plan
 from engine.store import Store
 from engine.work.deliver import Deliverer
@@ -201,6 +202,35 @@ async def test_a_lost_answer_says_that_it_may_have_arrived(bench: Callable[..., 
     await b.deliverer(b.ids["notify-1"])
     (attempt,) = await b.store.deliveries.attempts(b.ids["notify-1"])
     assert attempt.reason == "no answer within 15 s (it may have arrived)"
+
+
+async def stopped(b: Bench, step: str = "notify-1") -> datetime | None:
+    """Attempt it, and stop while it waits for the answer."""
+    waiting = asyncio.Event()
+
+    async def deliver(delivery: Delivery) -> Outcome:
+        waiting.set()
+        await asyncio.Event().wait()
+        return Delivered()
+
+    for notifier in b.notifiers.values():
+        notifier.deliver = deliver  # type: ignore[method-assign]  # this one hangs
+    task = asyncio.create_task(b.deliverer(b.ids[step]))
+    await asyncio.wait_for(waiting.wait(), 10)
+    task.cancel()
+    return await task
+
+
+async def test_what_is_stopped_while_it_waits_for_the_answer_is_on_record_and_due_at_once(
+    bench: Callable[..., Any],
+) -> None:
+    """Also the last attempt: that we end is no reason to give up."""
+    b = await bench(steps=(replace(NOTIFY, retry=RetryPolicy(attempts=1)),))
+    assert await stopped(b) == b.clock.now
+    state = await b.state()
+    assert (state.status, state.attempts, state.next_attempt) == (DeliveryStatus.PENDING, 1, b.clock.now)
+    (attempt,) = await b.store.deliveries.attempts(b.ids["notify-1"])
+    assert (attempt.outcome, attempt.reason) == ("retry", "stopped while waiting for the answer (it may have arrived)")
 
 
 async def test_waiting_for_its_turn_uses_up_no_attempt(bench: Callable[..., Any]) -> None:
