@@ -35,7 +35,7 @@ $(VENV)/.made-bench: $(VENV)/.made-test
 run: $(VENV)/.made
 	@$(BIN)/tocsin check --quiet
 	@PORT=$(PORT) exec $(BIN)/uvicorn engine.main:app --port $(PORT) --no-access-log \
-	  --http engine.connections:PatientProtocol
+	  --http engine.connections:PatientProtocol --timeout-graceful-shutdown 6
 
 test: $(VENV)/.made-test
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(ARGS)

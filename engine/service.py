@@ -9,6 +9,8 @@ from datetime import timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+import structlog
+
 from engine.errors import StoreError
 from engine.links import Links
 from engine.model.outcome import Notifier
@@ -22,6 +24,21 @@ from engine.store import Store
 from engine.work.banner import banner
 from engine.work.gate import Gate
 from engine.work.readiness import Queue, readiness
+
+log = structlog.get_logger("tocsin")
+
+WORKING = "tocsin-work"
+"""The task that delivers."""
+
+DRAIN = timedelta(seconds=20)
+"""How long deliveries under way may go on when the service is asked to stop; then they are handed back. As long as an
+attempt may take where nothing else is configured, so that none is cut off and made twice."""
+
+END = timedelta(seconds=8)
+"""For all that comes after the drain, whatever hangs: jobs written back, connections closed, the database stopped."""
+
+LETTING_GO = timedelta(seconds=3)
+"""Of END, what is kept for connections and the database."""
 
 
 def is_this_machine(client: str | None) -> bool:
@@ -114,9 +131,28 @@ class Service:
             await notifier.warm()
 
     async def stop(self) -> None:
-        """Hand back what is not done within the drain, then let go of everything."""
+        """Hand back what is not done within DRAIN, then let go of everything, within END whatever hangs."""
         self.stopping.set()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        end = began + (DRAIN + END).total_seconds()
+        working = {task for task in self.tasks if task.get_name() == WORKING}
+        spare = (END - LETTING_GO).total_seconds()
+        await _ended(working, end - LETTING_GO.total_seconds() - clock())
+        await _ended({*self.tasks} - working, max(began + spare - clock(), 0))
         for notifier in self.notifiers.values():
-            await notifier.close()
-        await self.store.close()
+            await _ended({asyncio.create_task(notifier.close())}, spare)
+        try:
+            await self.store.close(end - clock())
+        except StoreError as error:
+            log.warning("database_not_stopped", reason=str(error))
+
+
+async def _ended(tasks: "set[asyncio.Task[None]]", within: float) -> None:
+    """Wait for them; what has not ended then is told to, and left alone: it may wait for what does not answer."""
+    if not tasks:
+        return
+    _, left = await asyncio.wait(tasks, timeout=within)
+    for task in left:
+        log.warning("not_ended", task=task.get_name(), seconds=round(within, 1))
+        task.cancel()

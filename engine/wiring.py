@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ from engine.receive.parse import parse
 from engine.receive.webhook import WebhookPaths
 from engine.rulebook import Rulebook, rebuild
 from engine.rulebook.reload import Reloader, ReloadReport
-from engine.service import Service
+from engine.service import DRAIN, Service
 from engine.settings import Settings, load_settings
 from engine.source import print_mistakes
 from engine.store import Store
@@ -57,9 +57,6 @@ log = structlog.get_logger("tocsin")
 
 Claim = Callable[..., Awaitable[datetime | None]]
 """Since when a Stripe write may be made, None where it is beyond its cap: `store.writes.claim`."""
-
-DRAIN = timedelta(seconds=8)
-"""How long deliveries under way may go on when the service is asked to stop; after that they are handed back."""
 
 START_PATIENCE = 60.0
 """Seconds for which a database that is away at the start is waited for."""

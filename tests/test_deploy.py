@@ -11,16 +11,17 @@ import yaml
 from typer.testing import CliRunner
 
 from engine.cli.app import app
+from engine.service import DRAIN, END
 from engine.settings import Role, variables
-from engine.store.embedded import STOP_PATIENCE
-from engine.store.jobs import HAND_BACK
-from engine.wiring import DRAIN
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
 UNIT = DEPLOY / "tocsin@.service"
-NEEDED = DRAIN.total_seconds() + HAND_BACK + STOP_PATIENCE
-"""Seconds in which a process has surely ended in order, the embedded database included."""
+ANSWERING = 6
+"""Seconds in which requests are answered at the end; see `tocsin serve`."""
+
+NEEDED = ANSWERING + (DRAIN + END).total_seconds()
+"""Seconds in which a process has surely ended, the embedded database included."""
 
 
 def known(name: str) -> bool:

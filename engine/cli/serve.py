@@ -1,7 +1,8 @@
 """`tocsin serve`: the service, started with a checked configuration."""
 
 import os
-from typing import Annotated
+from math import ceil
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +11,9 @@ from engine.cli.help import ending
 from engine.cli.options import chosen
 from engine.cli.report import note
 from engine.model.mistake import MistakeLevel
+
+if TYPE_CHECKING:
+    from engine.settings import Settings
 
 ENDING = ending(
     "tocsin serve --port 8080",
@@ -51,7 +55,7 @@ def serve(
 
     if role is not None:
         os.environ[ROLE_VARIABLE] = chosen(role, "role", [str(each) for each in Role])
-    _check()
+    settings = _check()
     os.environ["PORT"] = str(port)  # what `tocsin simulate`, and the banner that names it, go by
     uvicorn.run(
         APPLICATION,
@@ -61,17 +65,19 @@ def serve(
         http=PROTOCOL,
         access_log=False,
         timeout_worker_healthcheck=WORKER_PATIENCE,
+        timeout_graceful_shutdown=ceil(settings.receive.commit_timeout.total_seconds()) + 1,
     )
 
 
-def _check() -> None:
-    """Raises ConfigError for a configuration that cannot be used; mistakes in rules are printed."""
+def _check() -> "Settings":
+    """The configuration; mistakes in rules are printed. Raises ConfigError for one that cannot be used."""
     from engine import wiring
     from engine.source import print_mistakes
 
-    wiring.load()
+    settings = wiring.load()
     found = examine([])
     errors = [mistake for mistake in found.mistakes if mistake.level is MistakeLevel.ERROR]
     if errors:
         typer.echo(print_mistakes(errors, found.sources), err=True, nl=False)
         note("serving all the same: of files with errors the last good version runs, if there was one")
+    return settings

@@ -46,6 +46,9 @@ PROBE = """
     insert into tocsin.marks (name, at) values ('commits', now()) on conflict (name) do update set at = excluded.at
 """
 
+CLOSING = 10.0
+"""Seconds in which what has arrived is committed at the end, where the caller does not say."""
+
 CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 CONFLICT_RETRIES = 5
 
@@ -148,15 +151,16 @@ class Committer:
     def _left(self, size: int) -> None:
         self._bytes -= size
 
-    async def close(self) -> None:
-        """Commit what has arrived, and stop."""
-        if self._apart is not None:
-            await self._apart.close()
+    async def close(self, within: float = CLOSING) -> None:
+        """Commit what has arrived, and stop; what is not committed within so many seconds is not acknowledged."""
+        others = [] if self._apart is None else [self._apart.close(within)]
         self._closing = True
         self._arrived.set()
-        await self._task
-        if self._connection is not None:
-            await self._disconnect()
+        await asyncio.gather(asyncio.wait({self._task}, timeout=within), *others)
+        await self._disconnect()
+        self._task.cancel()
+        for entry in self._waiting:
+            entry.fail(StoreUnavailable("shutting down"))
 
     @property
     def backlog(self) -> int:

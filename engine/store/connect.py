@@ -208,10 +208,10 @@ class Pool:
                 for _ in range(self._pool.get_max_size()):
                     await lent.enter_async_context(self._pool.acquire(timeout=self._wait))
 
-    async def close(self) -> None:
-        """Close every connection; those that do not come back soon are cut."""
+    async def close(self, within: float | None = None) -> None:
+        """Close every connection; those that do not come back soon, or within so many seconds, are cut."""
         try:
-            async with asyncio.timeout(self._wait):
+            async with asyncio.timeout(self._wait if within is None else min(within, self._wait)):
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()

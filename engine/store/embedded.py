@@ -24,8 +24,12 @@ from engine.store.postmaster import Postmaster, alive, is_postgres, read_postmas
 
 DATABASE = "tocsin"
 
-STOP_PATIENCE = 30.0
-"""Seconds for a fast shutdown, which writes a checkpoint, before an immediate one."""
+STOP_PATIENCE = 40.0
+"""Seconds in which the server is stopped for sure, where nobody is in a hurry."""
+
+STOPPING = ((signal.SIGINT, 0.75), (signal.SIGQUIT, 0.125), (signal.SIGKILL, 0.125))
+"""How it is asked, and for which part of the time: for a fast shutdown, which writes a checkpoint; for an immediate
+one; not at all. After the last two the next start recovers it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +78,11 @@ class EmbeddedServer:
                 self._ownership.leave()
                 raise
 
-    async def stop(self) -> None:
-        """Use the server no more; the last user stops it. Twice is once."""
-        async with self._ownership.gate():
+    async def stop(self, within: float = STOP_PATIENCE) -> None:
+        """Use the server no more; the last user stops it, in so many seconds. Twice is once."""
+        async with self._ownership.gate(within):
             if self._ownership.leave() and self._place is not None:
-                await _shut_down(self._place)
+                await _shut_down(self._place, within)
 
     def abandon(self) -> None:
         """Let go without stopping the server, as a killed process would."""
@@ -162,16 +166,16 @@ async def _create_database(address: Address) -> None:
         await connection.close()
 
 
-async def _shut_down(place: Place) -> None:
+async def _shut_down(place: Place, within: float) -> None:
     found = read_postmaster(place.cluster)
     if found is None or not is_postgres(found.pid):
         return
-    for number, patience in ((signal.SIGINT, STOP_PATIENCE), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
+    for number, part in STOPPING:
         try:
             os.kill(found.pid, number)
         except ProcessLookupError:
             return
-        if await _ended(found.pid, patience):
+        if await _ended(found.pid, within * part):
             return
     raise EmbeddedServerError(f"PostgreSQL (process {found.pid}) in {place.home} cannot be stopped")
 

@@ -79,9 +79,12 @@ RECONNECT_FIRST, RECONNECT_LAST = 0.1, 2.0
 SERVED = 10.0
 """Seconds after which a connection that is lost was a good one, and the next attempt need not wait longer."""
 
-HAND_BACK = 5.0
+HAND_BACK = 4.0
 """Seconds to write jobs back at shutdown before the connection is cut; then another worker finds them stale."""
 
+
+CUT = 0.5
+"""Seconds in which what waited for a connection that was cut notices it."""
 
 Seats = Callable[[str, str], int | None]
 """Given a class of jobs and a destination: how many of them this process may do at once."""
@@ -141,6 +144,7 @@ class _Worker:
         self._limit = seats
         self._stop = stop
         self._drain = drain
+        self._until: float | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._told = False
 
@@ -166,7 +170,7 @@ class _Worker:
             await self._pause(wait)
             wait = min(wait * 2, RECONNECT_LAST)
         if self._ending:  # handlers of a connection that was lost
-            await asyncio.wait(self._ending, timeout=self._drain.total_seconds())
+            await asyncio.wait(self._ending, timeout=self._draining())
             self._handling.hand_back()
             if self._ending:
                 await asyncio.wait(self._ending, timeout=HAND_BACK)
@@ -239,15 +243,21 @@ class _Worker:
         begun.close()
         await running
 
+    def _draining(self) -> float:
+        """Seconds that handlers may still go on."""
+        now = asyncio.get_running_loop().time()
+        self._until = self._until or now + self._drain.total_seconds()
+        return max(self._until - now, 0)
+
     async def _drained(self, serving: "asyncio.Task[None]", connection: Connection) -> None:
         """Wait for the handlers, then hand their jobs back, then give up the connection: in that order."""
-        await asyncio.wait({serving}, timeout=self._drain.total_seconds())
+        await asyncio.wait({serving}, timeout=self._draining())
         self._handling.hand_back()
         await asyncio.wait({serving}, timeout=HAND_BACK)
         if not serving.done():
             connection.terminate()  # before cancelling: PgQueuer would delete the jobs
             serving.cancel()
-            await asyncio.wait({serving})
+            await asyncio.wait({serving}, timeout=CUT)
 
     async def _wake(self, job: Job) -> None:
         """What PgQueuer calls. Returns when the job is done, raises RetryRequested when it is to run again."""

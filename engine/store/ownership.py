@@ -27,14 +27,14 @@ class Ownership:
         self._users: int | None = None
 
     @contextlib.asynccontextmanager
-    async def gate(self) -> AsyncIterator[None]:
+    async def gate(self, patience: float = PATIENCE) -> AsyncIterator[None]:
         """Nobody else starts, adopts or stops the server meanwhile. Raises EmbeddedServerError if it stays shut."""
         file = _open(self._gate_path)
         try:
-            deadline = asyncio.get_running_loop().time() + PATIENCE
+            deadline = asyncio.get_running_loop().time() + patience
             while not _try_lock(file):
                 if asyncio.get_running_loop().time() > deadline:
-                    raise EmbeddedServerError(f"another process has held {self._gate_path} for {PATIENCE:.0f} seconds")
+                    raise EmbeddedServerError(f"another process has held {self._gate_path} for {patience:.0f} seconds")
                 await asyncio.sleep(0.01)
             yield
         finally:

@@ -1,7 +1,6 @@
 """The one door to the database."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -41,6 +40,9 @@ log = structlog.get_logger("tocsin.store")
 
 POOL_SIZE = 8
 """Connections for everything but ingest and jobs, where the settings do not say."""
+
+CLOSING = 40.0
+"""Seconds in which a store is closed for sure, where nobody is in a hurry."""
 
 WATCH_EVERY = 0.5
 """Seconds between looks at the embedded server's process."""
@@ -175,16 +177,17 @@ class Store:
             await self.rates.forget()
         return found
 
-    async def close(self) -> None:
-        """Commit what has arrived, let go of every connection, and of the embedded server."""
-        await self.committer.close()
-        await self._writing.close()
-        await self._pool.close()
+    async def close(self, within: float = CLOSING) -> None:
+        """Commit what has arrived, let go of every connection, and of the embedded server; in so many seconds even
+        where the database does not answer."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + within
+        await self.committer.close(within / 4)
+        await asyncio.gather(self._writing.close(within / 4), self._pool.close(within / 4))
         if self._watch and self._server:
             self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
-            await self._server.stop()
+            await asyncio.wait({self._watch}, timeout=within / 8)
+            await self._server.stop(max(end - clock(), within / 4))
 
 
 async def _watch(server: EmbeddedServer) -> None:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from engine.wiring import DRAIN
+from engine.service import DRAIN
 from tests.crash.ledger import Ledger, until
 from tests.crash.service import Service, deployment
 from tests.crash.trouble import CALLBACK_SECRET
