@@ -296,10 +296,10 @@ class Ripe:
         """A span of a throttle is over: what was left out and nothing has said yet is said in a line, after quiet
         times."""
         rule, event = self.rule, self.event
-        if rule is None or event is None or rule.timing.throttle is None:
+        if rule is None or event is None:
             return NOTHING
-        limit = rule.timing.throttle
-        kept = memory.open(Cell(rule.id, THROTTLE, self.timer.key), shapes.throttle(rule))
+        limit = rule.timing.throttle or throttle.LIFTED
+        kept = noise.paced_of(rule, Cell(rule.id, THROTTLE, self.timer.key), memory)
         until = noise.quiet_now(rule, now)
         if until is not None and until > now and kept.state.get("left_out"):
             kept.until = until

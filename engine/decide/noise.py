@@ -11,7 +11,7 @@ from typing import Protocol
 from engine.decide import shapes, throttle
 from engine.decide.calendars import next_due, quiet_until
 from engine.decide.keys import key_of
-from engine.decide.memory import Cell, Memory
+from engine.decide.memory import Cell, Kept, Memory
 from engine.model.delivery import Silencing, Timer
 from engine.model.event import Event, Json
 from engine.model.mute import Mute
@@ -113,9 +113,18 @@ def quiet_now(rule: Rule, now: datetime) -> datetime | None:
     return quiet_until(quiet.during, now)
 
 
+def paced_of(rule: Rule, cell: Cell, memory: Memory) -> Kept:
+    """What is known of a throttle of the rule: of another limit only what it left out and has not said."""
+    before, shape = memory.kept.get(cell), shapes.throttle(rule)
+    kept = memory.open(cell, shape)
+    if before is not None and before is not kept and shapes.says(before.shape) and shapes.says(shape):
+        throttle.carry(before.state, kept.state)
+    return kept
+
+
 def _throttled(rule: Rule, limit: Throttle, event: Event, memory: Memory, now: datetime, *, update: bool) -> Noise:
     cell = Cell(rule.id, THROTTLE, key_of(limit.per, event))
-    kept = memory.open(cell, shapes.throttle(rule))
+    kept = paced_of(rule, cell, memory)
     paced = throttle.pace(limit, kept.state, now, update=update)
     kept.until = throttle.quiet_until(limit, kept.state)
     if paced.until is None:

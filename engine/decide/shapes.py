@@ -31,6 +31,11 @@ def throttle(rule: Rule) -> str:
     return shape if rule.mode is RuleMode.LIVE else f"{rule.mode} {shape}"
 
 
+def says(shape: str) -> bool:
+    """Whether a throttle of that shape says what it left out: in shadow nothing would have been sent anyway."""
+    return bool(shape) and " " not in shape
+
+
 def course(rule: Rule) -> str:
     """Incidents and reminders are good for their mode: in shadow nobody has heard of anything."""
     return str(rule.mode)

@@ -8,6 +8,11 @@ from engine.decide.memory import State
 from engine.model.timing import Throttle
 from engine.source.durations import format_duration
 
+LIFTED = Throttle(max=1, every=timedelta())
+"""Of a rule that has none any more: what it left out before is said when its time is over."""
+
+_UNSAID = ("left_out", "since", "updates")
+
 
 @dataclass(frozen=True, slots=True)
 class Paced:
@@ -61,6 +66,11 @@ def _said(state: State) -> Paced:
     since = state.pop("since", None)
     left_out, updates = state.pop("left_out", 0), state.pop("updates", 0)
     return Paced(True, left_out, None if since is None else _moment(since), updates=updates)
+
+
+def carry(before: State, state: State) -> None:
+    """What was left out under another limit has still to be said."""
+    state.update({name: before[name] for name in _UNSAID if name in before})
 
 
 def quiet_until(throttle: Throttle, state: State) -> datetime | None:

@@ -192,6 +192,51 @@ async def test_what_a_throttle_left_out_is_said_when_its_time_is_over(world: Cal
     assert len(await w.sent()) == 4
 
 
+@pytest.mark.parametrize(
+    "now",
+    [Throttle(max=2, every=HOUR), Throttle(max=1, every=3 * HOUR), Throttle(max=1, every=HOUR, per=()), None],
+    ids=["other count", "other time", "other key", "none any more"],
+)
+async def test_what_a_throttle_left_out_is_said_though_it_was_edited(
+    world: Callable[..., World], now: Throttle | None
+) -> None:
+    """Its count is good whatever the limit is: in the line, where no message comes before."""
+    w = world(rule(Timing(throttle=Throttle(max=1, every=HOUR))))
+    await w.send(at(0), at(1), at(2), at(3))
+    edited = world(rule(Timing(throttle=now)))
+    await edited.later(HOUR + timedelta(seconds=1))
+    assert [d.request for d in await w.store.deliveries.ls(limit=9) if d.firing is None] == [{"left_out": 3}]
+    await edited.later(9 * HOUR)
+    assert len([d for d in await w.store.deliveries.ls(limit=19) if d.firing is None]) == 1
+
+
+async def test_the_next_message_says_what_was_left_out_before_a_throttle_was_edited(
+    world: Callable[..., World],
+) -> None:
+    w = world(rule(Timing(throttle=Throttle(max=1, every=HOUR))))
+    await w.send(at(0), at(1), at(2))
+    edited = world(rule(Timing(throttle=Throttle(max=2, every=HOUR))))
+    await edited.send(at(3), at(4), at(5))
+    notes = [
+        d.note for d in await w.store.deliveries.ls(limit=19, verb=Verb.NOTIFY) if d.status == "pending" and d.note
+    ]
+    assert [note.partition("since")[0].strip() for note in notes] == ["and 2 more left out"]
+    await edited.later(HOUR + timedelta(seconds=1))
+    assert [d.request for d in await w.store.deliveries.ls(limit=19) if d.firing is None] == [{"left_out": 1}]
+
+
+async def test_what_a_throttle_would_have_left_out_in_shadow_is_not_said_when_it_is_live(
+    world: Callable[..., World],
+) -> None:
+    throttled = Timing(throttle=Throttle(max=1, every=HOUR))
+    await world(rule(throttled, mode=RuleMode.SHADOW)).send(at(0), at(1))
+    w = world(rule(throttled))
+    await w.send(at(2))
+    assert [d.note for d in await w.store.deliveries.ls(limit=9)] == [None, None]
+    await w.later(HOUR + timedelta(seconds=1))
+    assert [d for d in await w.store.deliveries.ls(limit=9) if d.firing is None] == []
+
+
 async def test_one_timer_waits_for_all_that_a_throttle_leaves_out(world: Callable[..., World]) -> None:
     """However much that is: a flood is what throttles are for."""
     w = world(rule(Timing(throttle=Throttle(max=2, every=timedelta(hours=6)))))
