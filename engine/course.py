@@ -4,7 +4,7 @@ A Course goes with one decision. It changes what is remembered, and gathers what
 matches themselves. What comes of a match later has a firing of its own, with a fixed id: the same is never made twice.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -29,7 +29,8 @@ from engine.model.delivery import (
 from engine.model.event import Event, Json
 from engine.model.incident import Change, Incident, IncidentStatus, Stage
 from engine.model.rule import Rule, RuleMode, Step, Verb
-from engine.plan import Expand, deliveries_of
+from engine.model.timing import NO_TIMING
+from engine.plan import Expand, deliveries_of, speaks
 from engine.source.durations import format_duration
 
 PARTS = frozenset({INCIDENT, ESCALATE, ENDED, REMIND})
@@ -84,22 +85,29 @@ class Course:
     changes: dict[str, list[Change]] = field(default_factory=dict)
     _opened: list[tuple[Rule, Event, Kept, incidents.Taken]] = field(default_factory=list)
 
-    def quieten(self, rule: Rule, event: Event, at: datetime) -> Noise:
-        """What to do with the messages of a match that fires `at` that moment: the first of an incident goes out."""
+    def quieten(self, rule: Rule, event: Event, at: datetime, context: Json = None) -> Noise:
+        """What to do with the messages of a match that fires `at` that moment: the first of an incident that is not
+        kept quiet goes out. `context` is what texts read of the match so far."""
         if rule.timing.incident is None:
-            return self._sound(rule, event)
+            return self._sound(rule, event, context)
         cell = incidents.cell_of(rule, event)
         kept = self._open(rule, cell)
         taken = incidents.take(rule, event, kept, cell, at)
         incident = taken.incident
         firing = firing_id(rule.id, event.dedupe_key)
-        if taken.opened:
-            self._change(rule, Change(incident=incident, at=at, stage=Stage.OPENED, note=event.id, firing=firing))
+        if taken.opened or (incident.unheard and incident.status is IncidentStatus.OPEN):
+            told = {**(context or {}), **_told(incident, Stage.OPENED, at)}
+            sound = self._sound(rule, event, told)
+            taken = replace(taken, incident=self._note_heard(rule, event, kept, incident, sound, told))
+            stage = Stage.OPENED if taken.opened else None
+            self._change(rule, Change(incident=taken.incident, at=at, stage=stage, note=event.id, firing=firing))
             self._opened.append((rule, event, kept, taken))
-            sound = self._sound(rule, event)
-            timers = (*sound.timers, *incidents.timers(rule, incident))
+            timers = (*sound.timers, *(incidents.timers(rule, incident) if taken.opened else ()))
             return replace(sound, timers=timers, context=_told(incident, Stage.OPENED, at))
-        update = self._sound(rule, event, update=True) if rule.timing.on_update and not taken.over else None
+        update = None
+        if rule.timing.on_update and not taken.over:
+            told = {**(context or {}), **_told(incident, Stage.UPDATED, at)}
+            update = self._sound(rule, event, told, rule.timing.on_update)
         stage = None if update is None else Stage.UPDATED
         self._change(rule, Change(incident=incident, at=at, stage=stage, note=event.id, firing=firing))
         return Noise(
@@ -110,12 +118,17 @@ class Course:
             context=_told(incident, Stage.UPDATED, at),
         )
 
-    def go_on(self, rule: Rule, event: Event, at: datetime) -> None:
-        """A match at which a threshold still holds goes on with the incident that it opened."""
-        kept = self._open(rule, incidents.cell_of(rule, event))
-        incident = incidents.go_on(rule, event, kept, at)
-        if incident is not None:
-            self._change(rule, Change(incident=incident, at=at))
+    def go_on(self, rule: Rule, event: Event, verdict: Verdict, at: datetime) -> Verdict:
+        """A match at which a threshold still holds goes on with the incident that it opened; where that has ended, the
+        threshold fires again."""
+        if rule.timing.incident is None or not verdict.goes_on:
+            return verdict
+        cell = incidents.cell_of(rule, event)
+        incident = incidents.go_on(rule, event, self._open(rule, cell), cell, at)
+        if incident is None:
+            return replace(verdict, status=FiringStatus.FIRED, reason=None, goes_on=False)
+        self._change(rule, Change(incident=incident, at=at))
+        return verdict
 
     def after(self, plan: Plan) -> None:
         """Once the deliveries of matches are planned: note who hears of the incidents that they opened, and end those
@@ -190,6 +203,15 @@ class Course:
             changes=(*plan.changes, *(change for each in self.changes.values() for change in each)),
         )
 
+    def _note_heard(
+        self, rule: Rule, event: Event, kept: Kept, incident: Incident, sound: Noise, context: Json
+    ) -> Incident:
+        """The incident, of which nobody has heard where its messages are kept quiet, or none goes out."""
+        heard = sound.silence is None and speaks(rule, event, context, self.expand, rule.steps)
+        noted = replace(incident, unheard=not heard and any(step.verb is Verb.NOTIFY for step in rule.steps))
+        incidents.put(kept, noted)
+        return noted
+
     def _open(self, rule: Rule, cell: Cell) -> Kept:
         return self.memory.open(cell, shapes.course(rule))
 
@@ -216,15 +238,18 @@ class Course:
         context = _told(incident, Stage.RESOLVED, self.now)
         reason = f"{incident.id} is resolved after {context['incident']['duration']}: {ended_by(incident)}"
         firing = self._follow_up(rule, event, f"{incident.id} resolved", context, reason)
-        sound = self._insistent(rule, event)
-        if rule.timing.on_resolve:
-            made = list(self._made(rule, event, firing, sound, rule.timing.on_resolve))
+        steps = rule.timing.on_resolve
+        if steps:
+            sound = self._insistent(rule, event, context, steps)
+            made = list(self._made(rule, event, firing, sound, steps))
         else:
-            steps = {step for step, _ in incident.told}
-            plain = [plainly(step) for step in rule.main_steps if step.id in steps]
+            told = {step for step, _ in incident.told}
+            plain = [plainly(step) for step in rule.main_steps if step.id in told]
+            sound = self._insistent(rule, event, context, plain)
             others = {step.id for step in rule.on_failure}
             found = self._made(rule, event, firing, sound, plain)
-            made = [d for d in found if (d.step, d.destination) in incident.told or d.step in others]
+            heard = {destination: step for step, destination in reversed(incident.told)}  # each hears of it once
+            made = [d for d in found if heard.get(d.destination) == d.step or d.step in others]
         self.deliveries += made
         self.timers += sound.timers
         return firing.id
@@ -238,7 +263,7 @@ class Course:
         context = _told(incident, Stage.ESCALATED, self.now)
         reason = f"{incident.id} was not acknowledged within {after}"
         firing = self._follow_up(rule, event, f"{incident.id} {ESCALATE} {place}", context, reason)
-        sound = self._insistent(rule, event)
+        sound = self._insistent(rule, event, context, escalation.steps)
         made = list(self._made(rule, event, firing, sound, escalation.steps))
         self.deliveries += made
         self.timers += sound.timers
@@ -252,7 +277,7 @@ class Course:
         left = reminders.left_of(alert, at)
         reason = f"reminder {format_duration(alert.lead)} before {alert.due:%Y-%m-%d %H:%M} UTC"
         firing = self._follow_up(rule, event, alert.cause, context, reason)
-        sound = noise.belated(self.loud(rule, event), due, at)
+        sound = noise.belated(self._loud(rule, event, context, rule.steps), due, at)
         told = f"{'Due' if alert.due > at else 'Was due'} {left}: {alert.due:%-d %b %Y %H:%M} UTC"
         sound = replace(sound, note=told if sound.note is None else f"{told}\n{sound.note}")
         self.deliveries += self._made(rule, event, firing, sound, None)
@@ -272,12 +297,21 @@ class Course:
         chosen = None if steps is None else tuple(steps)
         return deliveries_of(event, rule, firing, self.expand, None, sound, chosen)
 
-    def _insistent(self, rule: Rule, event: Event) -> Noise:
+    def _insistent(self, rule: Rule, event: Event, context: Json, steps: Sequence[Step]) -> Noise:
         """No throttle counts escalations and ends, or leaves them out."""
-        return self._sound(replace(rule, timing=replace(rule.timing, throttle=None)), event)
+        insistent = replace(rule, timing=replace(rule.timing, throttle=None))
+        return noise.belated(self._loud(insistent, event, context, steps), self.due, self.at)
 
-    def _sound(self, rule: Rule, event: Event, *, update: bool = False) -> Noise:
-        return noise.belated(self.loud(rule, event, update=update), self.due, self.at)
+    def _sound(self, rule: Rule, event: Event, context: Json, steps: Sequence[Step] | None = None) -> Noise:
+        """Of the messages of `then`, or of those steps, which are an update."""
+        loud = self._loud(rule, event, context, rule.steps if steps is None else steps, update=steps is not None)
+        return noise.belated(loud, self.due, self.at)
+
+    def _loud(self, rule: Rule, event: Event, context: Json, steps: Sequence[Step], *, update: bool = False) -> Noise:
+        """Where no message would go out in any case nothing is paced or gathered for it."""
+        if rule.timing is not NO_TIMING and not speaks(rule, event, context, self.expand, steps):
+            return noise.ALOUD
+        return self.loud(rule, event, update=update)
 
     def _abandon(self, timer: Timer, cell: Cell, word: str) -> None:
         """The rule of a timer is gone: what is open ends, and nobody is told."""

@@ -106,8 +106,8 @@ class Undecided:
             verdict = verdicts.get(rule.id, FIRED)
             if rule.timing.remind is not None and verdict.status is FiringStatus.FIRED:
                 verdicts[rule.id] = course.remind(rule, seen_by(rule, event), verdict.context, event.received)
-            elif rule.timing.incident is not None and verdict.goes_on:
-                course.go_on(rule, seen_by(rule, event), event.received)
+            elif verdict.goes_on:
+                verdicts[rule.id] = course.go_on(rule, seen_by(rule, event), verdict, event.received)
         others: list[Verdict] = []
         for seen in self.sightings:
             if seen.role is Role.MATCH or (seen.role is Role.AMONG and seen.rule.id in verdicts):
@@ -123,7 +123,9 @@ class Undecided:
                 self.expand,
                 wants=self.wants,
                 verdicts=verdicts,
-                quieten=lambda rule: course.quieten(rule, seen_by(rule, event), event.received),
+                quieten=lambda rule: course.quieten(
+                    rule, seen_by(rule, event), event.received, verdicts.get(rule.id, FIRED).context
+                ),
             )
         course.after(plan)
         matched = {rule.id for rule in self.rules}
@@ -232,10 +234,12 @@ class Ripe:
         if self.rule is None or self.rule.mode is RuleMode.OFF:
             return Plan(settled=(_settled(firing, FiringStatus.NO, "the rule is gone"),))
         if self.timer.part == PRECEDED:
+            course = self._course(memory, now)
             verdict = judge(self.rule, self.event, memory, now, among=False, after=PRECEDED)
+            verdict = course.go_on(self.rule, self.event, verdict, now)
             if verdict.status is not FiringStatus.FIRED:
                 settled = _settled(replace(firing, context=verdict.context), verdict.status, verdict.reason)
-                return Plan(settled=(settled, *verdict.settled), timers=verdict.timers)
+                return course.added_to(Plan(settled=(settled, *verdict.settled), timers=verdict.timers))
             return self._fire(replace(firing, context=verdict.context or firing.context), memory, now)
         return self._fire(firing, memory, now)
 
@@ -252,7 +256,7 @@ class Ripe:
             if all(each.firing != firing.id for each in settled):
                 settled = (*settled, _settled(firing, verdict.status, verdict.reason))
             return course.added_to(Plan(settled=settled, timers=verdict.timers))
-        plan = self._planned(firing, course.quieten(self.rule, self.event, now), now)
+        plan = self._planned(firing, course.quieten(self.rule, self.event, now, firing.context), now)
         course.after(plan)
         return course.added_to(plan)
 

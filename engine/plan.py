@@ -134,6 +134,14 @@ def deliveries_of(
     return _settle(rule, planned, firing.created)
 
 
+def speaks(rule: Rule, event: Event, context: Json, expand: Expand, steps: Iterable[Step]) -> bool:
+    """Whether any message of those steps may go out: not where the conditions of all are known not to hold, or none
+    has anyone to go to."""
+    seen = AfterSteps(seen_by(rule, event), {}, context)
+    said = (step for step in steps if step.verb is Verb.NOTIFY and _why_not(step, seen, None, gathered=False) is None)
+    return any(each.skipped is None for step in said for each in _destinations(event, rule, step, expand))
+
+
 def seen_by(rule: Rule, event: Event) -> Event:
     """The event as the texts of a rule and the conditions of its steps see it: as the `when` does that held, else one
     that looks at it, with what was read for it."""

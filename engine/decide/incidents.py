@@ -9,8 +9,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
 from engine.decide.keys import key_of, other_key, shared_key, shared_other_key, trigger_key, words_of
-from engine.decide.memory import Cell, Kept, State, forget_old, moment_of, second_of
-from engine.decide.window import LATE
+from engine.decide.memory import LATE, Cell, Kept, State, forget_old, moment_of, second_of
 from engine.model.delivery import Timer
 from engine.model.event import Event, Json
 from engine.model.incident import Incident, IncidentStatus, Stage, incident_id
@@ -20,9 +19,10 @@ from engine.source.durations import format_duration
 INCIDENT, ESCALATE, ENDED = "incident", "escalate", "ended"
 """Parts of memory and of timers: what is open; what is due while it is; what ended from outside, to be told."""
 
-_OPEN, _OVER, _RESOLVERS, _ENDED = "open", "over", "resolvers", "ended"
+_OPEN, _OVER, _RESOLVERS, _ENDED, _WAITS = "open", "over", "resolvers", "ended", "waits"
 # of a cell: incidents by key; when and which was the last that an event resolved, by key; what resolves, by what it has
-# in common with matches: its second, dedupe key, id and type; by id what has ended and is not told yet
+# in common with matches: its second, dedupe key, id and type; by id what has ended and is not told yet; for how many
+# seconds a match may wait for something not to follow before it opens one
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,7 @@ def take(rule: Rule, event: Event, kept: Kept, cell: Cell, at: datetime) -> Take
             matched=max(found.matched, second),
             last_event=event.dedupe_key if newer else found.last_event,
             same=same if newer else found.same,
+            shared=found.shared or found.account != event.account,
         )
         put(kept, found)
         return Taken(found, opened=False)
@@ -102,12 +103,15 @@ def take(rule: Rule, event: Event, kept: Kept, cell: Cell, at: datetime) -> Take
     return Taken(opened, opened=True, resolver=None if late is None else tuple(late))
 
 
-def go_on(rule: Rule, event: Event, kept: Kept, at: datetime) -> Incident | None:
-    """Count a match at which a threshold still holds, in the incident that it opened; None where there is none."""
+def go_on(rule: Rule, event: Event, kept: Kept, cell: Cell, at: datetime) -> Incident | None:
+    """Count a match at which a threshold still holds, in the incident that it opened; None where that has ended, and
+    the match is no late one from before."""
     policy = rule.timing.incident
     assert policy is not None
-    found = of(kept.state, key_of(policy.per, event))
-    return None if found is None else take(rule, event, kept, Cell(rule.id, INCIDENT, found.cell), at).incident
+    key = key_of(policy.per, event)
+    over = kept.state.get(_OVER, {}).get(key)
+    known = of(kept.state, key) is not None or (over is not None and second_of(event) <= over["second"])
+    return take(rule, event, kept, cell, at).incident if known else None
 
 
 def resolve(rule: Rule, event: Event, kept: Kept, at: datetime) -> list[Incident]:
@@ -118,6 +122,8 @@ def resolve(rule: Rule, event: Event, kept: Kept, at: datetime) -> list[Incident
     same, second = other_key(policy.resolve, event), second_of(event)
     if same is None:
         return []
+    if rule.timing.not_followed_by:
+        kept.state[_WAITS] = int(waits_of(rule).total_seconds())
     known: State = kept.state.setdefault(_RESOLVERS, {})
     if same not in known or known[same][0] < second:
         known[same] = [second, event.dedupe_key, event.id, event.type]
@@ -127,11 +133,20 @@ def resolve(rule: Rule, event: Event, kept: Kept, at: datetime) -> list[Incident
     return ended
 
 
+def waits_of(rule: Rule) -> timedelta:
+    """For how long a match of the rule may wait before it opens an incident, while what resolves that comes already."""
+    if rule.timing.incident is None or rule.timing.incident.resolve is None:
+        return timedelta()
+    return max((each.other.within or timedelta() for each in rule.timing.not_followed_by), default=timedelta())
+
+
 def end(
     kept: Kept, incident: Incident, at: datetime, reason: str, *, by: str | None = None, second: int | None = None
 ) -> Incident:
     """End an incident that is open. `second`: of the event that resolved it; late matches from before then belong to
-    it."""
+    it, as do those from before a person ended it."""
+    if second is None and by is not None:
+        second = int(at.timestamp()) - 1
     ended = replace(incident, status=IncidentStatus.RESOLVED, resolved=at, resolved_by=by, reason=reason)
     del kept.state[_OPEN][incident.key]
     if second is not None:
@@ -232,11 +247,12 @@ def settle_down(kept: Kept) -> None:
     over: State = kept.state.get(_OVER, {})
     resolvers: State = kept.state.get(_RESOLVERS, {})
     newest = max([each["second"] for each in over.values()] + [each[0] for each in resolvers.values()], default=0)
-    oldest = newest - int(LATE.total_seconds())
+    late = LATE + timedelta(seconds=kept.state.get(_WAITS, 0))
+    oldest = newest - int(late.total_seconds())
     forget_old(over, lambda each: int(each["second"]), oldest)
     forget_old(resolvers, lambda each: int(each[0]), oldest)
     is_open = kept.state.get(_OPEN) or kept.state.get(_ENDED)
-    kept.until = None if is_open else moment_of(newest + LATE.total_seconds())
+    kept.until = None if is_open else moment_of(newest + late.total_seconds())
 
 
 def context_of(incident: Incident, stage: Stage, now: datetime) -> dict[str, Json]:
@@ -278,11 +294,12 @@ def lasted(span: timedelta) -> str:
     return " ".join(filter(None, parts)) or "0s"
 
 
+_FLAGS = frozenset({"unheard", "shared"})
 _MOMENTS = frozenset({"opened", "last", "acknowledged", "resolved"})
 
 
 def _state(incident: Incident) -> State:
-    """As JSON, what is None left out."""
+    """As JSON, without what is None and the flags that are not set."""
     found = {field.name: getattr(incident, field.name) for field in fields(incident)}
     found |= {name: found[name].isoformat() for name in _MOMENTS if found[name] is not None}
     found |= {
@@ -290,7 +307,7 @@ def _state(incident: Incident) -> State:
         "status": str(incident.status),
         "told": list(map(list, incident.told)),
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in found.items() if value is not None and (value or name not in _FLAGS)}
 
 
 def _incident(state: State) -> Incident:

@@ -48,6 +48,11 @@ def shared_key(per: Per, other: Other | None, event: Event) -> str:
     return key_of(per if other is None else [mine for mine, _ in _shared(per, other)], event)
 
 
+def shared_paths(per: Per, other: Other | None) -> tuple[str, ...]:
+    """The paths of what `shared_key` is made of."""
+    return tuple(each.path for each in (per if other is None else [mine for mine, _ in _shared(per, other)]))
+
+
 def shared_other_key(per: Per, other: Other, event: Event) -> str | None:
     """The same of the other event; None: it belongs to nothing."""
     return _joint([theirs for _, theirs in _shared(per, other)], event)

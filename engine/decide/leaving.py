@@ -1,7 +1,7 @@
 """What ends when an account leaves, after the rules have seen the event that says so."""
 
 from engine.decide import incidents
-from engine.decide.incidents import ESCALATE, INCIDENT
+from engine.decide.incidents import INCIDENT
 from engine.decide.judge import FOLLOWED
 from engine.decide.memory import Memory
 from engine.decide.reminders import REMIND
@@ -12,9 +12,9 @@ from engine.model.rule import RuleMode
 ACCOUNT_LEFT = "account left"
 """Why what waited on an account has ended."""
 
-ENDING = (FOLLOWED, INCIDENT, ESCALATE, REMIND)
+ENDING = (FOLLOWED, REMIND)
 """The first words of the parts of timers that end with their account. What was left out by throttles, and gathered for
-digests, is still said."""
+digests, is still said; those of an incident find it ended, where it has."""
 
 
 def ends_with(timer: Timer, left: Left) -> bool:
@@ -32,7 +32,7 @@ def left_behind(memory: Memory, left: Left) -> list[tuple[Incident, Timer]]:
             continue
         for each in incidents.every(kept.state):
             mine = (each.account, each.livemode) == (left.account, left.livemode) and each.first_event != left.event
-            if mine:
+            if mine and not each.shared:
                 ended = incidents.end(kept, each, left.at, ACCOUNT_LEFT)
                 found.append((ended, incidents.end_later(kept, each, ended, None, left.at)))
     return found

@@ -4,12 +4,18 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
 from engine.model.event import Event, Json
 from engine.model.position import Position
+
+LATE = timedelta(hours=1)
+"""How much later than others that happened after it an event may come, and still land where it belongs."""
+
+SPARE = timedelta(hours=1)
+"""For so long after nothing of it matters any more a state is kept all the same: a timer of it may be late."""
 
 MOST = 1_000
 """Events remembered of a cell that others may be late for: beyond that the oldest are forgotten."""
@@ -52,8 +58,14 @@ class Memory:
         self.touched[cell] = None
         return found
 
-    def changed(self) -> Mapping[Cell, Kept]:
-        """What has to be put back; what is empty may be forgotten."""
+    def changed(self, now: datetime) -> Mapping[Cell, Kept]:
+        """What has to be put back; what is empty may be forgotten.
+
+        What events leave behind stays for LATE after they came, however long ago they happened: others may be as late.
+        """
+        for cell in self.touched:
+            kept = self.kept[cell]
+            kept.until = None if kept.until is None else max(kept.until, now + LATE)
         return {cell: self.kept[cell] for cell in self.touched}
 
 

@@ -1,6 +1,7 @@
 """What becomes of the messages of a rule that has fired: whether they go out now, wait, or are kept quiet.
 
-Only notify steps are concerned. In the fixed order: mute, throttle, quiet, digest.
+Only notify steps are concerned. In the fixed order: mute, throttle, quiet, digest; what a quiet time drops would never
+be sent, and does not count for a throttle.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,14 +64,14 @@ def quieten(
     muted = muting(rule, event.account, now, mutes)
     if muted is not ALOUD or timing is NO_TIMING:
         return muted
+    until = quiet_now(rule, now)
+    if until is not None and timing.quiet is not None and timing.quiet.do is QuietDo.DROP:
+        return Noise(silence=QUIET, reason=f"quiet until {clock_text(until, now)}")
     noise = ALOUD
     if timing.throttle is not None:
         noise = _throttled(rule, timing.throttle, event, memory, now, update=update)
         if noise.silence is not None:
             return noise
-    until = quiet_now(rule, now)
-    if until is not None and timing.quiet is not None and timing.quiet.do is QuietDo.DROP:
-        return Noise(silence=QUIET, reason=f"quiet until {clock_text(until, now)}")
     if until is None and timing.digest is None:
         return noise
     return _gathered(rule, event, memory, now, until, noise)

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.decide.keys import key_of, other_key, shared_key, shared_other_key, trigger_key, values_at
-from engine.decide.memory import LAST, Cell, Kept, State, forget_old, moment_of, second_of
-from engine.decide.window import LATE
+from engine.decide.memory import LAST, LATE, Cell, Kept, State, forget_old, moment_of, second_of
 from engine.match.values import seconds
 from engine.model.delivery import FiringStatus, Settled, Timer, firing_id
 from engine.model.event import Event, Json

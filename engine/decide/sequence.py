@@ -7,8 +7,7 @@ before its trigger is remembered.
 
 from datetime import datetime, timedelta
 
-from engine.decide.memory import MOST, State, moment_of, second_of
-from engine.decide.window import LATE
+from engine.decide.memory import LATE, MOST, State, moment_of, second_of
 from engine.model.event import Event, Json
 from engine.model.timing import Absence, Other
 from engine.source.durations import format_duration

@@ -12,13 +12,13 @@ speaks of has been read; one of `ratio` when what has to precede it comes late. 
 from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from engine.decide import entries
 from engine.decide.entries import AMONG, BOTH, EXACT, MATCH, Counted, Entry
 from engine.decide.keys import values_at
-from engine.decide.memory import State, moment_of, second_of
+from engine.decide.memory import LATE, State, moment_of, second_of
 from engine.match.lookup import find
 from engine.match.paths import path_of
 from engine.match.values import number
@@ -28,10 +28,7 @@ from engine.model.money import format_money
 from engine.model.timing import Threshold
 from engine.source.durations import format_duration
 
-__all__ = ["AMONG", "BOTH", "EXACT", "LATE", "MATCH", "Judged", "Window", "take", "window_at"]
-
-LATE = timedelta(hours=1)
-"""How much later than others of its key an event may come and still be counted in the windows that it belongs to."""
+__all__ = ["AMONG", "BOTH", "EXACT", "MATCH", "Judged", "Window", "take", "window_at"]
 
 _LATE = int(LATE.total_seconds())
 

@@ -38,7 +38,9 @@ class Incident:
     `key` is what it is open under, `about` the same for people, `cell` the key of the memory that holds it. `opened`
     and `last` are when the first and the last match were taken; `matched` is the second that the last one happened at,
     `same` what it has in common with what resolves it. `first_event` and `last_event` are dedupe keys. `told` are the
-    steps and destinations that have heard of it. `by`s are people's names, or None where it was no person.
+    steps and destinations that have heard of it. `unheard`: its opening was kept quiet, and the next match that is not
+    tells of it. `shared`: matches about other accounts than its first are counted in it. `by`s are people's names, or
+    None where it was no person.
     """
 
     id: str
@@ -59,6 +61,8 @@ class Incident:
     same: str | None = None
     count: int = 1
     told: tuple[tuple[str, str], ...] = ()
+    unheard: bool = False
+    shared: bool = False
     status: IncidentStatus = IncidentStatus.OPEN
     acknowledged: datetime | None = None
     acknowledged_by: str | None = None

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 
 from engine.decide.judge import FOLLOWED, part_of
+from engine.decide.keys import shared_paths
 from engine.decide.memory import shape_of
 from engine.decide.shapes import shapes
 from engine.model.event import Json
@@ -41,6 +42,8 @@ class Carried:
         rest = f"; that of {', '.join(self.kept)} carries over" if self.kept else ""
         if any(path.startswith(FOLLOWED) for path in self.changed):
             rest += "; what waits already comes when it was to come"
+        if any(path.startswith("incident.") for path in self.changed):
+            rest += "; what is open already stays open until it ends"
         return f"memory of {self.rule} starts anew: {', '.join(self.changed)} changed{rest}"
 
     def as_json(self) -> dict[str, Json]:
@@ -58,7 +61,7 @@ def carried(old: Rulebook, new: Rulebook) -> tuple[Carried, ...]:
         was, now = shapes(before), shapes(rule)
         keys = [key for key in now if key in was]
         if keys and _written(before) != _written(rule):
-            anew = [key for key in keys if was[key] != now[key] or (key == FOLLOWED and _other_absences(before, rule))]
+            anew = [key for key in keys if was[key] != now[key] or _elsewhere(key, before, rule)]
             changed = dict.fromkeys(path for key in anew for path in _changed(key, before, rule))
             kept = tuple(key for key in keys if key not in anew)
             found.append(Carried(rule=rule.id, changed=tuple(changed), kept=kept))
@@ -77,10 +80,30 @@ def _changed(key: str, before: Rule, rule: Rule) -> Iterator[str]:
         yield from _fields(key, was, now)
     if key == FOLLOWED:
         yield from _absences(before, rule)
+    if key == "incident":
+        yield from _keys_of_incidents(before, rule)
     if key == "threshold":
         yield from _whens("when", before.when, rule.when)
     if key in ("incident", "remind", "throttle") and before.mode is not rule.mode:
         yield "mode"
+
+
+def _elsewhere(key: str, before: Rule, rule: Rule) -> bool:
+    """Whether what is remembered of a key stands under another name now, and is not found."""
+    return (key == FOLLOWED and _other_absences(before, rule)) or (
+        key == "incident" and any(_keys_of_incidents(before, rule))
+    )
+
+
+def _keys_of_incidents(before: Rule, rule: Rule) -> Iterator[str]:
+    """What changed of the names of incidents: what they are apart by, and what resolves them has in common with it."""
+    was, now = before.timing.incident, rule.timing.incident
+    assert was is not None
+    assert now is not None
+    if was.per != now.per:
+        yield "incident.per"
+    elif shared_paths(was.per, was.resolve) != shared_paths(now.per, now.resolve):
+        yield "incident.resolve"
 
 
 def _other_absences(before: Rule, rule: Rule) -> bool:

@@ -56,7 +56,7 @@ async def decide(
         plan = _plan(each, taken, known.get(each.key, {}), now)
         known.setdefault(each.key, {}).update({firing.id: firing for firing in plan.firings})
         plans.append(plan)
-    await memory.keep(connection, taken)
+    await memory.keep(connection, taken, now)
     await carry_out(connection, plans, now, queue=queue)
     return plans
 

@@ -180,14 +180,14 @@ class Incidents:
         """Take up an incident. The first who does stays on record: not changed where it is taken up, or resolved,
         already. None where there is no such incident."""
         async with self._pool.transaction() as connection:
-            taken = await _take(connection, incident_id)
+            taken = await _take(connection, incident_id, now)
             if taken is None:
                 return None
             current, held, kept, cells = taken
             if held is None or held.status is not IncidentStatus.OPEN:
                 return Acted(incident=current, changed=False)
             found = reducer.acknowledge(kept, held, now, by, comment)
-            await memory.keep(connection, cells)
+            await memory.keep(connection, cells, now)
             await record(connection, [Change(incident=found, at=now, stage=Stage.ACKNOWLEDGED, by=by, note=comment)])
         return Acted(incident=found, changed=True)
 
@@ -198,14 +198,15 @@ class Incidents:
 
 
 async def end(
-    connection: Connection, incident_id: str, now: datetime, *, by: str | None, reason: str | None
+    connection: Connection, incident_id: str, now: datetime, *, by: str | None, reason: str | None, shared: bool = True
 ) -> Acted | None:
-    """End an incident from outside of its rule, in the transaction of the caller. As above."""
-    taken = await _take(connection, incident_id)
+    """End an incident from outside of its rule, in the transaction of the caller. As above. `shared`: also where it is
+    about several accounts."""
+    taken = await _take(connection, incident_id, now)
     if taken is None:
         return None
     current, held, kept, cells = taken
-    if current.status is IncidentStatus.RESOLVED:
+    if current.status is IncidentStatus.RESOLVED or (held is not None and held.shared and not shared):
         return Acted(incident=current, changed=False)
     if held is None:  # the rule was edited meanwhile, and knows no more of it
         row = await connection.fetchrow(END_ROW, incident_id, now, text(by), text(reason))
@@ -214,13 +215,15 @@ async def end(
     else:
         found = reducer.end(kept, held, now, reason or "", by=by)
         timer = reducer.end_later(kept, held, found, None, now)
-        await memory.keep(connection, cells)
+        await memory.keep(connection, cells, now)
         await memory.set_timers(connection, [timer])
     await record(connection, [Change(incident=found, at=now, stage=Stage.RESOLVED, by=by, note=reason)])
     return Acted(incident=found, changed=True)
 
 
-async def _take(connection: Connection, incident_id: str) -> tuple[Incident, Incident | None, Kept, Memory] | None:
+async def _take(
+    connection: Connection, incident_id: str, now: datetime
+) -> tuple[Incident, Incident | None, Kept, Memory] | None:
     """An incident as its row has it and as the rule remembers it (None: no more), with what is remembered under its
     key, locked."""
     row = await connection.fetchrow(SELECT_INCIDENT, text(incident_id))
@@ -233,7 +236,7 @@ async def _take(connection: Connection, incident_id: str) -> tuple[Incident, Inc
     assert row is not None
     held = reducer.by_id(kept.state, incident_id)
     if held is None:
-        await memory.keep(connection, cells)  # or what was made to be locked would stay, empty
+        await memory.keep(connection, cells, now)  # or what was made to be locked would stay, empty
     return _incident(row), held, kept, cells
 
 

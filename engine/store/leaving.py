@@ -32,4 +32,4 @@ async def leave(connection: Connection, left: Left) -> None:
     if settled:
         await firings.settle(connection, settled)
     for row in await connection.fetch(SELECT_OPEN, left.account, left.livemode, left.event):
-        await incidents.end(connection, row["id"], left.at, by=None, reason=ACCOUNT_LEFT)
+        await incidents.end(connection, row["id"], left.at, by=None, reason=ACCOUNT_LEFT, shared=False)

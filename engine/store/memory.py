@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from operator import attrgetter
 
-from engine.decide.memory import Cell, Kept, Memory
+from engine.decide.memory import SPARE, Cell, Kept, Memory
 from engine.model.delivery import Timer
 from engine.store.columns import columns, text, to_json
 from engine.store.connect import Connection, Pool, Record
@@ -37,7 +37,6 @@ FORGET_STATES = """
     )
 """
 FORGET_BATCH = 1000
-SPARE = timedelta(hours=1)
 
 SET_TIMERS = """
     insert into tocsin.timers (id, rule, part, key, due, event, account, livemode)
@@ -78,9 +77,9 @@ async def take(connection: Connection, cells: Iterable[Cell]) -> Memory:
     return Memory({Cell(row["rule"], row["part"], row["key"]): _kept(row) for row in rows})
 
 
-async def keep(connection: Connection, memory: Memory) -> None:
+async def keep(connection: Connection, memory: Memory, now: datetime) -> None:
     """Put back what was changed; what is empty, and what was only looked at and is not there, is deleted."""
-    changed = memory.changed()
+    changed = memory.changed(now)
     full = {cell: kept for cell, kept in changed.items() if any(kept.state.values())}
     empty = [cell for cell, kept in memory.kept.items() if cell not in full and not any(kept.state.values())]
     if full:

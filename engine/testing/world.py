@@ -9,12 +9,12 @@ import heapq
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from engine.decide import incidents as course_of
 from engine.decide.leaving import ACCOUNT_LEFT, ends_with, left_behind
-from engine.decide.memory import Cell, Memory
-from engine.decide.window import LATE
+from engine.decide.memory import LATE, SPARE, Cell, Memory
+from engine.decide.sighting import Role
 from engine.decision import Ripe, Summary, Undecided, left_of, muted
 from engine.model.delivery import (
     Delivery,
@@ -38,6 +38,8 @@ from engine.rulebook import Rulebook
 
 SWEEP = 1_000
 """Steps between two looks for what may be forgotten; more where much is remembered."""
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 MERGED = "part of a digest"
 """What is on record of a message that was gathered, once it has gone out."""
@@ -103,6 +105,8 @@ class World:
         self._brief = brief
         self._unique = unique
         self._memory = Memory()
+        self._over: list[tuple[datetime, Cell]] = []
+        self._ends: dict[Cell, datetime] = {}
         self._seen: dict[str, Payload] = {}
         self._events: dict[str, Event] = {}
         self._of_event: dict[str, dict[str, Firing]] = {}
@@ -113,6 +117,7 @@ class World:
         self._waited_for: Counter[str] = Counter()
         self._held: dict[str, tuple[str, str]] = {}
         self._until_sweep = 0
+        self._waits = max(map(course_of.waits_of, rulebook.rules), default=timedelta())
 
     @property
     def next_due(self) -> datetime | None:
@@ -188,6 +193,8 @@ class World:
         else:
             quieten = muted(event, self.mutes)
             plan = make_plan(event, rules, self._rulebook.revision, self._expand, quieten=quieten)
+        if any(seen.role is Role.RESOLVES for seen in sightings):
+            self._remember(event)  # it tells of the end of what a late match opens
         self._carry_out(plan, event, remembered=bool(sightings))
         if plan.left is not None:
             self._leave(plan.left)
@@ -210,16 +217,36 @@ class World:
         self._carry_out(self._planned(ripe, self._of_event.get(key, {})), ripe.event, remembered=True)
 
     def _planned(self, deciding: Undecided | Ripe, known: dict[str, Firing]) -> Plan:
+        self._expire()
         try:
             return deciding.decide(self._memory, known, self.now)
         except Exception:  # as the store does: a fault of ours alerts rather than keep quiet
             return deciding.alert(known)
         finally:
-            kept = self._memory.kept
-            for cell in self._memory.touched:
-                if not any(kept[cell].state.values()):
-                    del kept[cell]
+            for cell, kept in self._memory.changed(self.now).items():
+                if not any(kept.state.values()):
+                    del self._memory.kept[cell]
+                elif kept.until is not None and kept.until < self._ends.get(cell, _NEVER):
+                    self._ends[cell] = kept.until
+                    heapq.heappush(self._over, (kept.until, cell))
             self._memory.touched.clear()
+
+    def _expire(self) -> None:
+        """Forget states of which nothing matters any more, as the store does. Of each the earliest end that it had is
+        looked at, and from then on the one that it has."""
+        while self._over and self._over[0][0] + SPARE < self.now:
+            until, cell = heapq.heappop(self._over)
+            if self._ends.get(cell) != until:
+                continue
+            del self._ends[cell]
+            kept = self._memory.kept.get(cell)
+            if kept is None or kept.until is None:
+                continue
+            if kept.until + SPARE < self.now:
+                del self._memory.kept[cell]
+            else:
+                self._ends[cell] = kept.until
+                heapq.heappush(self._over, (kept.until, cell))
 
     def _carry_out(self, plan: Plan, event: Event | None, *, remembered: bool) -> None:
         """As `engine.store.decide.carry_out`: of a firing that is there already nothing is made again."""
@@ -338,12 +365,9 @@ class World:
         self.advance(self.now)
 
     def _forget(self) -> None:
-        """Drop what can matter no more: states that are over, and events that no timer is set for and that nothing late
-        can bring back."""
+        """Drop what can matter no more: events that no timer is set for and that nothing late can bring back."""
         self._until_sweep = max(SWEEP, len(self._memory.kept) // 10)
-        over = self.now - LATE - timedelta(hours=1)
-        for cell in [cell for cell, kept in self._memory.kept.items() if kept.until and kept.until < over]:
-            del self._memory.kept[cell]
+        over = self.now - LATE - SPARE - self._waits
         gone: set[str] = set()
         later: list[tuple[datetime, str]] = []
         while self._came and self._came[0][0] < over:

@@ -268,8 +268,10 @@ async def through_store(
     async def pass_to(moment: datetime) -> None:
         while (due := await store.timers.next_due()) is not None and due <= moment:
             clock_at.at = max(clock_at.at, due)
+            await store.timers.forget(clock_at.at)
             await clock.once()
         clock_at.at = max(clock_at.at, moment)
+        await store.timers.forget(clock_at.at)
 
     clock_at.at = NOON
     for each in events:

@@ -118,6 +118,29 @@ def test_what_must_not_follow_still_is_what_it_was_beside_something_new(now: str
     assert said(new, waits) == ["memory of not-repaired carries over"]
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "changed"),
+    [
+        ("resolve_after: 24h", "resolve_after: 24h, resolve: {type: payout.paid, same: account}", "incident.resolve"),
+        ("per: [account, currency]", "per: [account, destination]", "incident.per"),
+    ],
+)
+def test_incidents_under_other_keys_begin_anew(was: str, now: str, changed: str) -> None:
+    text = WAITS.replace("{resolve_after: 2h}", "{per: [account, currency], resolve_after: 24h}")
+    text = text.replace("    digest: none\n", "")
+    (line,) = said(text, text.replace(was, now))
+    assert line == (
+        f"memory of not-repaired starts anew: {changed} changed; that of not_followed_by carries over; "
+        "what is open already stays open until it ends"
+    )
+
+
+def test_what_resolves_all_that_is_apart_leaves_incidents_where_they_are() -> None:
+    text = WAITS.replace("    digest: none\n", "")
+    new = text.replace("resolve_after: 2h", "resolve_after: 2h, resolve: {type: payout.paid, same: account}")
+    assert said(text, new) == ["memory of not-repaired carries over"]
+
+
 def test_only_rules_that_had_a_memory_are_spoken_of() -> None:
     """Not new ones, nor keys that are new, nor rules that are off."""
     plain = "rules:\n  - {id: card-testing, when: charge.failed, then: {notify: risk}}\n"

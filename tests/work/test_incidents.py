@@ -254,7 +254,8 @@ async def _states(w: World) -> int:
 
 
 async def test_what_a_person_ended_is_forgotten_with_its_rule(world: Callable[..., World]) -> None:
-    """There is nobody to tell it to; and whoever acts on it again makes nothing that stays."""
+    """There is nobody to tell it to; and whoever acts on it again makes nothing that stays. What is known for those
+    that come late is forgotten in time."""
     w = world(rule(Timing(incident=Incident())))
     await w.send(failed(0))
     found = await the_incident(w)
@@ -262,6 +263,8 @@ async def test_what_a_person_ended_is_forgotten_with_its_rule(world: Callable[..
     assert await _states(w) == 1
     without = world()
     await without.later(timedelta(seconds=1))
+    await without.later(timedelta(hours=3))
+    await without.store.timers.forget(without.now)
     assert await _states(w) == 0
     for act in (w.store.incidents.acknowledge, w.store.incidents.resolve):
         acted = await act(found.id, "bob", None, datetime.now(UTC))

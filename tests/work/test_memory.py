@@ -67,6 +67,18 @@ async def test_the_same_event_again_counts_once(world: Callable[..., World]) -> 
     assert await w.statuses() == ["no"]
 
 
+async def test_what_came_hours_late_is_still_known_when_the_rest_comes(world: Callable[..., World]) -> None:
+    """It was Stripe that was late: how long things stay known is counted from when they came, too."""
+    w = world(rule(Timing(threshold=Threshold(within=timedelta(minutes=10), count=3))))
+    for number in range(3):
+        await w.send(at(number))
+        await w.store.timers.forget(datetime.now(UTC) + timedelta(minutes=59))
+    assert await w.statuses() == ["no", "no", "fired"]
+    await w.store.timers.forget(datetime.now(UTC) + timedelta(hours=3))
+    await w.send(at(4))
+    assert await w.statuses() == ["no", "no", "fired", "no"], "it is forgotten all the same"
+
+
 async def test_two_processes_count_together(world: Callable[..., World], database: str) -> None:
     timing = Timing(threshold=Threshold(within=timedelta(minutes=10), count=20))
     first = world(rule(timing))

@@ -31,6 +31,7 @@ NOISE = ("incident", "throttle", "quiet", "digest")
 TOGETHER = (
     ("throttle", "digest", "the digest would hide what the throttle dropped"),
     ("digest", "escalate", "an alert that is to be taken up within minutes cannot wait to be gathered"),
+    ("remind", "incident", "a reminder is told at its times until it is settled, and opens nothing that goes on"),
     ("remind", "threshold", "a reminder is about one event, and a threshold about many"),
     ("not_followed_by", "threshold", "what has to follow is said of one event, and a threshold is about many"),
 )
