@@ -26,7 +26,7 @@ from engine.receive.webhook import WebhookPaths
 from engine.rulebook import Rulebook, rebuild
 from engine.rulebook.reload import Reloader, ReloadReport
 from engine.service import DRAIN, Service
-from engine.settings import Settings, load_settings
+from engine.settings import Role, Settings, load_settings
 from engine.source import print_mistakes
 from engine.store import Store
 from engine.work.accounts import AccountBook
@@ -131,10 +131,23 @@ def expander(settings: Settings) -> Callable[[Step, Severity, bool], tuple[Desti
     return lambda step, severity, livemode: expand(step, severity=severity, livemode=livemode, settings=settings)
 
 
+_OWN_LINKS = (
+    "console.secret is not set, and one was made in the data folder here: links to acknowledge incidents do not work "
+    "at processes with another data folder; set it to the same everywhere"
+)
+
+
 def links_of(settings: Settings) -> Links | None:
-    """What makes links in messages, None where it is not configured at what address people reach them."""
+    """What makes links in messages, None where it is not configured at what address people reach them.
+
+    Warns where other processes would not know our links.
+    """
     console = settings.console
-    return None if console.url is None or console.secret is None else Links(console.url, console.secret)
+    if console.url is None or console.secret is None:
+        return None
+    if console.made and settings.role is not Role.ALL and not settings.store.embedded:
+        log.warning("link_secret_made", role=str(settings.role), reason=_OWN_LINKS)
+    return Links(console.url, console.secret)
 
 
 async def start() -> Service:

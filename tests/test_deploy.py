@@ -67,6 +67,14 @@ def test_the_commands_are_tocsins() -> None:
     assert {option for option in re.findall(r"--[a-z]+", written) if option not in help_} == set()
 
 
+def test_what_makes_links_and_what_reads_them_share_their_secret() -> None:
+    """Each would make its own: nothing of theirs is in a shared folder."""
+    for name in ("receive", "work"):
+        service = compose()["services"][name]
+        file = service["environment"]["TOCSIN_CONSOLE__SECRET_FILE"]
+        assert file.removeprefix("/run/secrets/") in service["secrets"]
+
+
 def test_what_compose_names_is_defined() -> None:
     found = compose()
     for service in found["services"].values():

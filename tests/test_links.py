@@ -1,11 +1,15 @@
 """Links in messages: signed, good for a week, and for one incident alone."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from engine.links import Links
+from engine.settings import load_settings
+from engine.wiring import links_of
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 LINKS = Links("https://tocsin.example.com", SecretStr("links_" + "a" * 40))
@@ -37,3 +41,25 @@ def test_no_nonsense_is_ours(given: str) -> None:
 def test_a_token_needs_no_escaping_in_an_address() -> None:
     assert set(token()) <= set("abcdefghijklmnopqrstuvwxyz0123456789_.")
     assert token()[-1].isalnum()  # mails and chats leave out what is not
+
+
+@pytest.mark.parametrize(
+    ("role", "url", "secret", "said"),
+    [
+        ("work", "postgresql://h/d", "", ["link_secret_made"]),
+        ("receive", "postgresql://h/d", "", ["link_secret_made"]),
+        ("work", "postgresql://h/d", "0123456789abcdef", []),
+        ("all", "postgresql://h/d", "", []),
+        ("work", "embedded", "", []),
+    ],
+)
+def test_a_secret_that_others_do_not_have_is_warned_of(
+    tmp_path: Path, role: str, url: str, secret: str, said: list[str]
+) -> None:
+    """What one process signs another has to verify."""
+    file = tmp_path / "config.yaml"
+    file.write_text(f"console: {{url: 'https://t.example.com'}}\nstore: {{url: '{url}'}}\nrole: {role}\n")
+    settings = load_settings(file, {"TOCSIN_CONSOLE__SECRET": secret} if secret else {})
+    with capture_logs() as logs:
+        assert links_of(settings) is not None
+    assert [each["event"] for each in logs] == said

@@ -121,10 +121,15 @@ def restore(
 
 
 def _target(url: str) -> "Target":
+    from engine.settings.store_url import store_url_problem
     from engine.store.connect import Target
 
-    if not url.startswith(("postgresql://", "postgres://")):
-        raise Usage("--to wants a URL like postgresql://user@host/database")
+    problem = store_url_problem(url)
+    if problem is not None:
+        said, hint = problem
+        if hint is None:
+            said = "wants a URL like postgresql://user@host/database"
+        raise Usage(f"--to: {said}" + (f"; {hint}" if hint else ""))
     return Target.from_url(url)
 
 

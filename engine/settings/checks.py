@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from engine.model.event import Scope
 from engine.model.rule import Severity
+from engine.settings.store_url import EMBEDDED, store_url_problem
 from engine.source import Rate, did_you_mean, format_duration, parse_duration, parse_rate
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
@@ -319,9 +320,9 @@ def public_url(value: Any) -> str | None:
 def store_url(value: Any) -> SecretStr:
     found = secret(value)
     clear = found.get_secret_value()
-    parts = _split(clear)
-    if clear != "embedded" and (parts is None or parts.scheme not in ("postgresql", "postgres")):
-        raise wrong("url", "expected embedded, or a postgresql:// URL")
+    problem = None if clear == EMBEDDED else store_url_problem(clear)
+    if problem is not None:
+        raise wrong("url", *problem)
     return found
 
 

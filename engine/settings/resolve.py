@@ -45,9 +45,9 @@ def resolve(found: FileSettings, file: Path | None, local_secret: Callable[[Path
     livemode = found.default_livemode or ("true" if endpoints else "any")
     if not endpoints:
         endpoints = (_local((local_secret(data),) if local_secret else ()),)
-    links = found.console.secret
+    links, made = found.console.secret, False
     if found.console.url and links is None and local_secret is not None:
-        links = link_secret(data)
+        links, made = link_secret(data), True
     return Settings(
         endpoints=endpoints,
         default_livemode=_LIVEMODES[livemode],
@@ -60,7 +60,7 @@ def resolve(found: FileSettings, file: Path | None, local_secret: Callable[[Path
         rules=tuple(_path(folder, rule) for rule in found.rules),
         data=data,
         store=_store(found),
-        console=ConsoleSettings(token=found.console.token, url=found.console.url, secret=links),
+        console=ConsoleSettings(token=found.console.token, url=found.console.url, secret=links, made=made),
         retention=Retention(events=found.retention.events),
         ops_channel=found.ops.channel,
         queue_age=found.ops.queue_age,

@@ -163,7 +163,8 @@ class CallbackPart(Part):
 class StorePart(Part):
     url: Annotated[SecretStr, checks.before(checks.store_url)] = Field(
         default=SecretStr("embedded"),
-        description="embedded, or postgresql://user@host/db to share a database.",
+        description="embedded, or postgresql://user@host/db to share a database; of several hosts, as in "
+        "postgresql://user@one,two:5433/db?target_session_attrs=read-write, the first that serves is taken.",
     )
     connections: Count = Field(default=8, description="Connections kept for queries, in each process.")
     connect_timeout: Duration = Field(default=_seconds(seconds=5), description="How long connecting may take.")

@@ -140,11 +140,12 @@ class ReceiveSettings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSettings:
     """The web console. `token` None: read-only, and only from this machine. `url` is where people reach it, and
-    `secret` signs links to it; None: messages have no links."""
+    `secret` signs links to it; None: messages have no links. `made`: it was made in the data folder of this machine."""
 
     token: SecretStr | None
     url: str | None = None
     secret: SecretStr | None = None
+    made: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,9 @@ def test_moving_says_what_was_moved_and_what_to_do_next(workplace: Path, databas
     assert again.exit_code == 1
     assert "not empty" in again.stderr
     assert runner.invoke(app, ["database", "move", "--to", "mysql://db"]).exit_code == 2
+    unescaped = runner.invoke(app, ["database", "move", "--to", "postgresql://u:a#b@db/d"])
+    assert unescaped.exit_code == 2
+    assert "a # ends the URL" in unescaped.stderr
 
 
 def test_an_external_database_is_backed_up_by_its_own_tools(workplace: Path) -> None:

@@ -210,3 +210,16 @@ def test_the_process_environment_is_used_when_none_is_given(tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TOCSIN_LOGS__LEVEL", "warning")
     assert load_settings(generate=False).logs.level == "warning"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@one,two:5433/d?target_session_attrs=read-write",
+        "postgres://u@[::1]:5432,h/d",
+        "postgresql:///d?host=/run/postgresql",
+        "postgresql://u:a%23%2F@%2Frun%2Fpostgresql/d",
+    ],
+)
+def test_libpqs_urls_are_taken(tmp_path: Path, url: str) -> None:
+    assert load(tmp_path, f"store: {{url: '{url}'}}").store.url == url

@@ -27,6 +27,7 @@ def said(folder: Path, text: str, environ: dict[str, str] | None = None) -> list
     ]
 
 
+ESCAPES = "in a password write # as %23, / as %2F, ? as %3F, @ as %40 and a blank as %20"
 NAMES = "use letters, digits, '-', '_' and '.'"
 
 
@@ -165,6 +166,26 @@ NAMES = "use letters, digits, '-', '_' and '.'"
         ),
         ("console: {token: 1234567890123456}", "1:18", "expected a secret, got a number", "put it in quotes"),
         ("store: {url: mysql://x}", "1:14", "expected embedded, or a postgresql:// URL", None),
+        ("store: {url: 'postgresql://u:a#b@h/d'}", "1:14", "a # ends the URL", ESCAPES),
+        ("store: {url: 'postgresql://u:a b@h/d'}", "1:14", "a URL holds no blanks", ESCAPES),
+        (
+            "store: {url: 'postgresql://u:1/b@h/d'}",
+            "1:14",
+            "a / or a ? in the user or the password ends the host",
+            ESCAPES,
+        ),
+        (
+            "store: {url: 'postgresql://u@one,two:99999/d'}",
+            "1:14",
+            "a port is a number from 1 to 65535",
+            f"write host:5432; {ESCAPES}",
+        ),
+        (
+            "store: {url: 'postgresql://u@::1/d'}",
+            "1:14",
+            "a host has one port at the most",
+            "write an IPv6 address in brackets: [::1]:5432",
+        ),
         ("logs: {format: xml}", "1:16", "expected auto, console or json, got 'xml'", None),
         (
             "rules: ['${NOPE}']",
@@ -354,6 +375,8 @@ SHAPES = [
     "&{0}",
     "a: {0}",
     "postgresql://u:{0}@h/d",
+    "postgresql://u:{0}/x@h/d",
+    "postgresql://u:{0}#x@h/d",
     "[{0}",
     "0{0}",
     "mailto://{0}@x y",

@@ -6,6 +6,7 @@ import signal
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
 
 import asyncpg
 import pytest
@@ -129,3 +130,18 @@ async def test_whoever_attempts_deliveries_holds_what_it_records_them_on(store: 
     await store.stand_by()
     [after] = await look.rows(f"{count} and datname = current_database()")
     assert (before["held"], after["held"]) == (0, WRITING)
+
+
+async def test_of_several_hosts_the_first_that_serves_is_taken(database: str) -> None:
+    """libpq's form for a failover: one is away, the other may be written to."""
+    parts = urlsplit(database)
+    there = parse_qs(parts.query)["host"][0] if parts.query else parts.hostname or ""
+    user = parts.netloc.rpartition("@")[0]
+    hosts = f"127.0.0.1:1,{quote(there, safe='')}:{parts.port or 5432}"
+    store = await Store.connect(
+        Target.from_url(f"postgresql://{user}@{hosts}{parts.path}?target_session_attrs=read-write")
+    )
+    try:
+        assert await store.health()
+    finally:
+        await store.close()
