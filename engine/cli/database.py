@@ -32,7 +32,7 @@ BACKUP_ENDING = ending(
 RESTORE_ENDING = ending(
     "tocsin database restore tocsin-2026-11-27.dump",
     _0="restored",
-    _1="nothing was restored: Tocsin is running or older than the backup, or the database is not an empty embedded one",
+    _1="nothing was restored: Tocsin runs, or is older than the backup, or the database is not empty",
 )
 
 Result = TypeVar("Result")
