@@ -19,8 +19,9 @@ FRESH = timedelta(hours=24)
 
 MOST_WAITING = 1_000
 MOST_KNOWN = 10_000
-KNOWN_FOR = timedelta(minutes=1)
-"""How long an account is remembered without a look at the database."""
+KNOWN_FOR = timedelta(minutes=5)
+"""How long what messages say of an account is remembered without a look at the database, where other processes may have
+learnt more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class AccountBook:
 
     async def told(self, account: str, livemode: bool) -> Mapping[str, Json] | None:
         """What messages say of the account as it was last seen (`engine.render.told_of`), None if it never was; as it
-        was known here up to a minute ago."""
+        was known here up to five minutes ago."""
         known, found = self.at_hand(account, livemode)
         if not known:
             seen = await self._kept.get(account, livemode)
