@@ -32,6 +32,9 @@ _TEMPLATE = f"template_tocsin{_WHO}"
 EXTERNAL = os.environ.get("TOCSIN_TEST_DATABASE")
 """A PostgreSQL to test on instead of the embedded one; read before tests lose sight of such variables."""
 
+ROOM = 4 * 2**30
+"""Bytes that have to be free in memory for the files of the test database of each process to be kept there."""
+
 Named = Callable[[str], str]
 """The URL of the database of that name on the server that tests use."""
 
@@ -99,7 +102,7 @@ def server() -> Iterator[Named]:
         asyncio.run(_execute(named, f"drop database {_TEMPLATE}"))
         return
     # Not pytest's folder, which only its user may enter: the server runs as another one for root.
-    folder = Path(tempfile.mkdtemp(prefix="tocsin-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-tests-", dir=_memory()))
     folder.chmod(0o755)
     embedded = EmbeddedServer(folder)
     # A test's database need not outlive the machine; that the real one does is tested on servers of its own.
@@ -114,6 +117,14 @@ def server() -> Iterator[Named]:
     finally:
         patch.undo()
         shutil.rmtree(folder)
+
+
+def _memory() -> Path | None:
+    """Where files are kept in memory, if there is room: most of what a test of its own database costs is the files that
+    are made and deleted for it. None: where temporary files are kept."""
+    folder = Path("/dev/shm")
+    room = folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= ROOM
+    return folder if room else None
 
 
 def _embedded(address: Address) -> Named:
