@@ -4,13 +4,14 @@ A Course goes with one decision. It changes what is remembered, and gathers what
 matches themselves. What comes of a match later has a firing of its own, with a fixed id: the same is never made twice.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from engine.decide import incidents, noise, reminders, shapes
 from engine.decide.incidents import ENDED, ESCALATE, INCIDENT
 from engine.decide.judge import Verdict
+from engine.decide.keys import key_of
 from engine.decide.memory import Cell, Kept, Memory
 from engine.decide.noise import Noise
 from engine.decide.reminders import REMIND
@@ -69,12 +70,14 @@ def timer_cells(timer: Timer, rule: Rule | None, event: Event | None) -> Iterato
 @dataclass(slots=True, kw_only=True)
 class Course:
     """What comes of one decision beside the plan of its matches. `loud` says what to do with a rule's messages, their
-    incident left aside; `due` is when it was to be decided, `at` when it is: of an event, when that came."""
+    incident left aside; `hushed` whether a mute or a quiet time drops them now; `due` is when it was to be decided,
+    `at` when it is: of an event, when that came."""
 
     memory: Memory
     revision: str
     expand: Expand
     loud: noise.Loud
+    hushed: Callable[[Rule, Event], bool]
     due: datetime
     at: datetime
     now: datetime
@@ -83,7 +86,7 @@ class Course:
     timers: list[Timer] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
     changes: dict[str, list[Change]] = field(default_factory=dict)
-    _opened: list[tuple[Rule, Event, Kept, incidents.Taken]] = field(default_factory=list)
+    _opened: list[tuple[Rule, Event, Kept, incidents.Taken, Noise]] = field(default_factory=list)
 
     def quieten(self, rule: Rule, event: Event, at: datetime, context: Json = None) -> Noise:
         """What to do with the messages of a match that fires `at` that moment: the first of an incident that is not
@@ -95,47 +98,64 @@ class Course:
         taken = incidents.take(rule, event, kept, cell, at)
         incident = taken.incident
         firing = firing_id(rule.id, event.dedupe_key)
-        if taken.opened or (incident.unheard and incident.status is IncidentStatus.OPEN):
+        if taken.opened:
             told = {**(context or {}), **_told(incident, Stage.OPENED, at)}
             sound = self._sound(rule, event, told)
-            taken = replace(taken, incident=self._note_heard(rule, event, kept, incident, sound, told))
-            stage = Stage.OPENED if taken.opened else None
-            self._change(rule, Change(incident=taken.incident, at=at, stage=stage, note=event.id, firing=firing))
-            self._opened.append((rule, event, kept, taken))
-            timers = (*sound.timers, *(incidents.timers(rule, incident) if taken.opened else ()))
+            self._change(rule, Change(incident=incident, at=at, stage=Stage.OPENED, note=event.id, firing=firing))
+            self._opened.append((rule, event, kept, taken, sound))
+            timers = (*sound.timers, *incidents.timers(rule, incident))
             return replace(sound, timers=timers, context=_told(incident, Stage.OPENED, at))
+        told = {**(context or {}), **_told(incident, Stage.UPDATED, at)}
+        sound = Noise(silence=f"incident {incident.id}", reason=_known(incident))
+        if incident.unheard and incident.status is IncidentStatus.OPEN:
+            sound = self._sound(rule, event, told)
+            self._opened.append((rule, event, kept, taken, sound))
         update = None
         if rule.timing.on_update and not taken.over:
-            told = {**(context or {}), **_told(incident, Stage.UPDATED, at)}
-            update = self._sound(rule, event, told, rule.timing.on_update)
+            update = self._update(rule, event, told, sound, incident)
         stage = None if update is None else Stage.UPDATED
         self._change(rule, Change(incident=incident, at=at, stage=stage, note=event.id, firing=firing))
-        return Noise(
-            silence=f"incident {incident.id}",
-            reason=_known(incident),
-            timers=() if update is None else update.timers,
-            update=update,
-            context=_told(incident, Stage.UPDATED, at),
-        )
+        timers = (*sound.timers, *(() if update is None else update.timers))
+        return replace(sound, timers=timers, update=update, context=_told(incident, Stage.UPDATED, at))
+
+    def _update(self, rule: Rule, event: Event, context: Json, then: Noise, incident: Incident) -> Noise:
+        """What to do with the messages of `on_update`. Where those of `then` tell of the incident with this match they
+        are enough, and where a throttle has counted them it does not count these."""
+        if then.silence is None and speaks(rule, event, context, self.expand, rule.steps):
+            return Noise(silence=f"incident {incident.id}", reason="this match is the first that is told")
+        if then.silence == noise.THROTTLE:
+            return replace(then, timers=())
+        return self._sound(rule, event, context, rule.timing.on_update)
 
     def go_on(self, rule: Rule, event: Event, verdict: Verdict, at: datetime) -> Verdict:
-        """A match at which a threshold still holds goes on with the incident that it opened; where that has ended, the
-        threshold fires again."""
+        """A match at which a threshold still holds goes on with the incident that it opened. Where that has ended, or
+        nobody has heard of it and somebody would now, the threshold fires again."""
         if rule.timing.incident is None or not verdict.goes_on:
             return verdict
         cell = incidents.cell_of(rule, event)
-        incident = incidents.go_on(rule, event, self._open(rule, cell), cell, at)
-        if incident is None:
+        kept = self._open(rule, cell)
+        open_ = incidents.of(kept.state, key_of(rule.timing.incident.per, event))
+        tells = open_ is not None and open_.unheard and self._would_be_heard(rule, event, verdict.context)
+        if tells or incidents.has_ended(rule, event, kept):
             return replace(verdict, status=FiringStatus.FIRED, reason=None, goes_on=False)
-        self._change(rule, Change(incident=incident, at=at))
+        incident = incidents.go_on(rule, event, kept, cell, at)
+        if incident is not None:
+            self._change(rule, Change(incident=incident, at=at))
         return verdict
+
+    def _would_be_heard(self, rule: Rule, event: Event, context: Json) -> bool:
+        """What a throttle leaves out is said by itself."""
+        quiet = rule.timing.throttle is not None or self.hushed(rule, event)
+        return not quiet and speaks(rule, event, context, self.expand, rule.steps)
 
     def after(self, plan: Plan) -> None:
         """Once the deliveries of matches are planned: note who hears of the incidents that they opened, and end those
         that were over before they were known."""
-        for rule, event, kept, taken in self._opened:
+        for rule, event, kept, taken, sound in self._opened:
             firing = firing_id(rule.id, event.dedupe_key)
-            incident = self._note_told(rule, kept, taken.incident, [d for d in plan.deliveries if d.firing == firing])
+            made = [d for d in plan.deliveries if d.firing == firing]
+            incident = self._note_heard(rule, taken.incident, made, sound)
+            incident = self._note_told(rule, kept, incident, made)
             if taken.resolver is not None:
                 second, key, id_, type_ = taken.resolver
                 ended = incidents.end(kept, incident, self.now, f"{type_} ({id_})", second=second)
@@ -203,14 +223,13 @@ class Course:
             changes=(*plan.changes, *(change for each in self.changes.values() for change in each)),
         )
 
-    def _note_heard(
-        self, rule: Rule, event: Event, kept: Kept, incident: Incident, sound: Noise, context: Json
-    ) -> Incident:
-        """The incident, of which nobody has heard where its messages are kept quiet, or none goes out."""
-        heard = sound.silence is None and speaks(rule, event, context, self.expand, rule.steps)
-        noted = replace(incident, unheard=not heard and any(step.verb is Verb.NOTIFY for step in rule.steps))
-        incidents.put(kept, noted)
-        return noted
+    def _note_heard(self, rule: Rule, incident: Incident, made: Iterable[Delivery], sound: Noise) -> Incident:
+        """The incident, of which nobody has heard where the messages of `then` are kept quiet, or none goes out."""
+        messages = {step.id for step in rule.steps if step.verb is Verb.NOTIFY}
+        heard = sound.silence is None
+        if rule.mode is RuleMode.LIVE:
+            heard = any(d.step in messages and d.status not in _UNHEARD for d in made)
+        return replace(incident, unheard=bool(messages) and not heard)
 
     def _open(self, rule: Rule, cell: Cell) -> Kept:
         return self.memory.open(cell, shapes.course(rule))
@@ -243,13 +262,11 @@ class Course:
             sound = self._insistent(rule, event, context, steps)
             made = list(self._made(rule, event, firing, sound, steps))
         else:
-            told = {step for step, _ in incident.told}
-            plain = [plainly(step) for step in rule.main_steps if step.id in told]
+            plain = [plainly(step) for step in rule.main_steps if step.verb is Verb.NOTIFY]
             sound = self._insistent(rule, event, context, plain)
             others = {step.id for step in rule.on_failure}
-            found = self._made(rule, event, firing, sound, plain)
-            heard = {destination: step for step, destination in reversed(incident.told)}  # each hears of it once
-            made = [d for d in found if heard.get(d.destination) == d.step or d.step in others]
+            found = list(self._made(rule, event, firing, sound, plain))
+            made = [*_once(found, incident.told), *(d for d in found if d.step in others)]
         self.deliveries += made
         self.timers += sound.timers
         return firing.id
@@ -328,6 +345,15 @@ class Course:
         if part_of(timer) == REMIND and timer.event is not None:
             id_ = firing_id(timer.rule, timer.event)
             self.settled.append(Settled(firing=id_, status=FiringStatus.NO, reason="the rule is gone"))
+
+
+def _once(found: Sequence[Delivery], told: Sequence[tuple[str, str]]) -> Iterator[Delivery]:
+    """Of deliveries one to each destination that has heard: by the step that told it first, if there still is one."""
+    for destination in dict.fromkeys(destination for _, destination in told):
+        own = {d.step: d for d in found if d.destination == destination}
+        steps = [step for step, where in told if where == destination and step in own]
+        if own:
+            yield own[steps[0]] if steps else next(iter(own.values()))
 
 
 def follow_up(rule: Rule, event: Event, revision: str, cause: str, now: datetime) -> Firing:

@@ -24,7 +24,7 @@ from engine.model.delivery import (
     firing_id,
 )
 from engine.model.event import Event, Json
-from engine.model.rule import Rule, RuleMode, Severity, Step, Verb
+from engine.model.rule import OnError, Rule, RuleMode, Severity, Step, Verb
 from engine.rulebook import as_seen, looking, outside
 from engine.source.durations import format_duration
 from engine.stripe_api.operations import is_write
@@ -138,8 +138,17 @@ def speaks(rule: Rule, event: Event, context: Json, expand: Expand, steps: Itera
     """Whether any message of those steps may go out: not where the conditions of all are known not to hold, or none
     has anyone to go to."""
     seen = AfterSteps(seen_by(rule, event), {}, context)
-    said = (step for step in steps if step.verb is Verb.NOTIFY and _why_not(step, seen, None, gathered=False) is None)
+    steps = tuple(steps)
+    skipped = {step.id for step in steps if _why_not(step, seen, None, gathered=False) is not None}
+    skipped |= {step.id for step in steps for need in step.needs if need in skipped and _insists(rule, need)}
+    said = (step for step in steps if step.verb is Verb.NOTIFY and step.id not in skipped)
     return any(each.skipped is None for step in said for each in _destinations(event, rule, step, expand))
+
+
+def _insists(rule: Rule, need: str) -> bool:
+    """Whether what waits for a step does not run where that does not succeed."""
+    step = rule.step(need)
+    return step is None or step.on_error is not OnError.CONTINUE
 
 
 def seen_by(rule: Rule, event: Event) -> Event:

@@ -20,9 +20,11 @@ INCIDENT, ESCALATE, ENDED = "incident", "escalate", "ended"
 """Parts of memory and of timers: what is open; what is due while it is; what ended from outside, to be told."""
 
 _OPEN, _OVER, _RESOLVERS, _ENDED, _WAITS = "open", "over", "resolvers", "ended", "waits"
+_CLOSED, _HOLDS = "closed", "holds"
 # of a cell: incidents by key; when and which was the last that an event resolved, by key; what resolves, by what it has
 # in common with matches: its second, dedupe key, id and type; by id what has ended and is not told yet; for how many
-# seconds a match may wait for something not to follow before it opens one
+# seconds a match may wait for something not to follow before it opens one. Of a rule with a threshold when those that
+# have ended did, or a match after that was, by key; and for how many seconds a threshold holds without a match
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,8 @@ def take(rule: Rule, event: Event, kept: Kept, cell: Cell, at: datetime) -> Take
     key, second = key_of(policy.per, event), second_of(event)
     same = None if policy.resolve is None else trigger_key(policy.resolve, event)
     found = of(kept.state, key)
-    over = kept.state.get(_OVER, {}).get(key)
-    if found is None and over is not None and second <= over["second"]:
+    if found is None and _is_late(kept.state, key, event):
+        over = kept.state[_OVER][key]
         counted = _incident(over["incident"])
         counted = replace(counted, count=counted.count + 1)
         over["incident"] = _state(counted)
@@ -97,6 +99,8 @@ def take(rule: Rule, event: Event, kept: Kept, cell: Cell, at: datetime) -> Take
         last_event=event.dedupe_key,
         same=same,
     )
+    if rule.timing.threshold is not None:
+        kept.state[_HOLDS] = int(rule.timing.threshold.within.total_seconds())
     put(kept, opened)
     resolver = kept.state.get(_RESOLVERS, {}).get(same) if same is not None else None
     late = resolver if resolver is not None and resolver[0] >= second and resolver[1] != event.dedupe_key else None
@@ -104,14 +108,33 @@ def take(rule: Rule, event: Event, kept: Kept, cell: Cell, at: datetime) -> Take
 
 
 def go_on(rule: Rule, event: Event, kept: Kept, cell: Cell, at: datetime) -> Incident | None:
-    """Count a match at which a threshold still holds, in the incident that it opened; None where that has ended, and
-    the match is no late one from before."""
+    """Count a match at which a threshold still holds, in the incident that it opened, also where it comes late, from
+    before that has ended; None where there is none."""
     policy = rule.timing.incident
     assert policy is not None
     key = key_of(policy.per, event)
-    over = kept.state.get(_OVER, {}).get(key)
-    known = of(kept.state, key) is not None or (over is not None and second_of(event) <= over["second"])
+    known = of(kept.state, key) is not None or _is_late(kept.state, key, event)
     return take(rule, event, kept, cell, at).incident if known else None
+
+
+def has_ended(rule: Rule, event: Event, kept: Kept) -> bool:
+    """Whether the incident that a threshold opened has ended while it goes on to hold, and the match is no late one
+    from before. It is remembered for as long as the threshold may hold without another match."""
+    policy = rule.timing.incident
+    assert policy is not None
+    key = key_of(policy.per, event)
+    closed: State = kept.state.get(_CLOSED, {})
+    if key not in closed or of(kept.state, key) is not None or _is_late(kept.state, key, event):
+        return False
+    closed[key] = max(closed[key], second_of(event))
+    settle_down(kept)
+    return True
+
+
+def _is_late(state: State, key: str, event: Event) -> bool:
+    """Whether a match is from before the end of the last incident of its key."""
+    over = state.get(_OVER, {}).get(key)
+    return over is not None and second_of(event) <= over["second"]
 
 
 def resolve(rule: Rule, event: Event, kept: Kept, at: datetime) -> list[Incident]:
@@ -141,14 +164,23 @@ def waits_of(rule: Rule) -> timedelta:
 
 
 def end(
-    kept: Kept, incident: Incident, at: datetime, reason: str, *, by: str | None = None, second: int | None = None
+    kept: Kept,
+    incident: Incident,
+    at: datetime,
+    reason: str,
+    *,
+    by: str | None = None,
+    second: int | None = None,
+    outside: bool = False,
 ) -> Incident:
     """End an incident that is open. `second`: of the event that resolved it; late matches from before then belong to
-    it, as do those from before a person ended it."""
-    if second is None and by is not None:
+    it, as do those from before it was ended from `outside` of its rule: by a person, or with its account."""
+    if outside:
         second = int(at.timestamp()) - 1
     ended = replace(incident, status=IncidentStatus.RESOLVED, resolved=at, resolved_by=by, reason=reason)
     del kept.state[_OPEN][incident.key]
+    if _HOLDS in kept.state:
+        kept.state.setdefault(_CLOSED, {})[incident.key] = int(at.timestamp())
     if second is not None:
         kept.state.setdefault(_OVER, {})[incident.key] = {"second": second, "incident": _state(ended)}
     settle_down(kept)
@@ -251,8 +283,13 @@ def settle_down(kept: Kept) -> None:
     oldest = newest - int(late.total_seconds())
     forget_old(over, lambda each: int(each["second"]), oldest)
     forget_old(resolvers, lambda each: int(each[0]), oldest)
+    closed: State = kept.state.get(_CLOSED, {})
+    holds = LATE + timedelta(seconds=kept.state.get(_HOLDS, 0))
+    last = max(closed.values(), default=0)
+    forget_old(closed, int, last - int(holds.total_seconds()))
     is_open = kept.state.get(_OPEN) or kept.state.get(_ENDED)
-    kept.until = None if is_open else moment_of(newest + late.total_seconds())
+    until = max(newest + late.total_seconds(), last + holds.total_seconds() if closed else 0)
+    kept.until = None if is_open else moment_of(until)
 
 
 def context_of(incident: Incident, stage: Stage, now: datetime) -> dict[str, Json]:

@@ -33,6 +33,6 @@ def left_behind(memory: Memory, left: Left) -> list[tuple[Incident, Timer]]:
         for each in incidents.every(kept.state):
             mine = (each.account, each.livemode) == (left.account, left.livemode) and each.first_event != left.event
             if mine and not each.shared:
-                ended = incidents.end(kept, each, left.at, ACCOUNT_LEFT)
+                ended = incidents.end(kept, each, left.at, ACCOUNT_LEFT, outside=True)
                 found.append((ended, incidents.end_later(kept, each, ended, None, left.at)))
     return found

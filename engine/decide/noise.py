@@ -77,6 +77,12 @@ def quieten(
     return _gathered(rule, event, memory, now, until, noise)
 
 
+def hushed(rule: Rule, event: Event, now: datetime, mutes: Sequence[Mute] = ()) -> bool:
+    """Whether the messages of the rule about an event would be dropped now, whatever else becomes of them."""
+    drops = rule.timing.quiet is not None and rule.timing.quiet.do is QuietDo.DROP
+    return muting(rule, event.account, now, mutes) is not ALOUD or (drops and quiet_now(rule, now) is not None)
+
+
 def muting(rule: Rule, account: str | None, now: datetime, mutes: Sequence[Mute]) -> Noise:
     """What a mute does with the messages of a rule about an account."""
     mute = next((each for each in mutes if each.mutes(rule, account, now)), None)

@@ -213,7 +213,7 @@ async def end(
         assert row is not None
         found = _incident(row)
     else:
-        found = reducer.end(kept, held, now, reason or "", by=by)
+        found = reducer.end(kept, held, now, reason or "", by=by, outside=True)
         timer = reducer.end_later(kept, held, found, None, now)
         await memory.keep(connection, cells, now)
         await memory.set_timers(connection, [timer])

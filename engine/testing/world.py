@@ -173,7 +173,7 @@ class World:
     def resolve(self, incident: Incident, by: str, comment: str | None) -> None:
         """As `engine.store.incidents`: somebody ends one that is open, and it is told at once."""
         kept = self._memory.kept[Cell(incident.rule, course_of.INCIDENT, incident.cell)]
-        ended = course_of.end(kept, incident, self.now, comment or "", by=by)
+        ended = course_of.end(kept, incident, self.now, comment or "", by=by, outside=True)
         self._hold(ended)
         self._wait(course_of.end_later(kept, incident, ended, None, self.now))
         self.advance(self.now)

@@ -194,3 +194,77 @@ def test_a_reminder_opens_no_incident() -> None:
     text = rules("incident: {resolve_after: 2h}", "remind: {before: arrival_date, at: [24h]}")
     (line,) = mistakes(text)
     assert "'incident' cannot stand with 'remind'" in line or "'remind' cannot stand with 'incident'" in line
+
+
+SMALL = FAILED
+LARGE = FAILED.replace("1000", "900000")
+LARGE_ONLY = "{notify: payments, if: {amount: {gte: 1000 USD}}}"
+
+
+def test_updates_run_while_nobody_has_heard_of_the_opening() -> None:
+    """Callbacks of them too; and the match that tells of it sends no update besides."""
+    text = rules(
+        "incident: {resolve_after: 6h}",
+        "on_update: [{notify: risk}, {callback: case-system}]",
+        step=LARGE_ONLY,
+    )
+    test = steps(
+        "failing",
+        f'at: "09:00", given: {SMALL}, expect: {{sent: 0}}',
+        f"at: +10m, given: {SMALL}, expect: {{on_update: {{sent: 1}}}}",
+        f"at: +10m, given: {LARGE}, expect: {{sent: 1, on_update: no}}",
+        f"at: +10m, given: {LARGE}, expect: {{on_update: {{sent: 1}}}}",
+    )
+    assert not problems_in(text, test)
+
+
+def test_what_a_threshold_opened_unheard_is_told_once_it_may_be() -> None:
+    text = rules("threshold: {count: 3, within: 1h}", "incident: {resolve_after: 6h}")
+    test = steps(
+        "failing",
+        f'at: "09:00", mute: 1h, given: {FAILED}, repeat: 6, every: 10m, expect: {{sent: 0, fires: 1}}',
+        f"at: +20m, given: {FAILED}, repeat: 10, every: 10m, expect: {{sent: 1, fires: 1}}",
+    )
+    assert not problems_in(text, test)
+
+
+def test_a_threshold_opens_no_incident_for_each_key_that_it_holds_over() -> None:
+    """Only those that have ended are opened again."""
+    text = rules("threshold: {count: 3, within: 1h, per: account}", "incident: {per: customer, resolve_after: 6h}")
+    text = text.replace("payout.failed", "charge.failed")
+    given = "{event: charge.failed, account: acct_1, set: {customer: 'cus_{n}'}}"
+    test = steps("failing", f'at: "09:00", given: {given}, repeat: 7, every: 1m, expect: {{fires: 1, sent: 1}}')
+    assert not problems_in(text, test)
+
+
+def test_a_superseded_rule_with_a_threshold_fires_once() -> None:
+    text = rules("threshold: {count: 3, within: 1h}", "incident: {resolve_after: 6h}")
+    text += "  - {id: big, when: payout.failed, supersedes: [failing], then: {notify: risk}}\n"
+    test = steps("failing", f'at: "09:00", given: {FAILED}, repeat: 6, every: 5m, expect: {{fires: 1, sent: 0}}')
+    assert not problems_in(text, test)
+
+
+def test_a_message_that_waits_for_a_step_that_is_skipped_is_not_sent() -> None:
+    step = (
+        "[{id: look, stripe: payouts.retrieve, with: {payout: '{{ object.id }}'}, if: {amount: {gte: 1000 USD}}}, "
+        "{notify: payments, text: 'is {{ steps.look.result.id }}'}]"
+    )
+    test = steps(
+        "failing",
+        f'at: "09:00", given: {SMALL}, expect: {{fires: 1, sent: 0}}',
+        f"at: +1m, given: {LARGE}, expect: {{fires: 1, sent: 1}}",
+    ).replace("set: {amount: 900000", "results: {look: {id: po_1}}, set: {amount: 900000")
+    for key in ("throttle: {max: 1, every: 6h}", "incident: {resolve_after: 6h}"):
+        assert not problems_in(rules(key, step=step), test)
+
+
+def test_a_straggler_of_an_account_that_left_opens_nothing() -> None:
+    text = rules("threshold: {count: 2, within: 1d}", "incident: {resolve: {type: payout.paid, same: account}}")
+    left = "{event: account.application.deauthorized, account: acct_1}"
+    test = steps(
+        "failing",
+        f'at: "09:00", given: {FAILED}, repeat: 2, every: 1m, expect: {{fires: 1}}',
+        f"at: +3m, given: {left}",
+        f"at: +1m, given: {FAILED}, late: 2m, expect: {{fires: 0, sent: 0}}",
+    )
+    assert not problems_in(text, test)

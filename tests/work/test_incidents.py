@@ -92,6 +92,21 @@ async def test_what_resolves_ends_it_and_tells_who_has_heard_of_it(world: Callab
     assert len(await w.store.incidents.ls(resolved=True)) == 2
 
 
+async def test_the_end_is_told_to_who_has_heard_also_where_steps_are_called_otherwise_now(
+    world: Callable[..., World],
+) -> None:
+    """By another step that goes there; to each of them once."""
+    first = rule(Timing(incident=Incident(resolve=PAID)))
+    w = world(first)
+    await w.send(failed(0))
+    steps = (replace(notify("notify-2"), id="renamed"), notify("other"), call("callback-2"))
+    edited = World(w.store, (replace(first, steps=steps),))
+    resolver = paid(30)
+    await edited.send(resolver)
+    [end] = [each for each in await made(w) if each.event == resolver.dedupe_key]
+    assert (end.step, end.destination) == ("renamed", "risk")
+
+
 async def test_accounts_and_modes_have_incidents_of_their_own(world: Callable[..., World]) -> None:
     w = world(rule(Timing(incident=Incident(resolve=PAID))))
     await w.send(failed(0), failed(1, account="acct_2"), failed(2, livemode=False))
