@@ -2,6 +2,9 @@
 
 A pipe takes 64 KB and then holds up whoever writes to it until somebody reads; so do a socket, and a terminal that was
 stopped with Ctrl-S. What gathers while one write is under way is the next one, and wakes the event loop once.
+
+Log and alerts often go to one pipe (`2>&1`), and a long write to a pipe is not one: another writer may come between.
+So there is one outlet for each open file, and texts are joined only up to what a pipe takes as a whole.
 """
 
 import asyncio
@@ -11,15 +14,15 @@ import stat
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
 AT_ONCE = 16
-"""Texts of one write: what a write that hangs may hold, and may have written."""
+"""Texts taken at a time: what a write that hangs may hold, and may have written."""
 
 MOST = 4 * 1024 * 1024
-"""Characters that may wait; what is beyond is not taken."""
+"""Characters that may wait, of texts that somebody waits for and of others each; what is beyond is not taken."""
 
 PATIENCE = 0.5
 """Seconds after which a write that is not done counts as stuck."""
@@ -41,7 +44,8 @@ class Piece:
 
 
 class Outlet:
-    """Writes texts to one stream, in the order they came, past whatever the stream itself buffers.
+    """Writes texts to one stream, past whatever the stream itself buffers, in the order they came, but first those that
+    somebody waits for: a log that is read slowly must not keep alerts back for ever.
 
     Where `written` of its pieces is given, all are of one event loop.
     """
@@ -52,8 +56,7 @@ class Outlet:
         self._lock = threading.RLock()
         self._wake = threading.Lock()
         self._wake.acquire()
-        self._waiting: deque[Piece] = deque()
-        self._held = 0
+        self._awaited, self._others = Line(), Line()
         self._idle = True
         self._over = False
         self._since: float | None = None
@@ -101,11 +104,9 @@ class Outlet:
         """Have it written; False: too much waits already, or nothing is written any more."""
         with self._lock:
             if self._over:
-                return self._last(piece)
-            if self._held + len(piece.text) > MOST:
+                return piece.written is None and self._last(piece)
+            if not (self._others if piece.written is None else self._awaited).put(piece):
                 return False
-            self._held += len(piece.text)
-            self._waiting.append(piece)
             wake, self._idle = self._idle, False
         if wake:
             if self._thread is None:  # a daemon: a write that hangs must not keep the process from ending
@@ -122,7 +123,7 @@ class Outlet:
         return self._idle
 
     def finish(self, within: float) -> bool:
-        """As `drained`, at the end: from now on a text is written at once or not at all."""
+        """As `drained`, at the end: from now on a text for which nobody waits is written at once or not at all."""
         self.drained(within)
         with self._lock:
             self._over = True
@@ -148,9 +149,7 @@ class Outlet:
         """The next texts to write; none: it is idle from now on."""
         with self._lock:
             taken: list[Piece] = []
-            while self._waiting and len(taken) < AT_ONCE:
-                piece = self._waiting.popleft()
-                self._held -= len(piece.text)
+            while len(taken) < AT_ONCE and (piece := self._awaited.take() or self._others.take()):
                 piece.begun = not piece.withdrawn
                 if piece.begun:
                     taken.append(piece)
@@ -164,27 +163,84 @@ class Outlet:
             return not piece.begun
 
     def _write(self, pieces: Sequence[Piece]) -> OSError | None:
-        left = memoryview("".join(piece.text for piece in pieces).encode(self._encoding, "backslashreplace"))
         try:
-            while left:
-                try:
-                    left = left[os.write(self._file, left) :]
-                except BlockingIOError:  # somebody else who has the file has made it so
-                    select.select([], [self._file], [])
+            for whole in _joined(piece.text.encode(self._encoding, "backslashreplace") for piece in pieces):
+                left = memoryview(whole)
+                while left:
+                    try:
+                        left = left[os.write(self._file, left) :]
+                    except BlockingIOError:  # somebody else who has the file has made it so
+                        select.select([], [self._file], [])
         except OSError as error:
             return error
         return None
 
+    def writes_to(self, device: int, inode: int) -> bool:
+        """Whether it may be given texts for that file: it is not finished, and its own number still means the file."""
+        try:
+            status = os.fstat(self._file)
+        except OSError:
+            return False
+        return not self._over and (status.st_dev, status.st_ino) == (device, inode)
+
+
+class Line:
+    """Pieces that wait, and how much they hold."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[Piece] = deque()
+        self._held = 0
+
+    def put(self, piece: Piece) -> bool:
+        """Have it wait; False: too much does."""
+        if self._held + len(piece.text) > MOST:
+            return False
+        self._held += len(piece.text)
+        self._pieces.append(piece)
+        return True
+
+    def take(self) -> Piece | None:
+        """The first; None: there is none."""
+        if not self._pieces:
+            return None
+        piece = self._pieces.popleft()
+        self._held -= len(piece.text)
+        return piece
+
+
+_outlets: dict[tuple[int, int], Outlet] = {}
+_making = threading.Lock()
+
 
 def outlet(stream: TextIO) -> Outlet | None:
-    """What writes to that stream; None: it is a file or a buffer, which waits for no reader."""
+    """What writes to that stream, one for all streams to the same pipe, socket or terminal; None: it is a file or a
+    buffer, which waits for no reader."""
     try:
         file = stream.fileno()
-        mode = os.fstat(file).st_mode
-        waits = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(file)
+        status = os.fstat(file)
+        waits = stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode) or os.isatty(file)
     except (OSError, ValueError):  # a buffer has no number, and a closed stream none any more
         return None
-    return Outlet(stream) if waits else None
+    if not waits:
+        return None
+    key = (status.st_dev, status.st_ino)
+    with _making:
+        known = _outlets.get(key)
+        if known is None or not known.writes_to(*key):
+            known = _outlets[key] = Outlet(stream)
+        return known
+
+
+def _joined(texts: Iterable[bytes]) -> Iterator[bytes]:
+    """The texts, as many in one as are written as a whole; a longer one by itself."""
+    held = b""
+    for text in texts:
+        if held and len(held) + len(text) > select.PIPE_BUF:
+            yield held
+            held = b""
+        held += text
+    if held:
+        yield held
 
 
 def _tell(pieces: Sequence[Piece], error: OSError | None) -> None:

@@ -47,8 +47,10 @@ class Pipe:
 
 
 @pytest.fixture
-def pipe() -> Pipe:
-    return Pipe()
+def pipe() -> Iterator[Pipe]:
+    made = Pipe()
+    yield made
+    made.stream.close()
 
 
 @pytest.fixture
@@ -124,6 +126,67 @@ def test_more_than_may_wait_is_not_taken(pipe: Pipe) -> None:
     pipe.read()
     assert out.finish(10)
     assert len(pipe.all()) == (taken + 2) * FULL
+
+
+def slowly(pipe: Pipe) -> list[str]:
+    """Its lines, read a little at a time, so that whoever writes waits for room again and again; 800 there are."""
+    read = b""
+    while read.count(b"\n") < 800:
+        read += os.read(pipe._from, 1000)
+        time.sleep(0.0005)
+    return read.decode().splitlines()
+
+
+LINES = ["a" * 700, "b" * 400]
+
+
+def test_two_streams_to_one_pipe_have_one_outlet_that_cuts_no_text_with_another(pipe: Pipe) -> None:
+    """As `2>&1` makes them."""
+    with os.fdopen(os.dup(pipe.stream.fileno()), "w") as twin:
+        out, other = outlet(pipe.stream), outlet(twin)
+        assert out is not None
+        assert out is other
+        for line in LINES * 400:
+            assert out.put(Piece(line + "\n"))
+        assert sorted(slowly(pipe)) == sorted(LINES * 400)
+        assert out.finish(5)
+        assert outlet(twin) not in (None, out), "a finished one takes no more"
+
+
+def test_another_pipe_has_another_outlet(pipe: Pipe) -> None:
+    another = Pipe()
+    assert outlet(another.stream) is not outlet(pipe.stream)
+    another.stream.close()
+
+
+def test_a_stream_is_not_given_the_outlet_of_one_that_was_closed(pipe: Pipe) -> None:
+    """Its number may be another file's by now."""
+    with os.fdopen(os.dup(pipe.stream.fileno()), "w") as twin:
+        out = outlet(pipe.stream)
+        pipe.stream.close()
+        assert outlet(twin) not in (None, out)
+
+
+def test_what_several_processes_write_to_one_pipe_is_not_cut_where_a_pipe_takes_it_whole(pipe: Pipe) -> None:
+    """Workers have an outlet each."""
+    outs = Outlet(pipe.stream), Outlet(pipe.stream)
+    for _ in range(400):
+        for out, line in zip(outs, LINES, strict=True):
+            assert out.put(Piece(line + "\n"))
+    assert sorted(slowly(pipe)) == sorted(LINES * 400)
+
+
+async def test_what_somebody_waits_for_goes_before_the_others_and_has_room_of_its_own(pipe: Pipe) -> None:
+    """A log that is read too slowly keeps no alert back."""
+    out = Outlet(pipe.stream)
+    while out.put(Piece("x" * FULL + "\n")):
+        pass
+    alert = waited_for("alert\n")
+    assert out.put(alert)
+    pipe.read()
+    assert await settled([alert]) == [None]
+    assert out.finish(10)
+    assert pipe.all().splitlines().index("alert") <= 2 * AT_ONCE
 
 
 def test_files_and_buffers_are_written_as_ever(tmp_path: Path) -> None:
