@@ -2,12 +2,16 @@
 for it may hold a password."""
 
 import re
+from ipaddress import IPv6Address
+from urllib.parse import parse_qs
 
 SCHEMES = ("postgresql", "postgres")
 EMBEDDED = "embedded"
+SESSIONS = ("any", "primary", "standby", "prefer-standby", "read-write", "read-only")
+"""What `target_session_attrs` may be: which of several hosts is taken."""
 
 _PORT = re.compile(r"0*[1-9]\d{0,4}", re.ASCII)
-_ESCAPES = "in a password write # as %23, / as %2F, ? as %3F, @ as %40 and a blank as %20"
+_ESCAPES = "in a password write # as %23, / as %2F, ? as %3F, @ as %40, [ as %5B, ] as %5D and a blank as %20"
 
 
 def store_url_problem(url: str) -> tuple[str, str | None] | None:
@@ -22,17 +26,37 @@ def store_url_problem(url: str) -> tuple[str, str | None] | None:
     place = re.split(r"[/?]", rest, maxsplit=1)[0]
     if "@" not in place and "@" in rest[len(place) :].partition("=")[0]:
         return "a / or a ? in the user or the password ends the host", _ESCAPES
-    for host in place.rpartition("@")[2].split(","):
-        problem = _host_problem(host)
-        if problem:
-            return problem
+    user, _, hosts = place.rpartition("@")
+    if "@" in user:
+        return "an @ in the user or the password ends them", _ESCAPES
+    if "[" in user or "]" in user:
+        return "a [ or a ] in the user or the password begins an IPv6 address", _ESCAPES
+    return _hosts_problem(hosts) or _query_problem(rest.partition("?")[2])
+
+
+def _hosts_problem(hosts: str) -> tuple[str, str | None] | None:
+    several = hosts.split(",")
+    if len(several) > 1 and not all(several):
+        return "between two commas, and at either end, stands a host", "write one,two:5433"
+    return next(filter(None, map(_host_problem, several)), None)
+
+
+def _query_problem(query: str) -> tuple[str, str | None] | None:
+    if not query:
+        return None
+    try:
+        options = parse_qs(query, strict_parsing=True)
+    except ValueError:
+        return "after the ? stand options with their values", "write ?sslmode=require&target_session_attrs=read-write"
+    if not set(options.get("target_session_attrs", ())) <= set(SESSIONS):
+        return f"target_session_attrs is {', '.join(SESSIONS[:-1])} or {SESSIONS[-1]}", None
     return None
 
 
 def _host_problem(host: str) -> tuple[str, str | None] | None:
     if host.startswith("["):
-        _, closed, port = host.partition("]")
-        if not closed or (port and not port.startswith(":")):
+        address, closed, port = host[1:].partition("]")
+        if not closed or (port and not port.startswith(":")) or not _is_ipv6(address):
             return "an IPv6 address stands in brackets", "write [::1]:5432"
         port = port.removeprefix(":")
     else:
@@ -42,3 +66,11 @@ def _host_problem(host: str) -> tuple[str, str | None] | None:
     if port and (not _PORT.fullmatch(port) or int(port) > 65535):
         return "a port is a number from 1 to 65535", f"write host:5432; {_ESCAPES}"
     return None
+
+
+def _is_ipv6(address: str) -> bool:
+    try:
+        IPv6Address(address)
+    except ValueError:
+        return False
+    return True

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import asyncpg
 
 from engine.errors import StoreUnavailable
+from engine.settings.store_url import SESSIONS
 from engine.store.embedded import Address
 
 if TYPE_CHECKING:
@@ -53,13 +54,32 @@ def translated() -> Iterator[None]:
     try:
         yield
     except asyncpg.ClientConfigurationError as error:
-        raise StoreUnavailable(f"store.url cannot be used: {error}", lasting=True) from error
+        raise StoreUnavailable(f"store.url cannot be used: {_reason(error)}", lasting=True) from error
     except (*UNAVAILABLE, asyncpg.InterfaceError) as error:
         if not is_unavailable(error):
             raise
         lasting = isinstance(error, LASTING)
         reason = f"the database cannot be used: {error or type(error).__name__}"
         raise StoreUnavailable(reason, lasting=lasting) from error
+
+
+def _reason(error: asyncpg.ClientConfigurationError) -> str:
+    """asyncpg's words, but for those that name a method in place of the values."""
+    if str(error).startswith("target_session_attrs"):
+        return f"target_session_attrs is one of {', '.join(SESSIONS)}"
+    return str(error)
+
+
+@contextlib.contextmanager
+def _read() -> Iterator[None]:
+    """Raise StoreUnavailable for a URL, or a PG* variable, that asyncpg cannot read. What it raises for them is not
+    said, for it quotes what may be a part of a password."""
+    try:
+        yield
+    except asyncpg.InterfaceError:
+        raise
+    except (ValueError, IndexError):
+        raise StoreUnavailable("store.url, or a PG* variable, cannot be read", lasting=True) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +126,7 @@ class Target:
         if unbounded:
             arguments["command_timeout"] = None
             arguments["server_settings"]["statement_timeout"] = "0"
-        with translated():
+        with translated(), _read():
             connection: Connection = await asyncpg.connect(**arguments)
             return connection
 

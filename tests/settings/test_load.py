@@ -218,6 +218,8 @@ def test_the_process_environment_is_used_when_none_is_given(tmp_path: Path, monk
         "postgresql://u:p@one,two:5433/d?target_session_attrs=read-write",
         "postgres://u@[::1]:5432,h/d",
         "postgresql:///d?host=/run/postgresql",
+        "postgresql://u:a%5Bb%5D@h/d",
+        "postgresql://u@h,[::1]:5432,[fe80::1%25eth0]/d?",
         "postgresql://u:a%23%2F@%2Frun%2Fpostgresql/d",
     ],
 )

@@ -27,7 +27,7 @@ def said(folder: Path, text: str, environ: dict[str, str] | None = None) -> list
     ]
 
 
-ESCAPES = "in a password write # as %23, / as %2F, ? as %3F, @ as %40 and a blank as %20"
+ESCAPES = "in a password write # as %23, / as %2F, ? as %3F, @ as %40, [ as %5B, ] as %5D and a blank as %20"
 NAMES = "use letters, digits, '-', '_' and '.'"
 
 
@@ -185,6 +185,43 @@ NAMES = "use letters, digits, '-', '_' and '.'"
             "1:14",
             "a host has one port at the most",
             "write an IPv6 address in brackets: [::1]:5432",
+        ),
+        (
+            "store: {url: 'postgresql://u:a[b]c@h/d'}",
+            "1:14",
+            "a [ or a ] in the user or the password begins an IPv6 address",
+            ESCAPES,
+        ),
+        (
+            "store: {url: 'postgresql://u:a]b@h/d'}",
+            "1:14",
+            "a [ or a ] in the user or the password begins an IPv6 address",
+            ESCAPES,
+        ),
+        (
+            "store: {url: 'postgresql://u:a@b:c@h/d'}",
+            "1:14",
+            "an @ in the user or the password ends them",
+            ESCAPES,
+        ),
+        ("store: {url: 'postgresql://u@[h]/d'}", "1:14", "an IPv6 address stands in brackets", "write [::1]:5432"),
+        (
+            "store: {url: 'postgresql://u@h:1,/d'}",
+            "1:14",
+            "between two commas, and at either end, stands a host",
+            "write one,two:5433",
+        ),
+        (
+            "store: {url: 'postgresql://u@h/d?sslmode'}",
+            "1:14",
+            "after the ? stand options with their values",
+            "write ?sslmode=require&target_session_attrs=read-write",
+        ),
+        (
+            "store: {url: 'postgresql://u@h,k/d?target_session_attrs=rw'}",
+            "1:14",
+            "target_session_attrs is any, primary, standby, prefer-standby, read-write or read-only",
+            None,
         ),
         ("logs: {format: xml}", "1:16", "expected auto, console or json, got 'xml'", None),
         (
@@ -377,6 +414,9 @@ SHAPES = [
     "postgresql://u:{0}@h/d",
     "postgresql://u:{0}/x@h/d",
     "postgresql://u:{0}#x@h/d",
+    "postgresql://u:[{0}]@h/d",
+    "postgresql://u:x@x:{0}@h/d",
+    "postgresql://u@h/d?{0}",
     "[{0}",
     "0{0}",
     "mailto://{0}@x y",

@@ -85,6 +85,23 @@ async def test_a_database_that_is_not_there_is_said_in_one_line(tmp_path: Path) 
     assert "hunter2" not in f"{caught.value!r} {target!r}"
 
 
+@pytest.mark.parametrize("url", ["postgresql://u:[hunter2]x@h/d", "postgresql://u:p@x:hunter2@h", "postgresql://h,/d"])
+async def test_a_url_that_cannot_be_read_is_said_without_any_of_it(url: str) -> None:
+    """Whatever asyncpg makes of it."""
+    with pytest.raises(StoreUnavailable, match=r"store\.url, or a PG\* variable, cannot be read") as caught:
+        await Store.connect(Target.from_url(url))
+    assert caught.value.lasting
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+async def test_which_of_several_hosts_to_take_is_said_by_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variable of libpq is read by asyncpg alone."""
+    monkeypatch.setenv("PGTARGETSESSIONATTRS", "rw")
+    with pytest.raises(StoreUnavailable, match=r"target_session_attrs is one of any, primary, .*read-write, read-only"):
+        await Store.connect(Target.from_url("postgresql://h/d"))
+
+
 async def test_a_wrong_role_or_database_is_unavailable_not_a_crash(database: str) -> None:
     """PostgreSQL's own words reach the reader."""
     with pytest.raises(StoreUnavailable, match="no_such_db"):
