@@ -11,11 +11,13 @@ from engine.rulebook.findings import Findings
 from engine.rulebook.foreign import (
     block_hint,
     change_hint,
+    in_changed,
     is_field,
     operator_hint,
     star_hint,
     template_hint,
     thousands,
+    told,
 )
 from engine.rulebook.money import looks_like_money
 from engine.rulebook.operands import READERS, table_column, value
@@ -55,7 +57,7 @@ def _entry(found: Findings, entry: Entry, item: bool) -> Condition | None:
     if item and _asks_for_change(entry.value):
         message = "'changed' speaks of the whole list, and cannot look into one element"
         return found.error("changed", entry.key, message, "write {changed: {added: ..}} under the path of the list")
-    return read_test(found, path, entry.value, entry.key)
+    return read_test(found, path, entry.value, entry.key, path.text)
 
 
 def _asks_for_change(node: Node) -> bool:
@@ -97,31 +99,35 @@ def read_path(found: Findings, key: Scalar, *, item: bool = False) -> Path | Non
     return None if column is None else replace(path, column=column)
 
 
-def read_test(found: Findings, path: Path, node: Node, at: Scalar) -> Condition | None:
-    """What stands under a path: a value, a list of tests of which one must hold, or a map of operators."""
+def read_test(found: Findings, path: Path, node: Node, at: Scalar, under: str | None) -> Condition | None:
+    """What stands under a path: a value, a list of tests of which one must hold, or a map of operators.
+
+    `under` is what stands before the test where it is written: its path, `not`, or `from` and the like of `changed`;
+    None for an item of a list.
+    """
     if isinstance(node, Scalar):
-        return _equals(found, path, node, at)
+        return _equals(found, path, node, at, under)
     if isinstance(node, Sequence):
         return _one_of(found, path, node, at)
-    return _operators(found, path, node, at)
+    return _operators(found, path, node, at, under)
 
 
 def _test(path: Path, at: Scalar, *operations: Operation) -> PathTest:
     return PathTest(path=path.text, operations=operations, column=path.column, position=at.position)
 
 
-def _equals(found: Findings, path: Path, node: Scalar, at: Scalar) -> Condition | None:
+def _equals(found: Findings, path: Path, node: Scalar, at: Scalar, under: str | None) -> Condition | None:
     if node.value is None:
-        hint = f"write {path.text}: {{exists: false}}"
+        hint = told("{exists: false}", under, node)
         return found.error("null", node, f"{path.text} is never equal to null", hint)
     if _is_template(found, node):
         return None
     operand = value(found, node, "eq")
     if operand is None:
         return None
-    _doubt_star(found, path, "eq", node)
+    _doubt_star(found, "eq", node, under, node)
     if isinstance(operand, str) and looks_like_money(operand):
-        hint = f"write {path.text}: {{between: [{operand}, {operand}]}}, or gte, gt, lte, lt"
+        hint = told(f"{{between: [{operand}, {operand}]}}", under, node) + ", or gte, gt, lte, lt"
         found.warn("money", node, f"this is the text '{operand}', which no amount is equal to", hint)
     return _test(path, at, Operation(operator="eq", operand=operand, position=node.position))
 
@@ -130,7 +136,7 @@ def _one_of(found: Findings, path: Path, node: Sequence, at: Scalar) -> Conditio
     if not node.items:
         return found.error("empty", node, f"{path.text} is never equal to an empty list", "write {length: 0}")
     if all(isinstance(item, Scalar) for item in node.items):
-        tests = [_equals(found, path, item, at) for item in node.items if isinstance(item, Scalar)]
+        tests = [_equals(found, path, item, at, None) for item in node.items if isinstance(item, Scalar)]
         operands = tuple(test.operations[0].operand for test in tests if isinstance(test, PathTest))
         if len(operands) < len(tests):
             return None
@@ -141,15 +147,15 @@ def _one_of(found: Findings, path: Path, node: Sequence, at: Scalar) -> Conditio
         if isinstance(item, Sequence):
             children.append(found.error("type", item, "a list means any of its items; a list in it means nothing"))
         else:
-            children.append(read_test(found, path, item, at))
+            children.append(read_test(found, path, item, at, None))
     good = tuple(child for child in children if child is not None)
     return Any(children=good, position=node.position) if len(good) == len(children) else None
 
 
-def _operators(found: Findings, path: Path, node: Mapping, at: Scalar) -> Condition | None:
+def _operators(found: Findings, path: Path, node: Mapping, at: Scalar, under: str | None) -> Condition | None:
     if not node.entries:
         return found.error("empty", node, f"there is no operator under {path.text}", f"known: {', '.join(OPERATORS)}")
-    if _mistaken_for_keys(found, path, node):
+    if _mistaken_for_keys(found, path, under, node):
         return None
     errors = found.errors
     operations: list[Operation] = []
@@ -159,11 +165,11 @@ def _operators(found: Findings, path: Path, node: Mapping, at: Scalar) -> Condit
         if entry.name == "ignore_case":
             continue
         if entry.name == "not":
-            inner = read_test(found, path, entry.value, at)
+            inner = read_test(found, path, entry.value, at, "not")
             if inner is not None:
                 excluded.append(Nothing(children=(inner,), position=entry.key.position))
         else:
-            operand = _operand(found, path, node, entry)
+            operand = _operand(found, path, under, node, entry)
             if operand is not None:
                 position = entry.key.position
                 operations.append(Operation(operator=entry.name, operand=operand, fold=fold, position=position))
@@ -173,13 +179,13 @@ def _operators(found: Findings, path: Path, node: Mapping, at: Scalar) -> Condit
     return parts[0] if len(parts) == 1 else All(children=tuple(parts), position=node.position)
 
 
-def _mistaken_for_keys(found: Findings, path: Path, node: Mapping) -> bool:
+def _mistaken_for_keys(found: Findings, path: Path, under: str | None, node: Mapping) -> bool:
     """Whether the keys of a map make sense only together, as what is written otherwise; the mistake is noted."""
     cut = thousands(node)
     if cut is not None:
         found.error("operand", cut[0].value, "in braces a comma ends the value, also one between digits", cut[1])
         return True
-    instead = change_hint(path, node)
+    instead = change_hint(path, under, node)
     if instead is not None:
         first = node.entries[0]
         message = f"unknown operator '{first.name}' under {path.text}"
@@ -198,11 +204,12 @@ def _is_template(found: Findings, node: Node) -> bool:
     return hint is not None
 
 
-def _doubt_star(found: Findings, path: Path, operator: str, node: Node) -> None:
-    text = node.value if isinstance(node, Scalar) else None
-    hint = star_hint(operator, text, path.text) if isinstance(text, str) else None
-    if hint is not None:
-        found.warn("wildcard", node, f"'{operator}' takes * for the character itself", hint)
+def _doubt_star(found: Findings, operator: str, operand: Node, under: str | None, node: Node) -> None:
+    text = operand.value if isinstance(operand, Scalar) else None
+    test = star_hint(operator, text) if isinstance(text, str) else None
+    if test is not None:
+        hint = told(test, under, node)
+        found.warn("wildcard", operand, f"'{operator}' takes * for the character itself", hint)
 
 
 def _ignores_case(found: Findings, node: Mapping) -> bool:
@@ -215,12 +222,12 @@ def _ignores_case(found: Findings, node: Mapping) -> bool:
         if not OPERATORS[each.name].folds:
             message = f"'ignore_case' means nothing to '{each.name}'"
             found.error("operand", each.key, message, f"it can stand beside {names}; write a second test for the rest")
-    if not others:
+    if len(node.entries) == 1:
         found.error("operand", entry.key, "'ignore_case' has no operator beside it", f"write one of {names}")
     return bool(flag(found, entry.value))
 
 
-def _operand(found: Findings, path: Path, node: Mapping, entry: Entry) -> object:
+def _operand(found: Findings, path: Path, under: str | None, node: Mapping, entry: Entry) -> object:
     name = entry.name
     if OPERATORS.get(name) is not None and OPERATORS[name].operand is Operand.CONDITIONS:
         return read_where(found, entry.value, item=True)
@@ -229,14 +236,14 @@ def _operand(found: Findings, path: Path, node: Mapping, entry: Entry) -> object
     if name in READERS:
         if _is_template(found, entry.value):
             return None
-        _doubt_star(found, path, name, entry.value)
+        _doubt_star(found, name, entry.value, under, node)
         return READERS[name](found, entry.value, name)
-    return found.error("unknown-operator", entry.key, *_unknown_operator(path, node, entry))
+    return found.error("unknown-operator", entry.key, *_unknown_operator(path, under, node, entry))
 
 
-def _unknown_operator(path: Path, node: Mapping, entry: Entry) -> tuple[str, str | None]:
+def _unknown_operator(path: Path, under: str | None, node: Mapping, entry: Entry) -> tuple[str, str | None]:
     message = f"unknown operator '{entry.name}' under {path.text}"
-    instead = operator_hint(path, node, entry)
+    instead = operator_hint(path, under, node, entry)
     if instead is not None:
         return message, instead
     near = "" if is_field(path, entry.name) else did_you_mean(entry.name, OPERATORS)
@@ -264,7 +271,7 @@ def _changed(found: Findings, path: Path, entry: Entry) -> Changed | None:
         wanted = "'changed' takes true, {from: .., to: ..}, {added: ..} or {removed: ..}"
         return found.error("operand", node, f"{wanted}; got {kind_of(node)}")
     errors = found.errors
-    check_keys(found, node, "changed", CHANGES)
+    check_keys(found, node, "changed", CHANGES, in_changed(node))
     tests = {e.name: _inner_test(found, e) for e in node.entries if e.name in CHANGES}
     if found.errors > errors:
         return None
@@ -282,4 +289,4 @@ def _inner_test(found: Findings, entry: Entry) -> Condition | None:
     if isinstance(node, Scalar) and node.value is None:
         hint = f"write {entry.name}: {{exists: false}}"
         return found.error("null", node, f"'{entry.name}' is never equal to null", hint)
-    return read_test(found, parse_path("."), node, entry.key)
+    return read_test(found, parse_path("."), node, entry.key, entry.name)

@@ -57,6 +57,7 @@ _CHANGES = {"from": "from", "to": "to", "changedfrom": "from", "changedto": "to"
     "added": "added",
     "removed": "removed",
 }
+_IN_CHANGED = _CHANGES | {"before": "from", "after": "to", "previous": "from", "current": "to"}
 _BLOCKS = _by_word(
     {
         "any": "or || anyof oneof either should some",
@@ -104,7 +105,24 @@ def in_when(node: MappingNode, known: Collection[str]) -> dict[str, str]:
     }
 
 
-def operator_hint(path: Path, node: MappingNode, entry: Entry) -> str | None:
+def told(test: str, under: str | None, node: Node) -> str:
+    """How a test is to be written in the place of `node`, or of one entry of `node` with others beside it.
+
+    `under` is what it stands under there: its path, or `not`, or `from` of `changed`; None for an item of a list, where
+    a list of tests is written as its items.
+    """
+    if isinstance(node, MappingNode) and len(node.entries) > 1:
+        if test.startswith("{"):
+            return f"write {test[1:-1]}"
+        return f"write not: {{not: {test}}}" if test.startswith("[") else f"write eq: {test}"
+    if under is not None:
+        return f"write {under}: {test}"
+    replaced = _flow(node) if isinstance(node, MappingNode) else ".."
+    items = test[1:-1] if test.startswith("[") else test
+    return f"write {items}" + (f" in place of {replaced}" if replaced != ".." else "")
+
+
+def operator_hint(path: Path, under: str | None, node: MappingNode, entry: Entry) -> str | None:
     """What to write for an operator that is none of ours; None where it is no word of another language."""
     word = _folded(entry.name)
     if is_field(path, entry.name) or (entry.name in BLOCKS and not _values(entry.value)):
@@ -112,23 +130,52 @@ def operator_hint(path: Path, node: MappingNode, entry: Entry) -> str | None:
     if _OPERATORS.get(word) == "ignore_case":
         return "write ignore_case: true"
     if _OPERATORS.get(word) == "contains_all" and isinstance(entry.value, Sequence):
-        tests = ", ".join(f"{{{path.text}: {{contains: {_flow(item)}}}}}" for item in entry.value.items)
-        return _short(f"write all: [{tests}]", "write all: [{..}, {..}], with a test for each")
+        return _contains_all(path, under, node, entry.value)
     test = _test(word, entry.value)
     if test is None:
         return None
-    if len(node.entries) > 1 and test.startswith("{"):
-        return f"write {test[1:-1]}"
-    return f"write {path.text}: {test}"
+    fold = node.entry("ignore_case")
+    if fold is not None and len(node.entries) == 2 and test.startswith("[") and isinstance(entry.value, Sequence):
+        tests = ", ".join(f"{{eq: {_flow(item)}, ignore_case: true}}" for item in entry.value.items)
+        return f"write {under}: [{tests}]" if under is not None else f"write {tests}"
+    return told(test, under, node)
 
 
-def change_hint(path: Path, node: MappingNode) -> str | None:
+def _contains_all(path: Path, under: str | None, node: MappingNode, wanted: Sequence) -> str:
+    if under == path.text and len(node.entries) == 1:
+        tests = ", ".join(f"{{{path.text}: {{contains: {_flow(item)}}}}}" for item in wanted.items)
+        return _short(f"write all: [{tests}]", "write all: [{..}, {..}], with a test for each")
+    without = ", ".join(f"{{not: {{contains: {_flow(item)}}}}}" for item in wanted.items)
+    shorter = told("{not: [{not: {contains: ..}}, {not: {contains: ..}}]}", under, node)
+    return _short(told(f"{{not: [{without}]}}", under, node), shorter)
+
+
+def change_hint(path: Path, under: str | None, node: MappingNode) -> str | None:
     """What to write for a map of `from` and `to`; None where it is none."""
     words = [_CHANGES.get(_folded(entry.name)) for entry in node.entries]
     if None in words or any(is_field(path, entry.name) for entry in node.entries):
         return None
     pairs = zip(words, node.entries, strict=True)
-    return f"write {path.text}: {{changed: {{{', '.join(f'{word}: {_flow(each.value)}' for word, each in pairs)}}}}}"
+    test = f"{{changed: {{{', '.join(f'{word}: {_flow(each.value)}' for word, each in pairs)}}}}}"
+    return f"write {under}: {test}" if under is not None else f"write {test}"
+
+
+def in_changed(node: MappingNode) -> dict[str, str]:
+    """What to write for the keys under `changed` that are none of ours."""
+    words = {each.name: (_IN_CHANGED.get(_folded(each.name)), each.value) for each in node.entries}
+    return {name: f"write {ours}: {_flow(value)}" for name, (ours, value) in words.items() if ours is not None}
+
+
+def in_length(node: MappingNode, known: Collection[str]) -> dict[str, str]:
+    """What to write for the operators under `length` that are none of ours, and of those a length does not take."""
+    words = {each.name: (_OPERATORS.get(_folded(each.name), each.name), each.value) for each in node.entries}
+    hints = {name: f"write {ours}: {_flow(value)}" for name, (ours, value) in words.items() if ours in known}
+    for name, (ours, value) in words.items():
+        if ours == "not":
+            hints[name] = f"write {{not: {{length: {_flow(value)}}}}}"
+        elif ours == "eq" and isinstance(value, Sequence):
+            hints[name] = f"write a list of tests: [{', '.join(f'{{length: {_flow(item)}}}' for item in value.items)}]"
+    return hints
 
 
 def block_hint(entry: Entry) -> str | None:
@@ -214,13 +261,11 @@ def template_hint(text: str) -> str | None:
     return f"write ${root}{rest}"
 
 
-def star_hint(operator: str, text: str, path: str) -> str | None:
-    """What to write for a text that begins or ends with `*` where that stands for nothing else; None for others."""
+def star_hint(operator: str, text: str) -> str | None:
+    """The test for a text that begins or ends with `*` where that stands for nothing else; None for others."""
     if operator not in ("eq", "prefix", "suffix", "contains") or not (text.startswith("*") or text.endswith("*")):
         return None
-    if not text.strip("*"):
-        return f"write {path}: {{exists: true}}"
-    return f'write {path}: {{glob: "{text}"}}'
+    return f'{{glob: "{text}"}}' if text.strip("*") else "{exists: true}"
 
 
 def type_hint(pattern: str) -> str | None:

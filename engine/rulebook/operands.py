@@ -13,6 +13,7 @@ from engine.model.condition import Bounds, Column, Members, Money, Operation, Re
 from engine.model.event import Json
 from engine.rulebook.fields import check_keys, duration, expected, flag, kind_of, path_mistake, text, whole_number
 from engine.rulebook.findings import Findings
+from engine.rulebook.foreign import in_length
 from engine.rulebook.money import better_money, looks_like_money, read_money
 from engine.rulebook.names import UnknownName
 from engine.source import Mapping, Node, Scalar, Sequence
@@ -172,7 +173,7 @@ def size(found: Findings, node: Node) -> tuple[Operation, ...] | None:
         return None if count is None else (Operation(operator="eq", operand=count, position=node.position),)
     if not node.entries:
         return expected(found, node, "a number or number operators")
-    check_keys(found, node, "a length", SIZES)
+    check_keys(found, node, "a length", SIZES, in_length(node, SIZES))
     read: list[Operation] = []
     for entry in node.entries:
         operand = _size_operand(found, entry.name, entry.value)

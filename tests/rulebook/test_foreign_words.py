@@ -116,6 +116,97 @@ def test_the_hint_for_a_condition_works_as_it_says(written: str, ours: str) -> N
     assert _fires(f"amount: {{{ours}}}" if operator else ours)
 
 
+NESTED = [
+    ("amount: {not: {in: [1, 2]}}", "write not: [1, 2]", "amount: {not: [1, 2]}"),
+    ("currency: {not: {equals: eur}}", "write not: eur", "currency: {not: eur}"),
+    ("reason: {not: {startswith: gen}}", "write not: {prefix: gen}", "reason: {not: {prefix: gen}}"),
+    ("currency: {not: {not_in: [usd]}}", "write not: {not: [usd]}", "currency: {not: {not: [usd]}}"),
+    ("none: [{reason: {not: {ne: gen}}}]", "write not: {not: gen}", "none: [{reason: {not: {not: gen}}}]"),
+    ("amount: {not: {gte: 1, <=: 9}}", "write lte: 9", "amount: {not: {gte: 1, lte: 9}}"),
+    ("amount: {gte: 1, in: [5, 75000]}", "write not: {not: [5, 75000]}", "amount: {gte: 1, not: {not: [5, 75000]}}"),
+    (
+        "reason: {equals: FRAUDULENT, ignore_case: true}",
+        "write eq: FRAUDULENT",
+        "reason: {eq: FRAUDULENT, ignore_case: true}",
+    ),
+    (
+        "reason: {in: [FRAUDULENT, B], ignore_case: true}",
+        "write reason: [{eq: FRAUDULENT, ignore_case: true}, {eq: B, ignore_case: true}]",
+        "reason: [{eq: FRAUDULENT, ignore_case: true}, {eq: B, ignore_case: true}]",
+    ),
+    (
+        "reason: [{in: [fraudulent, b]}, {exists: false}]",
+        "write fraudulent, b in place of {in: [fraudulent, b]}",
+        "reason: [fraudulent, b, {exists: false}]",
+    ),
+    (
+        "reason: {not: [{prefix: gen}, {equals: b}]}",
+        "write b in place of {equals: b}",
+        "reason: {not: [{prefix: gen}, b]}",
+    ),
+    (
+        "reason: {not: {contains_all: [gen, b]}}",
+        "write not: {not: [{not: {contains: gen}}, {not: {contains: b}}]}",
+        "reason: {not: {not: [{not: {contains: gen}}, {not: {contains: b}}]}}",
+    ),
+    (
+        "status: {changed: {from: {in: [warning_needs_response, won]}}}",
+        "write from: [warning_needs_response, won]",
+        "status: {changed: {from: [warning_needs_response, won]}}",
+    ),
+    (
+        "status: {not: {from: lost, to: won}}",
+        "write not: {changed: {from: lost, to: won}}",
+        "status: {not: {changed: {from: lost, to: won}}}",
+    ),
+    ("reason: {not: null}", "write not: {exists: false}", "reason: {not: {exists: false}}"),
+    ("reason: [fraudulent, null]", "write {exists: false}", "reason: [fraudulent, {exists: false}]"),
+    ("reason: {length: {min: 3}}", "write gte: 3", "reason: {length: {gte: 3}}"),
+    ("reason: {length: {equals: 10}}", "write eq: 10", "reason: {length: {eq: 10}}"),
+    ("reason: {length: {ne: 3}}", "write {not: {length: 3}}", "reason: {not: {length: 3}}"),
+    (
+        "reason: {length: {in: [3, 10]}}",
+        "write a list of tests: [{length: 3}, {length: 10}]",
+        "reason: [{length: 3}, {length: 10}]",
+    ),
+    (
+        "status: {changed: {old: warning_needs_response}}",
+        "write from: warning_needs_response",
+        "status: {changed: {from: warning_needs_response}}",
+    ),
+    (
+        "status: {changed: {after: needs_response}}",
+        "write to: needs_response",
+        "status: {changed: {to: needs_response}}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("written", "hint", "whole"), NESTED)
+def test_within_another_operator_the_hint_keeps_what_is_around_it(written: str, hint: str, whole: str) -> None:
+    """Under `not`, in a list and under `changed` it says only what goes into its place, and not the path with it."""
+    mistake = _only(rule(when=f"{{type: charge.dispute.updated, where: {{{written}}}}}"))
+    assert (mistake.level, mistake.hint) == ("error", hint)
+    assert _fires(whole)
+
+
+def test_each_key_under_changed_is_told_by_itself() -> None:
+    found = loaded(where("{livemode: {changed: {old: true, new: false}}}")).mistakes
+    assert [each.hint for each in found if each.level == "error"] == ["write from: true", "write to: false"]
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("{not: 500 USD}", "write not: {between: [500 USD, 500 USD]}, or gte, gt, lte, lt"),
+        ("[500 USD, 700 USD]", "write {between: [500 USD, 500 USD]}, or gte, gt, lte, lt"),
+    ],
+)
+def test_money_within_another_operator_is_told_in_its_place(written: str, hint: str) -> None:
+    found = loaded(where(f"{{amount: {written}}}")).mistakes
+    assert next(each.hint for each in found if each.code == "money") == hint
+
+
 @pytest.mark.parametrize(
     ("written", "ours"),
     [("gte: 50,000", "gte: 50000"), ("lte: 1,000,000.50 USD", "lte: 1000000.50 USD")],
@@ -179,8 +270,6 @@ def test_braces_that_are_no_template_are_text() -> None:
 STARS = [
     ("evidence.customer_name: '*refund*'", 'evidence.customer_name: {glob: "*refund*"}'),
     ("evidence.customer_name: 'refund*'", 'evidence.customer_name: {glob: "refund*"}'),
-    ("evidence.customer_name: [a, '*b']", 'evidence.customer_name: {glob: "*b"}'),
-    ("evidence.customer_name: {not: '*refund'}", 'evidence.customer_name: {glob: "*refund"}'),
     ("evidence.customer_name: {contains: 'refund*'}", 'evidence.customer_name: {glob: "refund*"}'),
     ("evidence.customer_name: {prefix: 'refund*'}", 'evidence.customer_name: {glob: "refund*"}'),
     ("evidence.customer_name: '*'", "evidence.customer_name: {exists: true}"),
@@ -193,6 +282,24 @@ def test_a_star_that_stands_for_itself_is_doubted(written: str, ours: str) -> No
     mistake = _only(where(f"{{{written}}}"))
     assert (mistake.level, mistake.code, mistake.hint) == ("warning", "wildcard", f"write {ours}")
     assert mistakes(where(f"{{{ours}}}")) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "hint", "whole"),
+    [
+        ("[a, '*b']", 'write {glob: "*b"}', '[a, {glob: "*b"}]'),
+        ("{not: '*refund'}", 'write not: {glob: "*refund"}', '{not: {glob: "*refund"}}'),
+        ("{not: {contains: 'a*'}}", 'write not: {glob: "a*"}', '{not: {glob: "a*"}}'),
+        ("[{prefix: '*a'}, b]", 'write {glob: "*a"} in place of {prefix: "*a"}', '[{glob: "*a"}, b]'),
+        ("{contains: 'a*', length: 5}", 'write glob: "a*"', '{glob: "a*", length: 5}'),
+        ("{not: '*'}", "write not: {exists: true}", "{not: {exists: true}}"),
+    ],
+)
+def test_a_star_within_another_operator_is_told_in_its_place(written: str, hint: str, whole: str) -> None:
+    """Neither the other tests of a list are lost with it, nor a `not`."""
+    mistake = _only(where(f"{{evidence.customer_name: {written}}}"))
+    assert (mistake.level, mistake.code, mistake.hint) == ("warning", "wildcard", hint)
+    assert mistakes(where(f"{{evidence.customer_name: {whole}}}")) == []
 
 
 @pytest.mark.parametrize("written", ["{glob: '*refund*'}", "{matches: 'a*'}", "'a*b'", "{length: 5}"])
