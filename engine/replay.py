@@ -3,8 +3,8 @@
 Messages are sent again, under a replay number that makes their ids new. Callbacks and Stripe writes act on something:
 they are repeated only where that is asked for too; else what they came back with the first time stands in their place,
 so that texts that read it can be written. A rule with a memory is replayed where it fired; its memory is not asked
-again, and does not change. What its texts are told of it is what they were told then, and it is not replayed where they
-were told nothing.
+again, and does not change. What its texts and the `if` of its steps are told of it is what they were told then, and it
+is not replayed where they were told nothing.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.decide import reminders
-from engine.decide.judge import remembers
+from engine.decide.judge import Verdict, remembers
 from engine.decide.release import released
+from engine.match.reads import told_of
 from engine.model.delivery import Delivery, DeliveryStatus, Firing, FiringStatus, Plan, firing_id
 from engine.model.event import Event, Json
 from engine.model.rule import Rule, Verb
@@ -61,8 +62,9 @@ def make_replay(
     meanings = [(rule, _why_not(rule, first.get(rule.id), told[rule.id])) for rule in rules]
     passed_over = {rule.id: why for rule, why in meanings if why is not None and (not only or rule.id in only)}
     acting = [rule for rule in rules if rule.id not in passed_over]
-    plan = make_plan(event, acting, revision, expand, number)
-    meant = [replace(each, created=now) for each in plan.firings if not only or each.rule in only]
+    verdicts = {rule.id: Verdict(FiringStatus.FIRED, context=told[rule.id]) for rule in acting}
+    plan = make_plan(event, acting, revision, expand, number, verdicts=verdicts)
+    meant = tuple(replace(each, created=now) for each in plan.firings if not only or each.rule in only)
     ids = {each.id for each in meant}
     done = _done(deliveries, {firing.id for firing in known})
     by_id = {rule.id: rule for rule in acting}
@@ -72,8 +74,7 @@ def make_replay(
         for firing in meant
         for each in _settled(by_id[firing.rule], [own for own in again if own.firing == firing.id], now)
     )
-    kept = tuple(replace(each, context=told[each.rule]) for each in meant)
-    return Replay(event=event, number=number, plan=Plan(firings=kept, deliveries=found), passed_over=passed_over)
+    return Replay(event=event, number=number, plan=Plan(firings=meant, deliveries=found), passed_over=passed_over)
 
 
 def acts(delivery: Delivery) -> str | None:
@@ -94,18 +95,20 @@ def _why_not(rule: Rule, firing: Firing | None, told: Json) -> str | None:
         if firing is None:
             return "it has a memory, and did not see this event; tocsin backtest tells what it would have done"
         return f"on record it did not fire: {firing.reason}"
-    unknown = sorted(_asked_of_memory(rule) - (told or {}).keys())
-    if unknown:
-        return f"its texts tell of the {unknown[0]}, and of this event there is none on record"
+    known = {*(told or {}), "digest"}
+    for what, name in () if rule.timing is NO_TIMING else _asked_of_memory(rule):
+        if name not in known:
+            return f"{what} the {name}, and of this event there is none on record"
     return None
 
 
-def _asked_of_memory(rule: Rule) -> set[str]:
-    """Which of `window`, `incident` and `reminder` texts of its steps for a match ask for."""
-    if rule.timing is NO_TIMING:
-        return set()
-    texts = (text for step in (*rule.steps, *rule.on_failure) for text in _texts(dict(step.options)))
-    return {name for text in texts for name in survey(text).names & (TOLD.keys() - {"digest"})}
+def _asked_of_memory(rule: Rule) -> Iterator[tuple[str, str]]:
+    """What texts and conditions of its steps for a match ask about, of `window`, `incident`, `reminder` and `digest`,
+    and which of them it is that asks."""
+    for step in (*rule.steps, *rule.on_failure):
+        asked = {name for text in _texts(dict(step.options)) for name in survey(text).names & TOLD.keys()}
+        yield from (("its texts tell of", name) for name in sorted(asked))
+        yield from ((f"the if of its step '{step.id}' asks about", name) for name in sorted(told_of(step.condition)))
 
 
 def _texts(value: Json) -> Iterator[str]:
@@ -116,7 +119,8 @@ def _texts(value: Json) -> Iterator[str]:
 
 
 def _told(rule: Rule, first: Firing | None, known: Iterable[Firing], now: datetime) -> Json:
-    """What texts are told of what the rule remembers: what they were told the first time, of reminders the last."""
+    """What texts and conditions are told of what the rule remembers: what they were told the first time, of reminders
+    the last."""
     if rule.timing.remind is None or first is None:
         return None if first is None else first.context
     told = [each.context["reminder"] for each in known if each.rule == rule.id and "reminder" in (each.context or {})]

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from engine.model.condition import Reference
+from engine.model.condition import Operation, PathTest, Reference
 from engine.model.delivery import Delivery, DeliveryStatus, Firing, FiringStatus, firing_id
 from engine.model.event import Json
 from engine.model.rule import OnError, Rule, Severity, Step, Verb, When
-from engine.model.timing import Incident, Reminder, Threshold, Timing
+from engine.model.timing import Digest, Incident, Reminder, Threshold, Timing
 from engine.plan import make_plan
 from engine.replay import Replay, make_replay
 from notifiers import Destination
@@ -153,3 +153,25 @@ def test_a_rule_whose_texts_could_not_be_written_is_not_replayed(name: str) -> N
     found = again([rule(replace(TELL, options=text), timing=timing[name])])
     assert found.passed_over == {"r": f"its texts tell of the {name}, and of this event there is none on record"}
     assert again([rule(TELL, timing=timing[name])]).passed_over == {}
+
+
+@pytest.mark.parametrize("name", ["incident", "window"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_if_of_a_step_is_asked_of_what_the_rule_remembered_then(name: str, count: int) -> None:
+    """And where nothing of it is on record, the rule is passed over rather than the step skipped."""
+    timing = {"incident": Timing(incident=Incident()), "window": Timing(threshold=Threshold(within=LONG, count=1))}
+    condition = PathTest(path=f"${name}.count", operations=(Operation(operator="gte", operand=2),))
+    asks = rule(replace(TELL, condition=condition), timing=timing[name])
+    [firing], _ = first([asks])
+    found = again([asks], firings=[replace(firing, context={name: {"count": count}})])
+    assert statuses(found) == {"tell": "pending" if count == 2 else "skipped"}
+    assert [each.context for each in found.plan.firings] == [{name: {"count": count}}]
+    why = f"the if of its step 'tell' asks about the {name}, and of this event there is none on record"
+    assert again([asks]).passed_over == {"r": why}
+
+
+def test_an_if_about_a_digest_needs_nothing_on_record() -> None:
+    condition = PathTest(path="$digest.count", operations=(Operation(operator="gte", operand=2),))
+    step = replace(TELL, condition=condition, asks_digest=True)
+    gathers = rule(step, timing=Timing(digest=Digest(every=timedelta(hours=1))))
+    assert again([gathers]).passed_over == {}

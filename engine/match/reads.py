@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from engine.match.paths import Base, Path, path_of
+from engine.match.paths import TOLD, Base, Path, path_of
 from engine.model.condition import All, Any, Changed, Condition, Nothing, Operation, PathTest, Reference
 from engine.model.event import Json
 
@@ -21,6 +21,11 @@ def reads_account(condition: Condition) -> bool:
 def reads_digest(condition: Condition) -> bool:
     """Whether the condition asks what a digest has gathered."""
     return any(path.base is Base.DIGEST for path in _paths(condition, item=False))
+
+
+def told_of(condition: Condition) -> set[str]:
+    """Which of `window`, `incident` and `digest` the condition asks about."""
+    return {path.base.value for path in _paths(condition, item=False) if path.base in TOLD}
 
 
 def beside_digest(condition: Condition) -> str | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.match.reads import reads_account, reads_object
+from engine.match.reads import reads_account, reads_object, told_of
 from tests.match.conditions import condition
 from tests.rulebook.books import loaded, rule
 
@@ -46,3 +46,19 @@ def test_a_step_asks_for_the_object_of_events_that_it_is_told_of(condition: str,
     found = loaded(rule(then=f"{{notify: risk, if: {condition}}}", more=more))
     assert [str(each) for each in found.mistakes] == []
     assert found.rulebook.rules[0].reads_object is asks
+
+
+@pytest.mark.parametrize(
+    ("condition", "more", "told"),
+    [
+        ("{any: [{amount: 1}, {none: [{$window.count: 3}]}]}", "threshold: {count: 2, within: 1h}", {"window"}),
+        ("{amount: {gt: $window.count}}", "threshold: {count: 2, within: 1h}", {"window"}),
+        ("{$incident.count: 3}", "incident: {resolve_after: 2h}", {"incident"}),
+        ("{$digest.count: {gt: 1}}", "digest: {every: 1h}", {"digest"}),
+        ("{amount: 1}", "digest: {every: 1h}", set()),
+    ],
+)
+def test_a_step_asks_about_what_it_is_told_of(condition: str, more: str, told: set[str]) -> None:
+    found = loaded(rule(then=f"{{notify: risk, if: {condition}}}", more=more))
+    assert [str(each) for each in found.mistakes if each.level == "error"] == []
+    assert told_of(found.rulebook.rules[0].steps[0].condition) == told
