@@ -121,11 +121,12 @@ def quiet_now(rule: Rule, now: datetime) -> datetime | None:
 
 
 def paced_of(rule: Rule, cell: Cell, memory: Memory) -> Kept:
-    """What is known of a throttle of the rule: of another limit only what it left out and has not said."""
+    """What is known of a throttle of the rule: of another limit, or mode, only what it left out live and has not
+    said."""
     before, shape = memory.kept.get(cell), shapes.throttle(rule)
     kept = memory.open(cell, shape)
-    if before is not None and before is not kept and shapes.says(before.shape) and shapes.says(shape):
-        throttle.carry(before.state, kept.state)
+    if before is not None and before is not kept:
+        throttle.carry(before.state, kept.state, said=shapes.says(before.shape), says=shapes.says(shape))
     return kept
 
 

@@ -12,6 +12,9 @@ LIFTED = Throttle(max=1, every=timedelta())
 """Of a rule that has none any more: what it left out before is said when its time is over."""
 
 _UNSAID = ("left_out", "since", "updates")
+_OWED = "owed"
+_OWED_FOR = timedelta(days=90)
+"""For so long what was left out live is kept for a rule in shadow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +71,19 @@ def _said(state: State) -> Paced:
     return Paced(True, left_out, None if since is None else _moment(since), updates=updates)
 
 
-def carry(before: State, state: State) -> None:
-    """What was left out under another limit has still to be said."""
-    state.update({name: before[name] for name in _UNSAID if name in before})
+def carry(before: State, state: State, *, said: bool, says: bool) -> None:
+    """What was left out live under another limit or mode has still to be said. `said` and `says`: whether the rule said
+    it before, and does now. While it does not, it stands apart from what would have been left out."""
+    owed = {name: before[name] for name in _UNSAID if name in before} if said else before.get(_OWED)
+    if owed:
+        state.update(owed if says else {_OWED: owed})
 
 
 def quiet_until(throttle: Throttle, state: State) -> datetime | None:
     """When nothing of it can matter any more."""
-    sent = state.get("sent")
-    return _moment(sent[-1] + throttle.every.total_seconds()) if sent else None
+    sent, owed = state.get("sent"), state.get(_OWED)
+    ends = [_moment(sent[-1] + throttle.every.total_seconds())] if sent else []
+    return max([*ends, _moment(owed["since"]) + _OWED_FOR] if owed else ends, default=None)
 
 
 def _moment(seconds: float) -> datetime:

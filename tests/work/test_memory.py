@@ -249,6 +249,35 @@ async def test_what_a_throttle_would_have_left_out_in_shadow_is_not_said_when_it
     assert [d for d in await w.store.deliveries.ls(limit=9) if d.firing is None] == []
 
 
+@pytest.mark.parametrize("over", [False, True], ids=["its time is not over", "its time was over in shadow"])
+async def test_the_next_message_after_a_spell_in_shadow_says_what_was_left_out_live(
+    world: Callable[..., World], *, over: bool
+) -> None:
+    """But not what would have been left out in shadow."""
+    live = rule(Timing(throttle=Throttle(max=1, every=HOUR)))
+    await world(live).send(at(0), at(1))
+    shadow = world(replace(live, mode=RuleMode.SHADOW))
+    await shadow.send(at(2), at(3))
+    if over:
+        await shadow.later(9 * HOUR)
+        await shadow.store.timers.forget(datetime.now(UTC) + timedelta(days=80))
+    w = world(live)
+    await w.send(at(4))
+    notes = [d.note for d in await w.store.deliveries.ls(limit=9, verb=Verb.NOTIFY) if d.note]
+    assert [note.partition("since")[0].strip() for note in notes] == ["and 1 more left out"]
+    await w.later(9 * HOUR)
+    assert [d for d in await w.store.deliveries.ls(limit=19) if d.firing is None] == []
+
+
+async def test_a_line_after_a_spell_in_shadow_says_what_a_throttle_left_out_live(world: Callable[..., World]) -> None:
+    live = rule(Timing(throttle=Throttle(max=1, every=HOUR)))
+    await world(live).send(at(0), at(1))
+    await world(replace(live, mode=RuleMode.SHADOW)).send(at(2), at(3))
+    w = world(live)
+    await w.later(HOUR + timedelta(seconds=1))
+    assert [d.request for d in await w.store.deliveries.ls(limit=9) if d.firing is None] == [{"left_out": 1}]
+
+
 async def test_one_timer_waits_for_all_that_a_throttle_leaves_out(world: Callable[..., World]) -> None:
     """However much that is: a flood is what throttles are for."""
     w = world(rule(Timing(throttle=Throttle(max=2, every=timedelta(hours=6)))))
