@@ -16,8 +16,13 @@ LONGEST_CELL = 160
 _SHORT = 12  # columns of a day and a time, `22 Nov 23:12`
 
 _NUMBER = re.compile(r"[-(]?\D{0,4}\d[\d,.  ]*( ?[A-Z]{3,5}| ?%|\))?\Z")
-_LOOKALIKES = str.maketrans({"<": "‹", ">": "›", "`": "'", "*": "∗", "~": "∼"})
-_MENTION = re.compile(r"(?<!\w)@|@(?=(?:everyone|here|channel|all|room|online)\b)", re.IGNORECASE)
+_LOOKALIKES = {"<": "‹", ">": "›", "`": "'", "*": "∗", "~": "∼", "@": "＠"}
+_ENCODED = {"*": "%2A", "~": "%7E", "@": "%40"}
+_MENTION = r"(?<!\w)@(?=[\w<‹])|@(?=(?:everyone|here|channel|all|room|online)\b)"
+# As chats find one: without the punctuation after it.
+_ADDRESS = r"https?://[^\s<>|`\[\]]*[^\s<>|`\[\]*~@.,;:!?)'\"]"
+_MARK = re.compile(rf"({_ADDRESS})|[<>`]|(?<!\S )[*~]|[*~](?! \S)|{_MENTION}", re.IGNORECASE)
+_MARK_IN_ADDRESS = re.compile(rf"[*~]|{_MENTION}", re.IGNORECASE)
 _LINK = re.compile(r"\](?=[(\[:])")
 
 _TABLE = "border-collapse:collapse;font:14px/1.4 -apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
@@ -76,8 +81,15 @@ def one_line(text: str, longest: int = LONGEST_CELL) -> str:
 
 def tamed(text: str) -> str:
     """Plain text as Markdown that makes nothing of it: no links, no emphasis, no code, nobody mentioned. Some services
-    show the backslashes of escapes, so letters that look alike stand for the others."""
-    return _LINK.sub("] ", _MENTION.sub("＠", text.translate(_LOOKALIKES)))
+    show the backslashes of escapes, so letters that look alike stand for the others; in addresses, which would lead
+    elsewhere with those, percent-encoded ones."""
+    return _LINK.sub("] ", _MARK.sub(_unmarked, text))
+
+
+def _unmarked(found: re.Match[str]) -> str:
+    if found[1] is None:
+        return _LOOKALIKES[found[0]]
+    return _MARK_IN_ADDRESS.sub(lambda mark: _ENCODED[mark[0]], found[1])
 
 
 def as_aligned(grid: Grid, *, widest: int) -> str:

@@ -137,11 +137,43 @@ def test_any_text_becomes_one_line_that_ends_nothing(text: str) -> None:
     assert width(as_aligned(table, widest=40).splitlines()[-1]) <= 40
 
 
-@given(st.text("`<>*~[]():@a b", max_size=40))
+@given(st.text("`<>*~[]():@a b", max_size=40) | st.text("`<>*~[]():@a b|./", max_size=40).map("https://a.b/".__add__))
 def test_tamed_text_makes_no_markup(text: str) -> None:
     """No link, no code, no emphasis, no mention; addresses stay."""
     made = tamed(text)
-    assert not re.search(r"[<>`*~]|\][(\[:]|(?<!\w)@", made)
+    assert not re.search(r"[<>`]|(?<!\S )[*~]|[*~](?! \S)|\][(\[:]|(?<!\w)@(?=[\w‹])", made)
     assert tamed(made) == made
     assert tamed("anna@example.com") == "anna@example.com"
     assert tamed("x@everyone x@Here.") == "x＠everyone x＠Here."
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("https://acme.example/spaces/~7120/pages/1", "https://acme.example/spaces/%7E7120/pages/1"),
+        ("https://medium.example/@acme/x?q=a*b#c", "https://medium.example/%40acme/x?q=a%2Ab#c"),
+        ("(HTTP://a.example/x_(y)@2x.png), then", "(HTTP://a.example/x_(y)%402x.png), then"),
+        ("https://a.example/x@here", "https://a.example/x%40here"),
+        ("https://anna@a.example/x", "https://anna@a.example/x"),
+        ("*https://a.example*, ~https://a.example/~", "∗https://a.example∗, ∼https://a.example/∼"),
+        ("<https://a.example|*here*>", "‹https://a.example|∗here∗›"),
+        ("https://a.example/`@here`", "https://a.example/'＠here'"),
+        ("[x](https://a.example/x](https://b.example)", "[x] (https://a.example/x] (https://b.example)"),
+    ],
+)
+def test_tamed_addresses_lead_where_they_led(text: str, made: str) -> None:
+    """What is no part of them is tamed as elsewhere."""
+    assert tamed(text) == made
+
+
+@pytest.mark.parametrize("text", ["5 * 3 @ acme", "about ~ 5, @ 3", "a@b", "@"])
+def test_signs_that_no_chat_reads_as_markup_stay(text: str) -> None:
+    assert tamed(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [("5 *3* @acme", "5 ∗3∗ ＠acme"), ("@<x> @1", "＠‹x› ＠1"), ("~a~ * b", "∼a∼ * b"), ("* a", "∗ a")],
+)
+def test_signs_that_a_chat_may_read_as_markup_do_not(text: str, made: str) -> None:
+    assert tamed(text) == made
