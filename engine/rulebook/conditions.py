@@ -120,7 +120,7 @@ def _equals(found: Findings, path: Path, node: Scalar, at: Scalar, under: str | 
     if node.value is None:
         hint = told("{exists: false}", under, node)
         return found.error("null", node, f"{path.text} is never equal to null", hint)
-    if _is_template(found, node):
+    if _is_template(found, "eq", node):
         return None
     operand = value(found, node, "eq")
     if operand is None:
@@ -193,12 +193,12 @@ def _mistaken_for_keys(found: Findings, path: Path, under: str | None, node: Map
     return instead is not None
 
 
-def _is_template(found: Findings, node: Node) -> bool:
+def _is_template(found: Findings, operator: str, node: Node) -> bool:
     """Whether a value, or one in a list, is written as in a text, which a condition would take by the letter."""
     if isinstance(node, Sequence):
-        mistaken = [_is_template(found, item) for item in node.items]
+        mistaken = [_is_template(found, operator, item) for item in node.items]
         return any(mistaken)
-    hint = template_hint(node.text) if isinstance(node, Scalar) and isinstance(node.value, str) else None
+    hint = template_hint(operator, node.text) if isinstance(node, Scalar) and isinstance(node.value, str) else None
     if hint is not None:
         found.error("template", node, "there are no templates in conditions", hint)
     return hint is not None
@@ -234,7 +234,7 @@ def _operand(found: Findings, path: Path, under: str | None, node: Mapping, entr
     if name == "changed":
         return _changed(found, path, entry)
     if name in READERS:
-        if _is_template(found, entry.value):
+        if _is_template(found, name, entry.value):
             return None
         _doubt_star(found, name, entry.value, under, node)
         return READERS[name](found, entry.value, name)

@@ -248,17 +248,30 @@ def path_hint(path: Path) -> str | None:
     return f"write ${text}" if first in ("event", "account", "vars", "tables") else None
 
 
-def template_hint(text: str) -> str | None:
-    """What to write for `{{ vars.big }}` where a condition has a value; None where it is no template."""
+def template_hint(operator: str, text: str) -> str | None:
+    """What to write for `{{ vars.big }}` where a condition has a value; None where it is no template.
+
+    Where a part of a text is looked for, it may be a template that was left as it is: a pattern finds its braces.
+    """
     if not _TEMPLATE.search(text):
         return None
     found = _NAME_IN_TEMPLATE.fullmatch(text.strip())
-    if found is None:
+    if found is not None:
+        return f"write $.data.object{found[2]}" if found[1] == "object" else f"write ${found[1]}{found[2]}"
+    if operator not in ("contains", "prefix", "suffix", "glob", "matches"):
         return "write a value, or a name like $vars.big or $account.id"
-    root, rest = found[1], found[2]
-    if root == "object":
-        return f"write $.data.object{rest}"
-    return f"write ${root}{rest}"
+    pattern = text if operator == "matches" else _plain(text)
+    pattern = re.sub(r"\{\{|\}\}|\{%|%\}", lambda braces: re.sub(r"[{}]", r"\\\g<0>", braces[0]), pattern)
+    pattern = {"prefix": f"^{pattern}", "suffix": f"{pattern}$"}.get(operator, pattern)
+    shown = "'" + pattern.replace("'", "''") + "'"
+    if operator == "glob" or not pattern.isprintable() or len(shown) > _LONGEST_SHOWN:
+        shown = r"'\{\{'"
+    return f"write a name like $vars.big, or {{matches: {shown}}} for the braces themselves"
+
+
+def _plain(text: str) -> str:
+    """A regular expression for a text; its braces are left as they are."""
+    return re.sub(r"[\\.^$|?*+()\[\]]", r"\\\g<0>", text)
 
 
 def star_hint(operator: str, text: str) -> str | None:

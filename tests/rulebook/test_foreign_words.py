@@ -263,6 +263,41 @@ def test_a_template_that_is_more_than_a_name_has_no_twin_in_conditions() -> None
     assert mistake.hint == "write a value, or a name like $vars.big or $account.id"
 
 
+UNRENDERED = [
+    ("{contains: '{% x %}'}", r"{matches: '\{% x %\}'}", "is {% x %} here", "is { x } here"),
+    ("{matches: '^{{.*}}$'}", r"{matches: '^\{\{.*\}\}$'}", "{{ name }}", "a {{ name }}"),
+    ("{matches: '^a{2} {{.*}}'}", r"{matches: '^a{2} \{\{.*\}\}'}", "aa {{ name }}", "a {{ name }}"),
+    ("{prefix: '{{ a.b }}?'}", r"{matches: '^\{\{ a\.b \}\}\?'}", "{{ a.b }}?", "{{ a-b }}?"),
+    ('{suffix: "it\'s {{ x|y }}"}', r"{matches: 'it''s \{\{ x\|y \}\}$'}", "it's {{ x|y }}", "it's {{ x|y }}."),
+]
+
+
+@pytest.mark.parametrize(("written", "ours", "found", "other"), UNRENDERED)
+def test_a_placeholder_that_was_left_as_it_is_can_be_looked_for(
+    written: str, ours: str, found: str, other: str
+) -> None:
+    """The hint is a test that finds the braces, and nothing that the written one would not find."""
+    mistake = _only(where(f"{{metadata.b: {written}}}"))
+    assert mistake.code == "template"
+    assert mistake.hint == f"write a name like $vars.big, or {ours} for the braces themselves"
+    made = loaded(where(f"{{metadata.b: {ours}}}"))
+    assert made.mistakes == ()
+    condition = made.rulebook.rules[0].when[0].where
+    for text, holding in ((found, True), (other, False)):
+        about = event("payout.failed", object={"metadata": {"b": text}})
+        assert holds(condition, about) is holding
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['{contains: "{{ a }}' + "x" * 90 + '"}', '{contains: "{{ a }}\\n{{ b }}"}', "{glob: '*{{*}}*'}"],
+)
+def test_of_a_long_text_of_lines_and_of_a_glob_the_hint_says_only_how_braces_are_written(written: str) -> None:
+    """None of them is a pattern that one would want to read."""
+    mistake = _only(where(f"{{metadata.b: {written}}}"))
+    assert mistake.hint == r"write a name like $vars.big, or {matches: '\{\{'} for the braces themselves"
+
+
 def test_braces_that_are_no_template_are_text() -> None:
     assert mistakes(where("{'evidence.customer_name': {matches: 'a{2}'}, 'metadata.x': '{y}'}")) == []
 
