@@ -130,12 +130,26 @@ class Outlet:
         return self._idle
 
     def _last(self, piece: Piece) -> bool:
-        """After `finish` there may be no time for a thread; the stream may have room all the same."""
+        """After `finish` there may be no time for a thread; the stream may have room all the same.
+
+        A pipe that can be written has room for PIPE_BUF bytes, and more would wait for its reader. What finds none
+        within PATIENCE is dropped, and all that comes after it.
+        """
+        if not self._idle:
+            return False
         poll = select.poll()
         poll.register(self._file, select.POLLOUT)
-        if not self._idle or not poll.poll(0):
+        left = memoryview(self._encoded(piece))
+        deadline, begun = 0.0, False
+        try:
+            while left and poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                left = left[os.write(self._file, left[: select.PIPE_BUF]) :]
+                if not begun:
+                    deadline, begun = time.monotonic() + PATIENCE, True
+        except OSError:
             return False
-        return self._write([piece]) is None
+        self._idle = not (left and begun)
+        return not left
 
     def _run(self) -> None:
         while self._wake.acquire():
@@ -164,7 +178,7 @@ class Outlet:
 
     def _write(self, pieces: Sequence[Piece]) -> OSError | None:
         try:
-            for whole in _joined(piece.text.encode(self._encoding, "backslashreplace") for piece in pieces):
+            for whole in _joined(map(self._encoded, pieces)):
                 left = memoryview(whole)
                 while left:
                     try:
@@ -174,6 +188,9 @@ class Outlet:
         except OSError as error:
             return error
         return None
+
+    def _encoded(self, piece: Piece) -> bytes:
+        return piece.text.encode(self._encoding, "backslashreplace")
 
     def writes_to(self, device: int, inode: int) -> bool:
         """Whether it may be given texts for that file: it is not finished, and its own number still means the file."""

@@ -4,6 +4,7 @@ import asyncio
 import io
 import logging
 import os
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import pytest
 import structlog
 
 from engine.observe import logs
-from engine.observe.outlet import AT_ONCE, MOST, PATIENCE, Outlet, Piece, outlet
+from engine.observe.outlet import AT_ONCE, MOST, PATIENCE, Outlet, Piece, Unread, outlet
 
 FULL = 64 * 1024
 """Bytes that a pipe takes before it holds up who writes."""
@@ -195,6 +196,36 @@ def test_files_and_buffers_are_written_as_ever(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as file:
         assert outlet(file) is None
     assert outlet(file) is None, "a closed one"
+
+
+def test_at_the_end_a_text_that_finds_too_little_room_holds_up_nobody(pipe: Pipe) -> None:
+    """Of what it began nothing more is written, and nothing behind it."""
+    out = Outlet(pipe.stream)
+    os.write(pipe.stream.fileno(), b"x" * (FULL - select.PIPE_BUF))
+    assert out.finish(1)
+    began = time.monotonic()
+    assert not out.put(Piece("y" * 8_000 + "\n"))
+    assert time.monotonic() - began < 4 * PATIENCE
+    pipe.read()
+    assert not out.put(Piece("z\n"))
+    assert pipe.all() == "x" * (FULL - select.PIPE_BUF) + "y" * select.PIPE_BUF
+
+
+def test_at_the_end_a_text_of_any_length_is_written_to_who_reads(pipe: Pipe) -> None:
+    out = Outlet(pipe.stream)
+    assert out.finish(1)
+    pipe.read()
+    text = "y" * 3 * FULL + "\n"
+    assert out.put(Piece(text))
+    assert pipe.all() == text
+
+
+async def test_at_the_end_nobody_waits_for_what_is_not_taken(pipe: Pipe) -> None:
+    out = Outlet(pipe.stream)
+    out.finish(1)
+    with pytest.raises(Unread):
+        await out.write("alert\n", 1)
+    assert pipe.all() == ""
 
 
 @pytest.mark.usefixtures("logging_as_it_was")
