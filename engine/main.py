@@ -17,6 +17,7 @@ from engine.console import incidents
 from engine.console.access import may_operate
 from engine.errors import ConfigError, TocsinError
 from engine.observe import logs
+from engine.observe.outlet import Piece, outlet
 from engine.service import Service
 
 
@@ -48,6 +49,15 @@ async def reload(request: Request) -> Response:
         return _json({"error": "reload from this machine, or send the console token as a Bearer token"}, 403)
     report = await service.reload()
     return _json(report.as_json(), 200 if report.ok else 422)
+
+
+def _print(text: str) -> None:
+    """To standard output, without waiting for whoever reads it."""
+    way = outlet(sys.stdout)
+    if way is None:
+        print(text, flush=True)
+    else:
+        way.put(Piece(f"{text}\n"))
 
 
 def _service(request: Request) -> Service:
@@ -98,7 +108,7 @@ class Application:
             return
         self._service = self._site.state.service = service
         if multiprocessing.parent_process() is None:  # of several workers none is the one to say it
-            print(service.banner(), flush=True)
+            _print(service.banner())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await service.stop()

@@ -51,22 +51,29 @@ def serve(
     """
     import uvicorn
 
+    from engine.observe import logs
     from engine.settings import Role
 
     if role is not None:
         os.environ[ROLE_VARIABLE] = chosen(role, "role", [str(each) for each in Role])
     settings = _check()
     os.environ["PORT"] = str(port)  # what `tocsin simulate`, and the banner that names it, go by
-    uvicorn.run(
-        APPLICATION,
-        host=host,
-        port=port,
-        workers=workers if workers > 1 else None,
-        http=PROTOCOL,
-        access_log=False,
-        timeout_worker_healthcheck=WORKER_PATIENCE,
-        timeout_graceful_shutdown=ceil(settings.receive.commit_timeout.total_seconds()) + 1,
-    )
+    # uvicorn's own log waits for whoever reads it, and so would the parent of several workers, whatever signal it gets.
+    logs.configure(log_format=settings.logs.format, level=settings.logs.level, secrets=settings.secrets(), apart=True)
+    try:
+        uvicorn.run(
+            APPLICATION,
+            host=host,
+            port=port,
+            workers=workers if workers > 1 else None,
+            http=PROTOCOL,
+            log_config=None,
+            access_log=False,
+            timeout_worker_healthcheck=WORKER_PATIENCE,
+            timeout_graceful_shutdown=ceil(settings.receive.commit_timeout.total_seconds()) + 1,
+        )
+    finally:
+        logs.finish()
 
 
 def _check() -> "Settings":

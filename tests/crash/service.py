@@ -32,7 +32,7 @@ class Service:
 
     `dies_at`: a step of tests.crash.launcher and how often it is reached before the process kills itself.
     `listener`: a socket that it is given, as by systemd; others may be given the same. `options`: uvicorn's.
-    `output`: where it writes instead of its log.
+    `output`: where it writes instead of its log. `command`: of `tocsin`, which is run instead of uvicorn.
     """
 
     def __init__(
@@ -43,13 +43,17 @@ class Service:
         listener: socket.socket | None = None,
         options: Sequence[str] = (),
         output: int | None = None,
+        command: str | None = None,
     ) -> None:
         self.folder = folder
         self._output = output
         self.port = int(listener.getsockname()[1]) if listener else free_port()
         self._options = [*options, *(("--fd", str(listener.fileno())) if listener else ("--port", str(self.port)))]
         self._given = [listener.fileno()] if listener else []
-        self._program = ["uvicorn"] if dies_at is None else ["tests.crash.launcher", dies_at[0], str(dies_at[1])]
+        program = ["uvicorn"] if dies_at is None else ["tests.crash.launcher", dies_at[0], str(dies_at[1])]
+        self._program = ["-m", *program, "engine.main:app", "--no-access-log"]
+        if command is not None:
+            self._program = ["-c", "from engine.cli import main; main()", command]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -57,7 +61,7 @@ class Service:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "STRIPE_"))}
         with (self.folder / f"log-{self.port}").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", *self._program, "engine.main:app", *self._options, "--no-access-log"],
+                [sys.executable, *self._program, *self._options],
                 pass_fds=self._given,
                 cwd=self.folder,
                 env={**own, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},

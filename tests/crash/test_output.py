@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -69,3 +70,36 @@ async def test_an_output_that_nobody_reads_holds_up_nothing_else() -> None:
             finally:
                 service.kill()
                 os.close(to)
+
+
+def fill(pipe: int) -> None:
+    """Write to it until it takes no more; who else has it still waits for room."""
+    own = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        while True:
+            os.write(own, b"x" * 4096)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(own)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks Linux for a second opening of a pipe")
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.timeout(180)
+async def test_tocsin_serve_starts_and_ends_where_its_output_is_full(workers: int) -> None:
+    """Also the parent of several workers, whose log is uvicorn's."""
+    from_, to = os.pipe()
+    fill(to)
+    with deployment(RULES, {"callbacks": {"sink": {"url": "https://a.example/", "secret": CALLBACK_SECRET}}}) as folder:
+        service = Service(folder, output=to, command="serve", options=["--workers", str(workers)])
+        try:
+            service.start()
+            await service.ready()
+            began = time.monotonic()
+            assert await asyncio.to_thread(service.terminate, 60) in (0, -signal.SIGTERM)
+            assert time.monotonic() - began < DRAIN.total_seconds() + 5
+        finally:
+            service.kill()
+            os.close(to)
+            os.close(from_)
