@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from engine import wiring
 from engine.console import incidents
-from engine.console.access import may_operate
+from engine.console.access import refusal
 from engine.errors import ConfigError, TocsinError
 from engine.observe import logs
 from engine.observe.outlet import Piece, outlet
@@ -45,8 +45,9 @@ async def metrics(request: Request) -> Response:
 async def reload(request: Request) -> Response:
     """Read the rules again now; answers what became of each file."""
     service = _service(request)
-    if not may_operate(request):
-        return _json({"error": "reload from this machine, or send the console token as a Bearer token"}, 403)
+    refused = refusal(request)
+    if refused is not None:
+        return _json({"error": refused}, 403)
     report = await service.reload()
     return _json(report.as_json(), 200 if report.ok else 422)
 

@@ -50,6 +50,11 @@ def is_this_machine(client: str | None) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
+_NOT_OWN = (
+    "the Host of the request is no name of this machine: call it by localhost, or set console.url or console.token"
+)
+
+
 @dataclass(kw_only=True)
 class Service:
     """A running Tocsin: what the routes of `engine.main` ask, and what has to be stopped in order."""
@@ -101,17 +106,20 @@ class Service:
         """Read the rules again now."""
         return await self.reloader.reload()
 
-    def may_operate(self, client: str | None, authorization: str | None, host: str | None) -> bool:
-        """Whether a request may change something: with the console's token, or without one from this machine.
+    def refusal(self, client: str | None, authorization: str | None, host: str | None) -> str | None:
+        """Why a request may change nothing; None: it has the console's token, or without one is from this machine.
 
         Without one it has to name this machine too, or `console.url`, by its Host: a page in a browser here may be of
         a name that has come to lead here.
         """
         token = self.settings.console.token
-        if token is None:
-            return is_this_machine(client) and (host is None or self._is_own(host))
-        expected = f"Bearer {token.get_secret_value()}".encode()
-        return hmac.compare_digest(expected, (authorization or "").encode("utf-8", "replace"))
+        if token is not None:
+            expected = f"Bearer {token.get_secret_value()}".encode()
+            known = hmac.compare_digest(expected, (authorization or "").encode("utf-8", "replace"))
+            return None if known else "send the console token as a Bearer token"
+        if not is_this_machine(client):
+            return "call it from this machine, or set console.token and send it as a Bearer token"
+        return None if host is None or self._is_own(host) else _NOT_OWN
 
     def _is_own(self, host: str) -> bool:
         try:

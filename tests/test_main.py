@@ -20,6 +20,9 @@ rules:
     when: payout.failed
     then: {notify: payments}
 """
+NAME_REFUSED = (
+    "the Host of the request is no name of this machine: call it by localhost, or set console.url or console.token"
+)
 TOKEN = "token-of-the-console-for-tests"
 
 
@@ -123,7 +126,9 @@ async def test_with_a_token_only_its_bearer_may_reload() -> None:
         try:
             await service.ready()
             assert (await reload(service))[0] == 403
-            assert (await reload(service, "Authorization: Bearer wrong"))[0] == 403
+            status, body = await reload(service, "Authorization: Bearer wrong")
+            assert status == 403
+            assert json.loads(body)["error"] == "send the console token as a Bearer token"
             assert (await reload(service, f"Authorization: Bearer {TOKEN}"))[0] == 200
         finally:
             service.terminate()
@@ -141,9 +146,21 @@ async def test_without_a_token_no_page_of_another_site_may_reload() -> None:
                 assert (await reload(service, host=host))[0] == 200, host
                 assert (await reload(service, f"Origin: http://{host}", host=host))[0] == 200, host
             assert (await reload(service, "Origin: http://evil.example"))[0] == 403
-            assert (await reload(service, "Origin: null"))[0] == 403
-            for host in ("evil.example:8334", "[", "localhost.evil.example", "127.0.0.1.evil.example"):
-                assert (await reload(service, host=host))[0] == 403, host
+            status, body = await reload(service, "Origin: null")
+            assert status == 403
+            assert json.loads(body)["error"] == "the Origin of the request is another site than its Host"
+            for host in (
+                "evil.example:8334",
+                "foo.lan",
+                "0.0.0.0",
+                "localhost.",
+                "[",
+                "localhost.evil.example",
+                "127.0.0.1.evil.example",
+            ):
+                status, body = await reload(service, host=host)
+                assert status == 403, host
+                assert json.loads(body)["error"] == NAME_REFUSED
                 assert (await reload(service, f"Origin: http://{host}", host=host))[0] == 403, host
         finally:
             service.terminate()

@@ -7,12 +7,16 @@ from starlette.requests import Request
 from engine.service import Service
 
 
-def may_operate(request: Request) -> bool:
-    """Whether a request may change something, and no page of another site had a browser send it."""
+def refusal(request: Request) -> str | None:
+    """Why a request may change nothing, and what to do about it; None: it may, and no page of another site had a
+    browser send it."""
     service: Service = request.app.state.service
     client = request.client.host if request.client else None
     host = request.headers.get("host")
-    return service.may_operate(client, request.headers.get("authorization"), host) and not _foreign(request, host)
+    refused = service.refusal(client, request.headers.get("authorization"), host)
+    if refused is None and _foreign(request, host):
+        return "the Origin of the request is another site than its Host"
+    return refused
 
 
 def _foreign(request: Request, host: str | None) -> bool:

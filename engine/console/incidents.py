@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from engine.console.access import may_operate
+from engine.console.access import refusal
 from engine.console.page import HEADERS, Page, page
 from engine.errors import StoreError
 from engine.links import PATH
@@ -51,8 +51,9 @@ async def resolve(request: Request) -> Response:
 
 async def _act(request: Request, choose: Callable[[Incidents], Action]) -> Response:
     service: Service = request.app.state.service
-    if not may_operate(request):
-        return _json({"error": "act from this machine, or send the console token as a Bearer token"}, 403)
+    refused = refusal(request)
+    if refused is not None:
+        return _json({"error": refused}, 403)
     said = await _said(request)
     if said is None:
         return _json({"error": 'expected a JSON body like {"by": "ada", "comment": "on it"}'}, 400)

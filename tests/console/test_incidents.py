@@ -29,8 +29,8 @@ class Stand:
     store: Store
     links: Links | None = LINKS
 
-    def may_operate(self, client: str | None, authorization: str | None, host: str | None) -> bool:
-        return authorization == AUTHOR["authorization"]
+    def refusal(self, client: str | None, authorization: str | None, host: str | None) -> str | None:
+        return None if authorization == AUTHOR["authorization"] else "send the console token as a Bearer token"
 
 
 @pytest.fixture
@@ -108,7 +108,8 @@ async def test_a_link_that_is_old_or_changed_does_nothing(client: httpx2.AsyncCl
 
 async def test_systems_act_with_the_token_alone(client: httpx2.AsyncClient, store: Store) -> None:
     path = f"/incidents/{await opened(store)}"
-    assert (await client.post(f"{path}/ack")).status_code == 403
+    refused = await client.post(f"{path}/ack")
+    assert (refused.status_code, refused.json()) == (403, {"error": "send the console token as a Bearer token"})
     elsewhere = {**AUTHOR, "origin": "https://evil.example"}
     assert (await client.post(f"{path}/ack", headers=elsewhere)).status_code == 403
     assert await status(store) is IncidentStatus.OPEN
