@@ -1,6 +1,6 @@
 """How many events a second become durable, beside what bounds it and what one would write instead.
 
-    python benchmarks/ingest.py [--quick] [--connections 96] [--json]
+    python benchmarks/ingest.py [--quick] [--connections 48] [--json]
 
 Four servers run side by side under the same uvicorn options, and one after the other is put under the same load,
 round after round, so that whatever else the machine does hits all alike; medians over the rounds. Tocsin has the
@@ -25,8 +25,7 @@ from servers import Server, answers, configuration, folder, load, one_request, p
 
 from engine.store.embedded import Address, EmbeddedServer
 
-CONNECTIONS = 96
-"""Enough to keep also those busy who wait for a commit: with half as many Tocsin has an eighth of its time to spare."""
+CONNECTIONS = 48
 SHARE = 0.05
 BARS = {"bare": 1 / 3, "verify and parse": 0.6, "hand-written": 10.0}
 """What Tocsin's rate has to be, as a multiple of each rival's."""
