@@ -262,7 +262,7 @@ class Course:
             sound = self._insistent(rule, event, context, steps)
             made = list(self._made(rule, event, firing, sound, steps))
         else:
-            plain = [plainly(step) for step in rule.main_steps if step.verb is Verb.NOTIFY]
+            plain = [plainly(step) for step in rule.main_steps if step.verb is Verb.NOTIFY and incident.told]
             sound = self._insistent(rule, event, context, plain)
             others = {step.id for step in rule.on_failure}
             found = list(self._made(rule, event, firing, sound, plain))

@@ -1,7 +1,6 @@
 """What rules need of the configuration: endpoints that take their events, and keys to read and act with on Stripe."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from engine.model.event import Scope
 from engine.model.mistake import Mistake
@@ -9,6 +8,7 @@ from engine.model.rule import Rule, RuleMode, Verb, When
 from engine.rulebook.effects import read_first
 from engine.rulebook.findings import Findings
 from engine.rulebook.known import Known, Listening
+from engine.rulebook.lints.several import Doubt
 
 _FEW = 3
 _NAMED = 5
@@ -34,34 +34,24 @@ def check_served(rules: Iterable[Rule], known: Known) -> tuple[Mistake, ...]:
     return tuple(found.mistakes)
 
 
-@dataclass(frozen=True, slots=True)
-class _Doubt:
-    """Why nothing may come of a rule."""
-
-    rule: Rule
-    code: str
-    message: str
-    hint: str
-
-
-def _no_endpoint(rule: Rule, endpoints: Sequence[Listening]) -> _Doubt | None:
+def _no_endpoint(rule: Rule, endpoints: Sequence[Listening]) -> Doubt | None:
     if any(_takes(endpoint, when) for endpoint in endpoints for when in rule.when):
         return None
     there = f"there {'is' if len(endpoints) == 1 else 'are'} {_listed([_named(each) for each in endpoints])}"
     hint = f"{there}; add one under endpoints in config.yaml, or widen scope or livemode of the rule"
-    return _Doubt(rule, "no-endpoint", f"no endpoint takes {_wanted(rule.when)}", hint)
+    return Doubt(rule, "no-endpoint", f"no endpoint takes {_wanted(rule.when)}", hint)
 
 
-def _no_key(rule: Rule, known: Known, endpoints: Sequence[Listening]) -> _Doubt | None:
+def _no_key(rule: Rule, known: Known, endpoints: Sequence[Listening]) -> Doubt | None:
     if not _needs_key(rule, known) or _has_key(rule, known, endpoints):
         return None
     which = _wanted(rule.when)
     what = "no key is configured" + ("" if which == "events" else f" for {which}")
     hint = "add to config.yaml: stripe: {keys: {live: .., test: ..}}"
-    return _Doubt(rule, "no-key", f"this rule reads or acts on Stripe, and {what}", hint)
+    return Doubt(rule, "no-key", f"this rule reads or acts on Stripe, and {what}", hint)
 
 
-def _warn(found: Findings, doubts: Sequence[_Doubt]) -> None:
+def _warn(found: Findings, doubts: Sequence[Doubt]) -> None:
     said = [doubt for doubt in doubts if doubt.code not in doubt.rule.ignored]
     many = (
         f"{_OF_MANY[said[0].code].format(len(said))}: {_listed([d.rule.id for d in said])}" if len(said) > _FEW else ""

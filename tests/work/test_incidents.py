@@ -12,7 +12,7 @@ from engine.model.event import Event
 from engine.model.incident import Incident as Held
 from engine.model.incident import IncidentStatus, Stage
 from engine.model.rule import Rule, RuleMode, Severity, Step, Verb, When
-from engine.model.timing import Absence, Escalation, Incident, Other, Threshold, Throttle, Timing
+from engine.model.timing import Absence, Digest, Escalation, Incident, Other, Threshold, Throttle, Timing
 from engine.store import Store
 from engine.store.connect import Target
 from tests.work.memory import NOON, World, at
@@ -105,6 +105,17 @@ async def test_the_end_is_told_to_who_has_heard_also_where_steps_are_called_othe
     await edited.send(resolver)
     [end] = [each for each in await made(w) if each.event == resolver.dedupe_key]
     assert (end.step, end.destination) == ("renamed", "risk")
+
+
+async def test_the_end_of_one_that_nobody_has_heard_of_gathers_nothing(world: Callable[..., World]) -> None:
+    """No digest is begun for a message to nobody."""
+    calls = replace(
+        rule(Timing(incident=Incident(resolve=PAID), digest=Digest(every=HOUR))), steps=(call("callback-2"),)
+    )
+    w = world(replace(calls, timing=replace(calls.timing, on_update=(notify("again"),))))
+    await w.send(failed(0), paid(1))
+    assert (await the_incident(w)).status is IncidentStatus.RESOLVED
+    assert await w.store.timers.next_due() is None
 
 
 async def test_accounts_and_modes_have_incidents_of_their_own(world: Callable[..., World]) -> None:

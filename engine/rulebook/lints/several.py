@@ -35,8 +35,8 @@ def compare(rules: Iterable[Rule]) -> tuple[Mistake, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Doubt:
-    """Why a rule may be needless."""
+class Doubt:
+    """Why a rule may be needless, or why nothing may come of it."""
 
     rule: Rule
     code: str
@@ -44,7 +44,7 @@ class _Doubt:
     hint: str
 
 
-def _doubts(rules: list[Rule]) -> Iterator[_Doubt]:
+def _doubts(rules: list[Rule]) -> Iterator[Doubt]:
     same: dict[Form, Rule] = {}
     wide: _Wide = {}
     steps = {rule.id: _form_of_steps(rule) for rule in rules}
@@ -57,12 +57,12 @@ def _doubts(rules: list[Rule]) -> Iterator[_Doubt]:
         first = same.setdefault((steps[rule.id], frozenset(map(form_of_when, rule.when))), rule)
         if first is not rule and rule.id not in first.supersedes and first.id not in rule.supersedes:
             message = f"rule '{first.id}'{_where(first)} takes the same events, and does the same"
-            yield _Doubt(rule, "duplicate-rule", message, "leave one of them out")
+            yield Doubt(rule, "duplicate-rule", message, "leave one of them out")
             continue
         other = next((each for each in _wider(rule, steps[rule.id], wide) if _shadows(each, rule)), None)
         if other is not None:
             message = f"rule '{other.id}'{_where(other)} takes every event of this one, and does the same"
-            yield _Doubt(rule, "shadowed-rule", message, "leave it out, or let it do something else")
+            yield Doubt(rule, "shadowed-rule", message, "leave it out, or let it do something else")
 
 
 def _form_of_steps(rule: Rule) -> Form:
